@@ -1,0 +1,114 @@
+"""TrainConfig: everything that decides what a training run does, saved with each checkpoint."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ks.errors import KSError
+
+METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl")
+SCHEMES = ("sparse", "consecutive")
+KL_KINDS = ("softmax", "bernoulli")
+AMP_KINDS = ("auto", "off", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Defaults are the paper's where it gives a value; the others are chosen, with the reason beside them."""
+
+    # data
+    data: str  # bp4d, bp4d+, disfa, mme or manifest
+    root: str  # folder of the data set; for manifest the CSV file
+    out: str  # run folder
+    aus: tuple[int, ...] = ()  # () = all AUs of the data set
+    fps: float = 0.0  # frames per second of the recordings; 0 = the data set's own
+    fold: int = 1  # 1 .. number of parts; 0 = train on all subjects, no test part
+    labels: float = 1.0  # share of frames whose labels are used
+    labels_scheme: str = "sparse"  # "consecutive" is the contrast of figure 5 (b)
+    label_list: str = ""  # CSV of video,frame to use in place of a share
+    val_share: float = 0.15  # of the training subjects, held out for model selection
+    paper_protocol: bool = False  # select on the test part, as the field's code does
+    aligned: bool = False  # the images are crops already
+    face_model: str = ""  # BlazeFace short-range .tflite; "" = user's cache, else download
+    cache: str = ""  # folder for crops; "" = user's cache folder
+
+    # model
+    n_frames: int = 5
+    side_px: int = 224
+    backbone: str = "resnet18"
+    correlation: str = "transformer"  # "mlp" = without SIL (table 3)
+    init: str = "imagenet"  # imagenet, random or a checkpoint
+
+    # method; each term is a switch (table 3)
+    method: str = "ks"
+    epochs: int = 50
+    batch: int = 16
+    unlabelled_ratio: float = 1.0  # clips without a label per clip with one, chosen
+    unlabelled_from: int = 10  # KS: epoch from which they are used (section 6.2); 0 = never
+    kl: str = "softmax"
+    alpha: float = 0.5
+    lambda_s: float = 0.5
+    lambda_t: float = 0.5
+    lambda_ssl: float = 0.2
+    lambda_semi: float = 0.25
+    key_shift: bool = True  # False: the key frame stays at the last position
+    spatial_distillation: bool = True
+    temporal_distillation: bool = True
+    pseudo_labels: bool = True
+    order_task: bool = True
+    order_gate: bool = True
+    ramp: bool = True
+    gate_from: int = 3  # epoch of the first gated pseudo labels; before it there are none (alg. 1 line 17)
+    ramp_epochs: int = 5  # sigma of eq. 8
+    dropout: float = 0.5  # in the spatial students, chosen
+    augment: bool = True
+    key_frame_noise: bool = False  # True: branch A sees the augmented key frame too
+
+    # baselines
+    fixmatch_threshold: float = 0.95  # FixMatch, section 2.1
+    tcl_temperature: float = 0.5  # TCL, section 4.1
+    semi_weight: float = 1.0  # weight of each baseline's unlabelled terms
+
+    # optimisation
+    lr: float = 0.01
+    momentum: float = 0.9  # chosen
+    weight_decay: float = 5e-4  # chosen
+    seed: int = 0
+    amp: str = "auto"
+    device: str = "auto"
+    workers: int = 2
+    eval_every: int = 1  # epochs between evaluations on the selection subjects
+
+    def __post_init__(self) -> None:
+        _one_of("method", self.method, METHODS)
+        _one_of("labels-scheme", self.labels_scheme, SCHEMES)
+        _one_of("kl", self.kl, KL_KINDS)
+        _one_of("amp", self.amp, AMP_KINDS)
+        _within("labels", self.labels, 1e-6, 1.0)
+        _within("val-share", self.val_share, 0.0, 0.9)
+        _within("dropout", self.dropout, 0.0, 0.95)
+        for name in ("epochs", "batch", "eval_every"):
+            _within(name.replace("_", "-"), getattr(self, name), 1, 10**9)
+        for name in ("unlabelled_ratio", "unlabelled_from", "workers", "lr", "fold", "seed"):
+            _within(name.replace("_", "-"), getattr(self, name), 0, 2**31)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainConfig":
+        values: dict[str, Any] = json.loads(text)
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - names):
+            raise KSError(f"this run was made by another version: it has the settings {', '.join(unknown)}; train it anew")
+        return cls(**{**values, "aus": tuple(values.get("aus", ()))})
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise KSError(f"--{name} is one of {', '.join(choices)}; got {value!r}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise KSError(f"--{name} must lie between {low:g} and {high:g}; got {value:g}")

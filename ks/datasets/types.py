@@ -1,0 +1,62 @@
+"""What every loader hands on: videos with frame numbers and labels, and subject-exclusive parts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ks.errors import DataError
+
+I8 = npt.NDArray[np.int8]
+I32 = npt.NDArray[np.int32]
+
+UNKNOWN = -1  # a label nobody gave; masked everywhere, never counted as absent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """One recording of one person, with what the annotators said about its frames."""
+
+    name: str  # unique in the data set, e.g. "F001_T1"; stands in label lists and caches
+    subject: str
+    source: Path  # a video file, or a folder of images
+    frames: I32  # (T,) the annotators' frame numbers, strictly increasing; a jump of more than 1 is a gap
+    pictures: I32  # (T,) which picture of the source each frame is: 0-based in decoding order, or in list_images order
+    labels: I8  # (T, U) 1 present, 0 absent, UNKNOWN
+
+    def __post_init__(self) -> None:
+        t = len(self.frames)
+        if self.pictures.shape != (t,) or self.labels.ndim != 2 or len(self.labels) != t:
+            shapes = f"frames {self.frames.shape}, pictures {self.pictures.shape}, labels {self.labels.shape}"
+            raise DataError(f"{self.name}: frames (T,), pictures (T,) and labels (T, U) must agree; got {shapes}")
+        if t and (np.diff(self.frames) <= 0).any():
+            raise DataError(f"{self.name}: frame numbers must increase; got a repeat or a step back")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """All videos of a data set, and how its subjects are divided for cross-validation."""
+
+    name: str  # "bp4d", "bp4d+", "disfa", "mme", "manifest"
+    aus: tuple[int, ...]
+    fps: float
+    videos: tuple[Video, ...]
+    parts: tuple[tuple[str, ...], ...]  # subjects; fold k trains on all parts but the (n+1-k)-th, as the field numbers them
+    notes: tuple[str, ...] = ()  # mismatches with the published totals and other things worth telling; never fatal
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(sorted({video.subject for video in self.videos}))
+
+    def fold(self, k: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Subjects to train on and subjects to test on, for fold k counted from 1 (fold 1 of 3 tests part 3).
+
+        Raises DataError when there is no such fold.
+        """
+        if not 1 <= k <= len(self.parts):
+            raise DataError(f"{self.name} has folds 1 to {len(self.parts)}; got {k}")
+        test = len(self.parts) - k
+        present = set(self.subjects)
+        train = tuple(s for i, part in enumerate(self.parts) if i != test for s in part if s in present)
+        return train, tuple(s for s in self.parts[test] if s in present)

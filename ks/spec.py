@@ -1,0 +1,135 @@
+"""ModelSpec: what a set of KS weights computes, shared by trainer, engines and live pipeline (no torch here)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ks.errors import ModelError
+
+AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Hager 2002
+    1: "inner brow raiser",
+    2: "outer brow raiser",
+    4: "brow lowerer",
+    5: "upper lid raiser",
+    6: "cheek raiser",
+    7: "lid tightener",
+    9: "nose wrinkler",
+    10: "upper lip raiser",
+    11: "nasolabial deepener",
+    12: "lip corner puller",
+    13: "sharp lip puller",
+    14: "dimpler",
+    15: "lip corner depressor",
+    16: "lower lip depressor",
+    17: "chin raiser",
+    18: "lip pucker",
+    19: "tongue show",
+    20: "lip stretcher",
+    22: "lip funneler",
+    23: "lip tightener",
+    24: "lip pressor",
+    25: "lips part",
+    26: "jaw drop",
+    27: "mouth stretch",
+    28: "lip suck",
+    29: "jaw thrust",
+    30: "jaw sideways",
+    31: "jaw clencher",
+    32: "lip bite",
+    33: "cheek blow",
+    34: "cheek puff",
+    35: "cheek suck",
+    36: "tongue bulge",
+    37: "lip wipe",
+    38: "nostril dilator",
+    39: "nostril compressor",
+    43: "eye closure",
+    45: "blink",
+    46: "wink",
+}
+
+BACKBONES = ("resnet18", "tiny")
+CORRELATIONS = ("transformer", "mlp")
+
+
+def au_label(au: int) -> str:
+    """'AU12', the column and tier name that other tools use."""
+    return f"AU{au}"
+
+
+def parse_aus(text: str) -> tuple[int, ...]:
+    """'1,2, AU12' -> (1, 2, 12). Raises ModelError on anything but AU numbers."""
+    try:
+        return tuple(int(part.strip().upper().removeprefix("AU")) for part in text.split(",") if part.strip())
+    except ValueError as exc:
+        raise ModelError(f"AUs come as numbers with commas between, like 1,2,4,12; got {text!r}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything besides the weights that is needed to feed a KS model and to read its answer.
+
+    Raises ModelError at birth when a value is impossible.
+    """
+
+    aus: tuple[int, ...]  # one output each, in this order
+    n_frames: int = 5  # N, frames in a clip (section 4.2)
+    side_px: int = 224  # side of the square crop (section 4.2)
+    fps: float = 25.0  # rate of the training videos; neighbours in a clip are 1 / fps seconds apart
+    crop_version: int = 1  # ks.crop.CROP_VERSION of the training crops; 0 = crops that the user made
+    backbone: str = "resnet18"  # "tiny" is for tests and small patterns
+    correlation: str = "transformer"  # "mlp": table 3 without SIL
+    token_width: int = 128  # D; brings the whole to about 25 M parameters (section 6.7)
+    layers: int = 2
+    heads: int = 4
+    thresholds: tuple[float, ...] = ()  # probability from which an AU counts as present; () = 0.5 for all
+
+    def __post_init__(self) -> None:
+        if not self.aus or len(set(self.aus)) != len(self.aus) or any(au not in AU_NAMES for au in self.aus):
+            known = ", ".join(map(str, AU_NAMES))
+            raise ModelError(f"AUs must be one or more different numbers of {known}; got {list(self.aus)}")
+        if not 2 <= self.n_frames <= 9:
+            raise ModelError(f"a clip has 2 to 9 frames; got {self.n_frames}")
+        if not 32 <= self.side_px <= 512:
+            raise ModelError(f"the crop's side is 32 to 512 px; got {self.side_px}")
+        if not 1.0 <= self.fps <= 240.0:
+            raise ModelError(f"the frame rate is 1 to 240 per second; got {self.fps}")
+        if self.backbone not in BACKBONES:
+            raise ModelError(f"the backbone is one of {', '.join(BACKBONES)}; got {self.backbone!r}")
+        if self.correlation not in CORRELATIONS:
+            raise ModelError(f"the correlation model is one of {', '.join(CORRELATIONS)}; got {self.correlation!r}")
+        if self.token_width % self.heads:
+            raise ModelError(f"token width {self.token_width} cannot be split over {self.heads} heads")
+        if self.thresholds and len(self.thresholds) != len(self.aus):
+            raise ModelError(f"{len(self.aus)} AUs need as many thresholds; got {len(self.thresholds)}")
+
+    @property
+    def live_position(self) -> int:
+        """Key-frame position m of a live window: the newest frame, the only causal choice."""
+        return self.n_frames - 1
+
+    @property
+    def frame_interval_s(self) -> float:
+        """Seconds between neighbouring frames of a clip."""
+        return 1.0 / self.fps
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelSpec":
+        """Inverse of to_json. Raises ModelError when the text is not a spec of this version."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+        except (json.JSONDecodeError, TypeError) as exc:
+            raise ModelError(f"a model spec must be JSON; got {str(text)[:60]!r}") from exc
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) - names or "aus" not in values:
+            raise ModelError(f"a model spec has the fields {sorted(names)}; got {str(text)[:80]!r}")
+        return cls(**{**values, "aus": tuple(values["aus"]), "thresholds": tuple(values.get("thresholds", ()))})
+
+    def differences(self, other: "ModelSpec", ignore: Sequence[str] = ("thresholds",)) -> list[str]:
+        """'n_frames 5 != 7' for each field that makes two models incompatible; thresholds are not one."""
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{name} {mine[name]} != {theirs[name]}" for name in mine if name not in ignore and mine[name] != theirs[name]]
