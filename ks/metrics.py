@@ -1,0 +1,163 @@
+"""How predictions are scored: F1 as the field counts it, thresholds, calibration and ranking, one value per AU.
+
+T frames, U AUs. A label is 1 (present), 0 (absent) or UNKNOWN (-1); an unknown label is masked in every function here.
+A prediction is present from the threshold on (probability >= threshold). A value that does not exist is nan and is left
+out of means.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ks.errors import DataError
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.integer[Any]]
+
+TP, FP, FN, TN = range(4)  # columns of a confusion table
+
+
+def confusion(probability: Floats, labels: Labels, thresholds: Floats) -> I64:
+    """Counts of known labels: probability (T, U), labels (T, U), thresholds (U,) -> (U, 4), columns TP FP FN TN.
+
+    Any score works in place of a probability, as long as the thresholds are on its scale (logits with 0).
+    """
+    _same_shape(probability, labels)
+    if thresholds.shape != (probability.shape[1],):
+        raise DataError(f"{probability.shape[1]} AUs need as many thresholds; got shape {thresholds.shape}")
+    said = probability.astype(np.float64) >= thresholds.astype(np.float64)
+    present, absent = labels == 1, labels == 0
+    columns = (said & present, said & absent, ~said & present, ~said & absent)
+    return np.stack([column.sum(axis=0, dtype=np.int64) for column in columns], axis=1)
+
+
+def f1(counts: I64) -> F64:
+    """(U, 4) -> (U,): 2 TP / (2 TP + FP + FN).
+
+    0/0, an AU that is never present and never predicted, counts as 0, as in the field's code (scikit-learn's default, and
+    the evaluations that add a small constant below the line). An AU without a single known label has no F1: nan.
+    """
+    doubled = 2 * counts[:, TP]
+    below = doubled + counts[:, FP] + counts[:, FN]
+    score = doubled / np.maximum(below, 1)
+    return np.where(counts.sum(axis=1) > 0, score, np.nan)
+
+
+def mean(values: Floats) -> float:
+    """Mean of the values that exist; nan where none does, without a warning."""
+    there = values[~np.isnan(values)]
+    return float(there.mean(dtype=np.float64)) if len(there) else float("nan")
+
+
+def mean_f1(counts: I64) -> float:
+    """(U, 4) -> the mean of F1 over the AUs that have a known label."""
+    return mean(f1(counts))
+
+
+def pooled(counts: Sequence[I64]) -> F64:
+    """(U,): F1 from the counts of all folds added up, as if their test parts were one."""
+    return f1(np.sum(np.stack(counts), axis=0))
+
+
+def fold_mean(scores: Sequence[Floats]) -> F64:
+    """(U,) for each fold -> (U,): the mean over the folds in which the value exists."""
+    return np.array([mean(column) for column in np.stack(scores).T], dtype=np.float64)
+
+
+def best_thresholds(probability: Floats, labels: Labels) -> F64:
+    """(U,): for each AU a threshold that no other beats in F1, found among all cuts between different scores.
+
+    A cut is the midpoint between neighbouring scores (between the lowest and 0 for "all present"). Among equally good cuts
+    the one nearest to 0.5 is taken; an AU without a known positive keeps 0.5.
+    """
+    return _per_au(_best_threshold, probability, labels)
+
+
+def _best_threshold(score: F64, present: npt.NDArray[np.bool_]) -> float:
+    """score (n,) and present (n,), known labels only."""
+    if not present.any():
+        return 0.5
+    order = np.argsort(-score, kind="stable")
+    score = score[order]
+    hits = np.cumsum(present[order])  # TP when the first i + 1 are called present
+    last_of_tie = np.append(score[:-1] != score[1:], True)  # equal scores cannot be cut apart
+    cut = np.flatnonzero(last_of_tie)
+    f1_at = 2 * hits[cut] / (cut + 1 + hits[-1])  # TP + FP = cut + 1, TP + FN = positives
+    upper, lower = score[cut], np.append(score[cut[:-1] + 1], 0.0)
+    threshold = (upper + lower) / 2
+    threshold = np.where(threshold > lower, threshold, upper)  # neighbours in float64 have nothing between them
+    best = np.flatnonzero(f1_at == f1_at.max())
+    return float(threshold[best[np.argmin(np.abs(threshold[best] - 0.5))]])
+
+
+def reliability(probability: Floats, labels: Labels, bins: int = 15) -> F64:
+    """(U, bins, 3): known labels, sum of probability, positives in each of the equal-width bins of [0, 1].
+
+    Bin i holds i/bins <= p < (i+1)/bins, the last one p = 1 too. Tables of folds may be added.
+    """
+    _same_shape(probability, labels)
+    n_aus = probability.shape[1]
+    table = np.zeros((n_aus, bins, 3))
+    for u in range(n_aus):
+        known = labels[:, u] >= 0
+        p = probability[known, u].astype(np.float64)
+        where = np.clip((p * bins).astype(np.int64), 0, bins - 1)
+        for column, weights in enumerate((None, p, labels[known, u].astype(np.float64))):
+            table[u, :, column] = np.bincount(where, weights=weights, minlength=bins)
+    return table
+
+
+def calibration_error(probability: Floats, labels: Labels, bins: int = 15) -> F64:
+    """(U,): expected calibration error of the probability of presence, over equal-width bins.
+
+    The sum over bins of (share of frames in it) x |positive rate - mean probability|; 0 is perfect, nan is an AU without a
+    known label.
+    """
+    return ece_of_bins(reliability(probability, labels, bins))
+
+
+def ece_of_bins(table: F64) -> F64:
+    """(U, bins, 3) of `reliability` -> (U,)."""
+    known = table[:, :, 0].sum(axis=1)
+    gap = np.abs(table[:, :, 2] - table[:, :, 1]).sum(
+        axis=1
+    )  # count x |positives/count - sum/count| = |positives - sum|
+    return np.where(known > 0, gap / np.maximum(known, 1), np.nan)
+
+
+def auc(probability: Floats, labels: Labels) -> F64:
+    """(U,): chance that a random positive scores above a random negative, ties counted half (area under the ROC curve).
+
+    nan for an AU that lacks positives or negatives.
+    """
+    return _per_au(_auc, probability, labels)
+
+
+def _auc(score: F64, present: npt.NDArray[np.bool_]) -> float:
+    """Mann and Whitney: from the sum of the positives' midranks."""
+    n_pos = int(present.sum())
+    n_neg = len(present) - n_pos
+    if not n_pos or not n_neg:
+        return float("nan")
+    _, group, size = np.unique(score, return_inverse=True, return_counts=True)
+    midrank = np.cumsum(size) - (size - 1) / 2  # mean of the 1-based ranks that a tie occupies
+    return float((midrank[group][present].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
+
+
+def _per_au(score: Callable[[F64, npt.NDArray[np.bool_]], float], probability: Floats, labels: Labels) -> F64:
+    """(U,): `score` of each AU's known frames."""
+    _same_shape(probability, labels)
+    values = np.empty(probability.shape[1])
+    for u in range(len(values)):
+        known = labels[:, u] >= 0
+        values[u] = score(probability[known, u].astype(np.float64), labels[known, u] == 1)
+    return values
+
+
+def _same_shape(probability: Floats, labels: Labels) -> None:
+    if probability.ndim != 2 or probability.shape != labels.shape:
+        raise DataError(f"probability and labels must both be (T, U); got {probability.shape} and {labels.shape}")
