@@ -27,6 +27,7 @@ class TrainConfig:
     labels_scheme: str = "sparse"  # "consecutive" is the contrast of figure 5 (b)
     label_list: str = ""  # CSV of video,frame to use in place of a share
     val_share: float = 0.15  # of the training subjects, held out for model selection
+    val_labels: str = "budget"  # "all": selection looks at every label of its subjects, not at the budget's alone
     paper_protocol: bool = False  # select on the test part, as the field's code does
     aligned: bool = False  # the images are crops already
     face_model: str = ""  # BlazeFace short-range .tflite; "" = user's cache, else download
@@ -84,6 +85,8 @@ class TrainConfig:
         _one_of("labels-scheme", self.labels_scheme, SCHEMES)
         _one_of("kl", self.kl, KL_KINDS)
         _one_of("amp", self.amp, AMP_KINDS)
+        _one_of("val-labels", self.val_labels, ("budget", "all"))
+        _one_of("val-labels", self.val_labels, ("budget", "all"))
         _within("labels", self.labels, 1e-6, 1.0)
         _within("val-share", self.val_share, 0.0, 0.9)
         _within("dropout", self.dropout, 0.0, 0.95)
@@ -100,7 +103,9 @@ class TrainConfig:
         values: dict[str, Any] = json.loads(text)
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - names):
-            raise KSError(f"this run was made by another version: it has the settings {', '.join(unknown)}; train it anew")
+            raise KSError(
+                f"this run was made by another version: it has the settings {', '.join(unknown)}; train it anew"
+            )
         return cls(**{**values, "aus": tuple(values.get("aus", ()))})
 
 

@@ -132,4 +132,8 @@ class ModelSpec:
     def differences(self, other: "ModelSpec", ignore: Sequence[str] = ("thresholds",)) -> list[str]:
         """'n_frames 5 != 7' for each field that makes two models incompatible; thresholds are not one."""
         mine, theirs = asdict(self), asdict(other)
-        return [f"{name} {mine[name]} != {theirs[name]}" for name in mine if name not in ignore and mine[name] != theirs[name]]
+        return [
+            f"{name} {mine[name]} != {theirs[name]}"
+            for name in mine
+            if name not in ignore and mine[name] != theirs[name]
+        ]

@@ -1,0 +1,150 @@
+"""From the frame index to batches: which clips a step sees, read by worker processes while the step before runs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ks.cache import VideoCrops
+from ks.clips import I32, I64, FrameIndex, Noise, draw_noise
+
+
+class Clips(NamedTuple):
+    """Some clips, with what is known of their frames."""
+
+    pictures: Tensor  # (B, N, H, W, 3) uint8
+    truth: Tensor  # (B, N, U) int8, whatever the data set knows; only the key frame of a labelled clip may be learned
+    noise: Noise
+    faster: Tensor | None  # (B, N, H, W, 3) uint8, every second frame: TCL's other speed
+
+
+class Batch(NamedTuple):
+    """What one step learns from."""
+
+    step: int
+    epoch: int  # from 1
+    m: int  # key-frame position
+    labelled: Clips
+    unlabelled: Clips | None
+
+    @property
+    def labels(self) -> Tensor:
+        """(B, U) int8, the one label of each labelled clip."""
+        return self.labelled.truth[:, self.m]
+
+
+class Plan(NamedTuple):
+    """Which clips this process reads for a step."""
+
+    step: int
+    epoch: int
+    m: int
+    labelled: I64  # (B,) rows of the frame index
+    unlabelled: I64  # (B',) maybe none
+
+
+class Schedule(NamedTuple):
+    """Algorithm 1, lines 1, 2 and 6: the order of the clips and the place of the key frame, from the seed alone."""
+
+    seed: int
+    labelled: I64
+    unlabelled: I64
+    batch: int  # clips with a label per step, over all processes
+    unlabelled_batch: int
+    unlabelled_from: int  # epoch from which clips without a label come along; 0 = never
+    n_frames: int
+    key_shift: bool
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return max(1, -(-len(self.labelled) // self.batch))
+
+    def plan(self, step: int) -> Plan:
+        """The plan of a step counted from 0. Short last batches are filled from the start of the epoch's order."""
+        epoch, i = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch, 0]).permutation(self.labelled)
+        labelled = self._share(np.take(order, range(i * self.batch, (i + 1) * self.batch), mode="wrap"))
+        unlabelled = np.empty(0, np.int64)
+        if (
+            self.unlabelled_from
+            and epoch + 1 >= self.unlabelled_from
+            and self.unlabelled_batch
+            and len(self.unlabelled)
+        ):
+            rng = np.random.default_rng([self.seed, step, 1])
+            unlabelled = self._share(rng.choice(self.unlabelled, self.unlabelled_batch))
+        m = step % self.n_frames if self.key_shift else self.n_frames - 1
+        return Plan(step, epoch + 1, m, labelled, unlabelled)
+
+    def _share(self, clips: I64) -> I64:
+        size = len(clips) // self.world
+        return clips[self.rank * size : (self.rank + 1) * size]
+
+
+class ClipReader(Dataset[Batch]):
+    """Reads the clips of a plan. Lives in the worker processes; holds only the index, crops stay on disk."""
+
+    def __init__(
+        self,
+        index: FrameIndex,
+        crops: Sequence[VideoCrops],
+        schedule: Schedule,
+        token_width: int,
+        dropout: float,
+        two_speeds: bool = False,
+    ) -> None:
+        self.index, self.crops, self.schedule = index, crops, schedule
+        self.token_width, self.dropout, self.two_speeds = token_width, dropout, two_speeds
+
+    def __getitem__(self, step: int) -> Batch:
+        plan = self.schedule.plan(step)
+        unlabelled = self._clips(plan, plan.unlabelled, 1) if len(plan.unlabelled) else None
+        return Batch(plan.step, plan.epoch, plan.m, self._clips(plan, plan.labelled, 0), unlabelled)
+
+    def _clips(self, plan: Plan, which: I64, kind: int) -> Clips:
+        n = self.schedule.n_frames
+        rows = self.index.clip_rows(which, plan.m, n)
+        pictures = self._read(which, rows)
+        offset = which[:, None] + (rows - self.index.row[which, None])  # frames of a run stand together in the index
+        noise = draw_noise(
+            (self.schedule.seed, plan.step, 2 + kind),
+            len(which) * self.schedule.world,
+            n,
+            self.token_width,
+            self.dropout,
+        )
+        faster = (
+            self._read(which, self.index.clip_rows(which, plan.m, n, stride=2)) if self.two_speeds and kind else None
+        )
+        return Clips(pictures, torch.from_numpy(self.index.labels[offset]), self._my_noise(noise), faster)
+
+    def _read(self, which: I64, rows: I32) -> Tensor:
+        read = [self.crops[v].read(r) for v, r in zip(self.index.video[which], rows, strict=True)]
+        return torch.from_numpy(np.stack(read))
+
+    def _my_noise(self, noise: Noise) -> Noise:
+        if self.schedule.world == 1:
+            return noise
+        size = len(noise.keep) // self.schedule.world
+        mine = slice(self.schedule.rank * size, (self.schedule.rank + 1) * size)
+        views = [type(view)(*(x[mine] for x in view)) for view in noise[:2]]
+        return Noise(views[0], views[1], noise.keep[mine], noise.order[mine])
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its pictures and noise on the device; copies run beside the work of the step before."""
+
+    def move(x: Tensor) -> Tensor:
+        return x.to(device, non_blocking=True)
+
+    def clips(c: Clips) -> Clips:
+        views = [type(view)(*map(move, view)) for view in c.noise[:2]]
+        noise = Noise(views[0], views[1], move(c.noise.keep), move(c.noise.order))
+        return Clips(move(c.pictures), move(c.truth), noise, None if c.faster is None else move(c.faster))
+
+    return batch._replace(labelled=clips(batch.labelled), unlabelled=batch.unlabelled and clips(batch.unlabelled))

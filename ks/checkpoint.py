@@ -1,0 +1,99 @@
+"""Checkpoints: one safetensors file with spec, settings, label list and metrics in its header. Never pickle."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ks.config import TrainConfig
+from ks.errors import ModelError
+from ks.model import KSModel, make_model
+from ks.spec import ModelSpec
+
+FORMAT = "knowledge-spreader 1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """What a checkpoint file holds. Tensors of the model are under "model.", those of the optimiser "optimizer."."""
+
+    spec: ModelSpec
+    config: TrainConfig
+    tensors: dict[str, Tensor]
+    metrics: dict[str, Any] = field(default_factory=dict)  # JSON: epoch, selection, F1, ...
+    labels: str = ""  # CSV of the labels that were used
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors whose name starts with the prefix, without it."""
+        return {name.removeprefix(prefix): x for name, x in self.tensors.items() if name.startswith(prefix)}
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes the file whole or not at all: whoever dies in between leaves the one before."""
+    header = {
+        "format": FORMAT,
+        "spec": checkpoint.spec.to_json(),
+        "config": checkpoint.config.to_json(),
+        "metrics": json.dumps(checkpoint.metrics),
+        "labels": checkpoint.labels,
+    }
+    tensors = {name: x.detach().cpu().contiguous() for name, x in checkpoint.tensors.items()}
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, unfinished, header)
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint. Raises ModelError, one line, on a missing, truncated or foreign file."""
+    if not path.is_file():
+        raise ModelError(
+            f"no checkpoint at {path}; ks-train writes best.safetensors and last.safetensors into its --out"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise ModelError(
+                    f"{path} is not a checkpoint of ks-train (format {header.get('format')!r}, wanted {FORMAT!r})"
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        spec, config = ModelSpec.from_json(header["spec"]), TrainConfig.from_json(header["config"])
+        return Checkpoint(spec, config, tensors, json.loads(header["metrics"]), header["labels"])
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError, TypeError) as exc:
+        raise ModelError(f"{path} is damaged or no safetensors file ({exc}); take a copy or train it anew") from exc
+
+
+def load_model(path: Path, device: torch.device | None = None) -> tuple[KSModel, Checkpoint]:
+    """The network of a checkpoint, ready to answer. Raises ModelError."""
+    checkpoint = load_checkpoint(path)
+    model = make_model(checkpoint.spec)
+    load_weights(model, checkpoint.part("model."), path)
+    return model.to(device or torch.device("cpu")).eval(), checkpoint
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copies tensors into the model. Raises ModelError where names or shapes differ."""
+    own = model.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [
+        f"{k} {tuple(tensors[k].shape)} != {tuple(own[k].shape)}"
+        for k in own.keys() & tensors.keys()
+        if tensors[k].shape != own[k].shape
+    ]
+    if missing or extra or shapes:
+        example = (missing + extra + shapes)[0]
+        count = len(missing) + len(extra) + len(shapes)
+        raise ModelError(f"{path} is a checkpoint of another model: {count} tensors differ, e.g. {example}")
+    model.load_state_dict(dict(tensors))

@@ -1,0 +1,211 @@
+"""ks-train and ks-eval: arguments in, one line and exit code 2 when they cannot be followed."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ks.config import AMP_KINDS, KL_KINDS, METHODS, SCHEMES, TrainConfig
+from ks.datasets import DATASETS
+from ks.errors import KSError
+from ks.spec import BACKBONES, CORRELATIONS, parse_aus
+
+OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field -> help, and what argparse needs besides
+    "data": {
+        "data": ("layout of the data set", {"choices": DATASETS}),
+        "root": ("its folder; for manifest the CSV file (see README)", {}),
+        "out": ("folder for checkpoints and logs", {}),
+        "aus": ("AUs with commas between; default: all of the data set", {"type": parse_aus, "metavar": "1,2,4"}),
+        "fps": ("frames per second of the recordings; 0 = the data set's own", {}),
+        "fold": ("fold to leave out for testing, from 1; 0 = train on everybody", {}),
+        "labels": (
+            "share of the frames whose labels are used, like 2%% or 0.02",
+            {"type": lambda text: parse_share(text)},
+        ),
+        "labels_scheme": ("every k-th frame of a video, or as many in one run (figure 5)", {"choices": SCHEMES}),
+        "label_list": (
+            "CSV of video,frame whose labels are used in place of a share, e.g. another run's labels.csv",
+            {},
+        ),
+        "val_share": ("share of the training subjects held out to select the best epoch and thresholds", {}),
+        "val_labels": ("labels that selection may look at: the budget's alone, or all", {"choices": ("budget", "all")}),
+        "paper_protocol": ("select on the test part, as the field's published code does; named in every output", {}),
+        "aligned": ("the images are crops already: no face finding, only resized", {}),
+        "face_model": ("BlazeFace short-range .tflite; default: the user's cache, else a download", {}),
+        "cache": ("folder for the crops; default: the user's cache folder", {}),
+    },
+    "model": {
+        "n_frames": ("frames in a clip, 2 to 9", {}),
+        "side_px": ("side of the square crop, px", {}),
+        "backbone": ("tiny is for tests and small patterns", {"choices": BACKBONES}),
+        "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
+        "init": ("first weights: imagenet, random, or a checkpoint", {}),
+    },
+    "method": {
+        "method": ("KS, or one of its baselines on the same data", {"choices": METHODS}),
+        "epochs": ("passes over the labelled clips", {}),
+        "batch": ("labelled clips per step, over all processes", {}),
+        "unlabelled_ratio": ("clips without a label per clip with one", {}),
+        "unlabelled_from": ("epoch from which KS uses clips without a label; 0 = never", {}),
+        "kl": ("distillation over all AUs at once (paper) or each by itself", {"choices": KL_KINDS}),
+        "alpha": ("weight of the distillation in eq. 4", {}),
+        "lambda_s": ("weight of L_s in eq. 7", {}),
+        "lambda_t": ("weight of L_t", {}),
+        "lambda_ssl": ("weight of L_ssl", {}),
+        "lambda_semi": ("weight of L_semi", {}),
+        "key_shift": ("move the key frame from batch to batch", {}),
+        "spatial_distillation": ("L_skd, eq. 1", {}),
+        "temporal_distillation": ("L_tkd, eq. 2", {}),
+        "pseudo_labels": ("L_semi, eq. 6", {}),
+        "order_task": ("L_ssl: learn to tell shuffled features from ordered ones", {}),
+        "order_gate": ("TPL: drop the pseudo labels of clips that look shuffled", {}),
+        "ramp": ("eq. 8; off: weight 1 from the start", {}),
+        "gate_from": ("epoch of the first pseudo labels", {}),
+        "ramp_epochs": ("epochs until the ramp reaches 1", {}),
+        "dropout": ("in the spatial students", {}),
+        "augment": ("rotate, flip and jitter the colours of clips", {}),
+        "key_frame_noise": ("branch A sees the augmented key frame instead of the plain one", {}),
+        "fixmatch_threshold": ("FixMatch: confidence of a pseudo label", {}),
+        "tcl_temperature": ("TCL: temperature of the contrast", {}),
+        "semi_weight": ("baselines: weight of the unlabelled terms", {}),
+    },
+    "optimisation": {
+        "lr": ("learning rate", {}),
+        "momentum": ("of SGD", {}),
+        "weight_decay": ("of SGD", {}),
+        "seed": ("decides weights, labels, clips and noise", {}),
+        "amp": ("mixed precision; auto: on a GPU, and on a CPU with bfloat16 instructions", {"choices": AMP_KINDS}),
+        "device": ("auto, cpu or cuda", {}),
+        "workers": ("processes that crop and that read clips", {}),
+        "eval_every": ("epochs between looks at the selection subjects", {}),
+    },
+}
+FLAGS = {"n_frames": "--frames", "side_px": "--side"}
+
+
+def parse_share(text: str) -> float:
+    """'2%' or '0.02' -> 0.02. Raises KSError otherwise."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError as exc:
+        raise KSError(f"a share of labels looks like 2% or 0.02; got {text!r}") from exc
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """An option for each field of TrainConfig, with its default."""
+    defaults = {field.name: field.default for field in fields(TrainConfig)}
+    for group_name, group_options in OPTIONS.items():
+        group = parser.add_argument_group(group_name)
+        for name, (text, extra) in group_options.items():
+            default = defaults[name]
+            flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+            if default is MISSING:
+                group.add_argument(flag, dest=name, default="", help=text, **extra)
+            elif isinstance(default, bool):
+                group.add_argument(flag, dest=name, default=default, action=argparse.BooleanOptionalAction, help=text)
+            else:
+                options = {"type": type(default), **extra}
+                shown = "" if default in ("", ()) else " (default: %(default)s)"
+                group.add_argument(flag, dest=name, default=default, help=text + shown, **options)
+
+
+def train_main(argv: Sequence[str] | None = None) -> int:
+    """ks-train: one command from a raw folder to a checkpoint."""
+    parser = argparse.ArgumentParser(
+        prog="ks-train", description="Train Knowledge-Spreader, or a baseline, from few labels."
+    )
+    add_config_options(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out, to the same weights as if it had not stopped",
+    )
+    parser.add_argument(
+        "--describe", action="store_true", help="print parameters by part and FLOPs per frame, and exit"
+    )
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
+    )
+    return run(lambda: _train(parser.parse_args(argv)))
+
+
+def _train(args: argparse.Namespace) -> None:
+    values = {field.name: getattr(args, field.name) for field in fields(TrainConfig)}
+    if args.describe:
+        from ks.describe import describe
+
+        describe(TrainConfig(**values), Console())
+        return
+    if missing := [f"--{name}" for name in ("data", "root", "out") if not values[name]]:
+        raise KSError(
+            f"ks-train needs {', '.join(missing)}; e.g. ks-train --data disfa --root DISFA --out runs/disfa --labels 2%"
+        )
+    from ks.trainer import train
+
+    summary = train(TrainConfig(**values), progress=args.progress, resume=args.resume)
+    print(
+        f"{summary.best_path}  best epoch {summary.best_epoch}, F1 {100 * summary.selection_f1:.1f} on {_selection(summary.best_path)}"
+    )
+    if values["fold"]:
+        print(f"next: ks-eval {summary.best_path}")
+
+
+def _selection(path: Path) -> str:
+    from ks.checkpoint import load_checkpoint
+
+    return str(load_checkpoint(path).metrics["selection"])
+
+
+def eval_main(argv: Sequence[str] | None = None) -> int:
+    """ks-eval: F1 of checkpoints on the test part of their folds."""
+    parser = argparse.ArgumentParser(
+        prog="ks-eval",
+        description="F1 of checkpoints on the test parts of their folds. Give one checkpoint per fold for the mean over folds.",
+    )
+    parser.add_argument("checkpoints", nargs="+", type=Path, help="best.safetensors files, or run folders of ks-train")
+    parser.add_argument("--json", type=Path, help="write all numbers to this file")
+    parser.add_argument("--plot", type=Path, help="draw F1, calibration and key positions to this PNG")
+    parser.add_argument("--root", default="", help="the data set's folder, where it is not that of the training")
+    parser.add_argument("--cache", default="", help="folder of the crops, likewise")
+    parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
+    )
+    return run(lambda: _evaluate(parser.parse_args(argv)))
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from ks.evaluate import predict_test
+    from ks.report import evaluate, plot, print_report, write_json
+
+    changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
+    paths = [path / "best.safetensors" if path.is_dir() else path for path in args.checkpoints]
+    report = evaluate([predict_test(path, args.device, args.progress, **changes) for path in paths])
+    print_report(report, Console())
+    if args.json:
+        write_json(report, args.json)
+    if args.plot:
+        plot(report, args.plot)
+
+
+def run(command: Callable[[], None]) -> int:
+    """Exit code of a command: 2 and one line for what the user can mend, 130 when interrupted."""
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_path=False, show_level=False, markup=False, highlighter=None)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    try:
+        command()
+    except KSError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was saved is whole, --resume goes on from it", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,92 @@
+"""Several processes training one model: who we are, and batch statistics over all of them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+from ks.errors import KSError
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
+    """Joins the group that torchrun set up and yields (rank, world size); (0, 1) without torchrun."""
+    if "RANK" not in os.environ:
+        yield 0, 1
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        dist.init_process_group("nccl", device_id=device)
+    else:
+        dist.init_process_group("gloo")
+    try:
+        yield dist.get_rank(), dist.get_world_size()
+    finally:
+        dist.destroy_process_group()
+
+
+def pick_device(name: str) -> torch.device:
+    """The device asked for; "auto" takes an NVIDIA GPU when torch sees one. Raises KSError when it is not there."""
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if name == "auto":
+        name = f"cuda:{rank}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as exc:
+        raise KSError(f"--device is auto, cpu or cuda; got {name!r}") from exc
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise KSError(
+            "--device cuda was asked for, but torch sees no NVIDIA GPU; use --device cpu or install a CUDA torch"
+        )
+    return torch.device("cuda", rank) if device.type == "cuda" and device.index is None else device
+
+
+def share_batch_statistics(model: nn.Module, device: torch.device) -> nn.Module:
+    """The model with batch norms that see the batch of all processes, so that splitting it changes nothing."""
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return]
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, CpuSyncBatchNorm(child))
+    return model
+
+
+class CpuSyncBatchNorm(nn.Module):
+    """A BatchNorm2d over all processes on a CPU, where torch's SyncBatchNorm does not run.
+
+    Holds the parameters and buffers under the names of the batch norm that it stands for.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = norm.weight, norm.bias
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(norm, name))
+        self.eps, self.momentum = norm.eps, norm.momentum or 0.1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(F, C, h, w) -> the same."""
+        if not self.training:
+            return nn.functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        world = dist.get_world_size()
+        mean = all_reduce(x.mean((0, 2, 3))) / world  # processes hold equal shares
+        centred = x - mean[:, None, None]
+        variance = all_reduce(centred.square().mean((0, 2, 3))) / world
+        with torch.no_grad():
+            n = world * x.numel() / x.shape[1]
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
+            self.num_batches_tracked.add_(1)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return centred * scale[:, None, None] + self.bias[:, None, None]

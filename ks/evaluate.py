@@ -1,0 +1,106 @@
+"""A model's answers on frames of a data set, for every key position at the cost of one."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ks.checkpoint import load_model
+from ks.clips import I64
+from ks.config import TrainConfig
+from ks.distributed import pick_device
+from ks.errors import DataError, ModelError
+from ks.material import Material, load_material, spec_of
+from ks.model import KSModel
+from ks.report import Predictions
+
+F32 = npt.NDArray[np.float32]
+CHUNK = 64  # pictures encoded at once
+
+
+class Answers(NamedTuple):
+    """Logits on T frames."""
+
+    output: F32  # (N, T, U) for each key position m
+    o_a: F32  # (T, U)
+    o_b: F32  # (T, U) at the live position
+    in_order: F32  # (T,) likewise
+
+
+@torch.inference_mode()
+def answer(model: KSModel, material: Material, which: I64, device: torch.device) -> Answers:
+    """The model's logits on the frames `which` (T,) of the index, each frame encoded once.
+
+    A clip around a frame stays in the frame's run; borders repeat the edge frame, as in training and live.
+    """
+    model.eval()
+    n = len(model.spatial_students.hidden)
+    parts: list[Answers] = []
+    for video in np.unique(material.index.video[which]):
+        mine = which[material.index.video[which] == video]
+        clips = np.stack([material.index.clip_rows(mine, m, n) for m in range(n)])  # (N, T, N) rows
+        needed, place = np.unique(clips, return_inverse=True)
+        read = material.crops[video].read
+        feature = torch.cat([model.pooled_b(_pictures(read(rows), device)).float() for rows in _chunks(needed)])
+        keys = material.index.row[mine]
+        o_a = torch.cat(
+            [model.spatial_teacher(model.base_a(_pictures(read(rows), device))).float() for rows in _chunks(keys)]
+        )
+        windows = feature[torch.from_numpy(place.reshape(clips.shape)).to(device)]  # (N, T, N, C)
+        by_m = [model.predict(o_a, window) for window in windows]
+        output, live = torch.stack([p.output for p in by_m]), by_m[-1]
+        parts.append(Answers(*(x.float().cpu().numpy() for x in (output, o_a, live.o_b, live.in_order))))
+    if not parts:
+        raise DataError("there is no frame to evaluate; choose another fold or more subjects")
+    return Answers(
+        np.concatenate([p.output for p in parts], 1), *(np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))
+    )
+
+
+def _pictures(crops: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(crops).to(device, non_blocking=True)
+
+
+def _chunks(rows: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+    return [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+
+
+def probability(logits: F32) -> F32:
+    """Logits -> probability of presence."""
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))), np.float32)
+
+
+def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False, **changes: str) -> Predictions:
+    """Answers of a checkpoint on the test part of its fold, and on nothing else.
+
+    changes: settings of the run that differ here, e.g. root or cache on another machine.
+    Raises ModelError when the data set does not fit the model, DataError when the fold has no test part.
+    """
+    where = pick_device(device)
+    model, saved = load_model(checkpoint, where)
+    config: TrainConfig = replace(saved.config, **changes)  # type: ignore[arg-type]
+    if not config.fold:
+        raise DataError(f"{checkpoint} was trained on all subjects (--fold 0): no test part is left to evaluate on")
+    material = load_material(config, progress)
+    if differences := saved.spec.differences(spec_of(config, material.data)):
+        raise ModelError(f"{checkpoint} does not fit {config.data} at {config.root}: {', '.join(differences)}")
+    which = material.known(material.split.test)
+    answers = answer(model, material, which, where)
+    return Predictions(
+        checkpoint=str(checkpoint),
+        data=config.data,
+        fold=config.fold,
+        aus=saved.spec.aus,
+        labels=material.index.labels[which],
+        probability=probability(answers.output),
+        o_a=answers.o_a,
+        o_b=answers.o_b,
+        thresholds=saved.spec.thresholds,
+        selection=material.split.protocol,
+        label_share=config.labels,
+        method=config.method,
+    )

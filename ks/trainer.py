@@ -1,0 +1,351 @@
+"""The trainer: algorithm 1's two outer loops, for KS and its baselines alike, with everything a long run needs."""
+
+import json
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from ks.algorithm import StepLoss, ks_step
+from ks.baselines import fixmatch_step, pseudo_label_step, supervised_step, tcl_step
+from ks.batches import Batch, ClipReader, Schedule, to_device
+from ks.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from ks.clips import write_labels
+from ks.config import TrainConfig
+from ks.datasets.checks import class_weights
+from ks.distributed import pick_device, process_group, share_batch_statistics
+from ks.errors import DataError, KSError, ModelError
+from ks.evaluate import answer, probability
+from ks.material import Material, load_material, spec_of
+from ks.metrics import best_thresholds, confusion, f1, mean_f1
+from ks.model import KSModel, make_model
+from ks.runlog import EpochMeter, RunLog, mean_over_processes
+from ks.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+METHOD_STEPS = {
+    "ks": ks_step,
+    "supervised": supervised_step,
+    "pseudo-label": pseudo_label_step,
+    "fixmatch": fixmatch_step,
+    "tcl": tcl_step,
+}
+CHECKPOINT_EVERY_S = 600.0  # a killed run loses at most this much
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunSummary:
+    """What a finished run leaves."""
+
+    best_path: Path
+    best_epoch: int
+    selection_f1: float  # nan without selection subjects
+    epochs: list[dict[str, float]]  # the rows of log.jsonl
+
+
+class Step(nn.Module):
+    """A method's loss as a module, so that DistributedDataParallel can see the whole step."""
+
+    weight: Tensor
+
+    def __init__(self, model: KSModel, config: TrainConfig, weight: Tensor) -> None:
+        super().__init__()
+        self.model, self.config, self.loss = model, config, METHOD_STEPS[config.method]
+        self.register_buffer("weight", weight)
+
+    def forward(self, batch: Batch) -> StepLoss:
+        return self.loss(self.model, batch, self.config, self.weight)
+
+
+def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> RunSummary:
+    """Trains one model and leaves best.safetensors, last.safetensors, labels.csv, log.jsonl and tb/ in config.out.
+
+    resume goes on from last.safetensors to the very weights that an uninterrupted run has. Raises KSError.
+    """
+    device = pick_device(config.device)
+    with process_group(device) as (rank, world):
+        progress = progress and rank == 0
+        if rank:
+            dist.barrier()  # the first process crops, the others find the crops
+        material = load_material(config, progress)
+        if world > 1 and not rank:
+            dist.barrier()
+        return Trainer(config, material, device, rank, world).run(progress, resume)
+
+
+class Trainer:
+    """State of a run: network, optimiser and the number of steps done. All else follows from the config."""
+
+    def __init__(self, config: TrainConfig, material: Material, device: torch.device, rank: int, world: int) -> None:
+        self.config, self.material, self.device, self.rank, self.world = config, material, device, rank, world
+        self.spec = spec_of(config, material.data)
+        self.schedule = make_schedule(config, material, rank, world)
+        self.out = Path(config.out)
+        torch.manual_seed(config.seed)
+        self.model = start_model(self.spec, config.init).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        weight = class_weights(material.index.labels[self.schedule.labelled], aus=self.spec.aus, strict=True)
+        step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
+        if world > 1:
+            share_batch_statistics(self.model, device)
+            self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True, broadcast_buffers=False)
+        else:
+            self.step = step
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+        self.amp_dtype = amp_dtype(config.amp, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.amp_dtype == torch.float16)
+        self.steps_done = 0
+        self.best_epoch, self.best_f1 = 0, -1.0
+        self.meter = EpochMeter()
+
+    def run(self, progress: bool, resume: bool) -> RunSummary:
+        """All epochs, from the start or from last.safetensors."""
+        epochs, per_epoch = self.config.epochs, self.schedule.steps_per_epoch
+        if resume:
+            self.load()
+        elif (self.out / "last.safetensors").exists():
+            raise KSError(f"{self.out} holds a run already; go on with it by --resume, or choose another --out")
+        if not self.rank:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / "labels.csv").write_text(write_labels(self.material.labels))
+            (self.out / "config.json").write_text(self.config.to_json())
+        with (
+            RunLog(self.out, self.steps_done // per_epoch, not self.rank, progress, epochs, per_epoch) as run_log,
+            stop_requested(self.world) as stop,
+        ):
+            batches, saved_at = self.batches(epochs * per_epoch), time.monotonic()
+            while self.steps_done < epochs * per_epoch:
+                started = time.perf_counter()
+                batch = next(batches)
+                waited_s = time.perf_counter() - started
+                loss = self.learn(batch)
+                self.steps_done += 1
+                self.meter.add(loss, self.frames_in(batch), waited_s, time.perf_counter() - started)
+                run_log.advance(self.steps_done)
+                if self.steps_done % per_epoch == 0:
+                    run_log.write(self.end_epoch(self.steps_done // per_epoch))
+                    self.meter = EpochMeter()
+                due = self.steps_done % per_epoch == 0 or time.monotonic() - saved_at > CHECKPOINT_EVERY_S
+                if due or stop.is_set():
+                    self.save("last.safetensors", self.spec, with_optimizer=True)
+                    saved_at = time.monotonic()
+                if stop.is_set() and self.steps_done < epochs * per_epoch:
+                    raise KeyboardInterrupt
+            rows = run_log.rows
+        f1 = self.best_f1 if self.best_f1 >= 0 else float("nan")
+        return RunSummary(self.out / "best.safetensors", self.best_epoch, f1, rows)
+
+    def batches(self, total: int) -> Iterator[Batch]:
+        """The batches of all steps that are left, read ahead by the worker processes."""
+        reader = ClipReader(
+            self.material.index,
+            self.material.crops,
+            self.schedule,
+            self.spec.token_width,
+            self.config.dropout,
+            two_speeds=self.config.method == "tcl",
+        )
+        loader = DataLoader(
+            reader,
+            batch_size=None,
+            sampler=range(self.steps_done, total),
+            num_workers=self.config.workers,
+            prefetch_factor=4 if self.config.workers else None,
+            pin_memory=self.device.type == "cuda",
+        )
+        for batch in loader:
+            yield to_device(batch, self.device)
+
+    def learn(self, batch: Batch) -> StepLoss:
+        """Algorithm 1, lines 3 to 22: the loss, its gradient, a step of SGD."""
+        self.step.train()
+        with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp_dtype is not None):
+            loss: StepLoss = self.step(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss.total).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss
+
+    def frames_in(self, batch: Batch) -> int:
+        """Pictures that went through branch B, in all processes."""
+        clips = len(batch.labelled.pictures) + (len(batch.unlabelled.pictures) if batch.unlabelled else 0)
+        return clips * self.spec.n_frames * self.world
+
+    def end_epoch(self, epoch: int) -> dict[str, float]:
+        """Logs the epoch's means, evaluates on the selection subjects and keeps the best model."""
+        totals = self.meter.totals()
+        if not np.isfinite(totals["loss"]):
+            raise KSError(
+                f"the loss became {totals['loss']} in epoch {epoch}; last.safetensors is from before, try a smaller --lr"
+            )
+        if self.world > 1:
+            totals = mean_over_processes(totals, self.device)
+        row = {"epoch": float(epoch), "lr": self.config.lr, **EpochMeter.row(totals)}
+        if epoch % self.config.eval_every == 0 or epoch == self.config.epochs:
+            if not self.rank:
+                row |= self.select(epoch)
+            if self.world > 1:
+                dist.barrier()
+        return row
+
+    def select(self, epoch: int) -> dict[str, float]:
+        """F1 on the selection subjects; the best model so far is written with thresholds chosen there."""
+        subjects = self.material.split.selection
+        choose = (
+            self.material.known
+            if self.config.val_labels == "all" or self.config.paper_protocol
+            else self.material.labelled
+        )
+        which = choose(subjects)
+        if not len(which):
+            self.best_epoch = epoch
+            self.save("best.safetensors", self.spec)
+            return {}
+        labels = self.material.index.labels[which]
+        scores = probability(answer(self.model, self.material, which, self.device).output)[self.spec.live_position]
+        score = mean_f1(f1(confusion(scores, labels, np.full(len(self.spec.aus), 0.5))))
+        if score > self.best_f1:
+            self.best_f1, self.best_epoch = score, epoch
+            thresholds = tuple(float(t) for t in best_thresholds(scores, labels))
+            self.save("best.safetensors", replace(self.spec, thresholds=thresholds))
+        return {"selection_f1": score, "selection_frames": float(len(which))}
+
+    def save(self, name: str, spec: ModelSpec, with_optimizer: bool = False) -> None:
+        """Writes a checkpoint, in the first process only. With the optimiser it is one that a run can go on from."""
+        if self.rank:
+            return
+        tensors = {f"model.{k}": x for k, x in self.model.state_dict().items()}
+        metrics: dict[str, Any] = {
+            "steps_done": self.steps_done,
+            "epoch": self.steps_done // self.schedule.steps_per_epoch,
+            "best_epoch": self.best_epoch,
+            "best_f1": self.best_f1,
+            "selection": self.material.split.protocol,
+        }
+        if with_optimizer:
+            names = {id(p): k for k, p in self.model.named_parameters()}
+            state = self.optimizer.state
+            tensors |= {
+                f"optimizer.{names[id(p)]}": s["momentum_buffer"]
+                for p, s in state.items()
+                if s.get("momentum_buffer") is not None
+            }
+            metrics |= {"meter": self.meter.totals(), "scaler": self.scaler.state_dict()}
+        save_checkpoint(
+            self.out / name, Checkpoint(spec, self.config, tensors, metrics, write_labels(self.material.labels))
+        )
+
+    def load(self) -> None:
+        """Takes up the state of last.safetensors. Raises ModelError, or KSError when it was made by other settings."""
+        path = self.out / "last.safetensors"
+        saved = load_checkpoint(path)
+        may_differ = {"out", "device", "workers", "cache", "epochs"}
+        mine, theirs = json.loads(self.config.to_json()), json.loads(saved.config.to_json())
+        if different := [f"{k} {theirs[k]} -> {mine[k]}" for k in mine if mine[k] != theirs[k] and k not in may_differ]:
+            raise KSError(
+                f"{path} was made with other settings ({'; '.join(different)}); resume with the same, or choose another --out"
+            )
+        if saved.labels != write_labels(self.material.labels):
+            raise KSError(
+                f"{path} was trained on other labels than {self.config.root} gives now; use the same data, or another --out"
+            )
+        load_weights(self.model, saved.part("model."), path)
+        momentum = saved.part("optimizer.")
+        for name, parameter in self.model.named_parameters():
+            if name in momentum:
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter)
+        self.steps_done = int(saved.metrics["steps_done"])
+        self.best_epoch, self.best_f1 = int(saved.metrics["best_epoch"]), float(saved.metrics["best_f1"])
+        self.scaler.load_state_dict(saved.metrics["scaler"])
+        self.meter = EpochMeter(saved.metrics["meter"])
+
+
+def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
+    """Which frames of the training subjects are clips with a label, and which without.
+
+    Raises DataError when nothing is labelled, KSError when a batch cannot be divided over the processes.
+    """
+    labelled = material.labelled(material.split.train)
+    if not len(labelled):
+        raise DataError(
+            f"no label among the {len(material.split.train)} training subjects of fold {config.fold}; use more --labels or another list"
+        )
+    unlabelled_batch = round(config.batch * config.unlabelled_ratio)
+    if config.batch % world or unlabelled_batch % world:
+        raise KSError(
+            f"{world} processes cannot share batches of {config.batch} + {unlabelled_batch} clips; choose a multiple of {world}"
+        )
+    start = config.unlabelled_from if config.method == "ks" else int(config.method != "supervised")
+    return Schedule(
+        seed=config.seed,
+        labelled=labelled,
+        unlabelled=np.setdiff1d(np.flatnonzero(material.frames_of(material.split.train)), labelled),
+        batch=config.batch,
+        unlabelled_batch=unlabelled_batch,
+        unlabelled_from=start,
+        n_frames=config.n_frames,
+        key_shift=config.key_shift,
+        rank=rank,
+        world=world,
+    )
+
+
+def start_model(spec: ModelSpec, init: str) -> KSModel:
+    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec."""
+    if init in ("random", "imagenet"):
+        return make_model(spec, init)
+    path = Path(init)
+    saved = load_checkpoint(path)
+    if differences := spec.differences(saved.spec, ignore=("thresholds", "fps", "crop_version")):
+        raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
+    model = make_model(spec)
+    load_weights(model, saved.part("model."), path)
+    return model
+
+
+def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
+    """Autocast's type; "auto" takes bfloat16 where the hardware multiplies it, on an older GPU float16, else none.
+
+    On a CPU without such instructions bfloat16 is many times slower than float32 (measured: 12 times on AVX2).
+    """
+    if amp == "auto" and device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if amp == "auto":
+        can = torch.cpu.get_capabilities()
+        return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else None
+    if amp == "fp16" and device.type == "cpu":
+        raise KSError("--amp fp16 needs a GPU; use --amp bf16 or off on a CPU")
+    return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
+
+
+@contextmanager
+def stop_requested(world: int) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that a run ends after a whole step with its state saved.
+
+    With several processes, which would stop at different steps, signals keep their meaning.
+    """
+    stop = threading.Event()
+    if world > 1 or threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
