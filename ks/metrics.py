@@ -38,8 +38,8 @@ def confusion(probability: Floats, labels: Labels, thresholds: Floats) -> I64:
 def f1(counts: I64) -> F64:
     """(U, 4) -> (U,): 2 TP / (2 TP + FP + FN).
 
-    0/0, an AU that is never present and never predicted, counts as 0, as in the field's code (scikit-learn's default, and
-    the evaluations that add a small constant below the line). An AU without a single known label has no F1: nan.
+    0/0, an AU that is never present and never predicted, counts as 0, as in the field's code (scikit-learn's default,
+    and the evaluations that add a small constant below the line). An AU without a single known label has no F1: nan.
     """
     doubled = 2 * counts[:, TP]
     below = doubled + counts[:, FP] + counts[:, FN]
@@ -71,8 +71,8 @@ def fold_mean(scores: Sequence[Floats]) -> F64:
 def best_thresholds(probability: Floats, labels: Labels) -> F64:
     """(U,): for each AU a threshold that no other beats in F1, found among all cuts between different scores.
 
-    A cut is the midpoint between neighbouring scores (between the lowest and 0 for "all present"). Among equally good cuts
-    the one nearest to 0.5 is taken; an AU without a known positive keeps 0.5.
+    A cut is the midpoint between neighbouring scores (between the lowest and 0 for "all present"). Among equally good
+    cuts the one nearest to 0.5 is taken; an AU without a known positive keeps 0.5.
     """
     return _per_au(_best_threshold, probability, labels)
 
@@ -114,8 +114,8 @@ def reliability(probability: Floats, labels: Labels, bins: int = 15) -> F64:
 def calibration_error(probability: Floats, labels: Labels, bins: int = 15) -> F64:
     """(U,): expected calibration error of the probability of presence, over equal-width bins.
 
-    The sum over bins of (share of frames in it) x |positive rate - mean probability|; 0 is perfect, nan is an AU without a
-    known label.
+    The sum over bins of (share of frames in it) x |positive rate - mean probability|; 0 is perfect, nan is an AU
+    without a known label.
     """
     return ece_of_bins(reliability(probability, labels, bins))
 

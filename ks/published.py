@@ -6,14 +6,18 @@ are three.
 
 EAC_NET = "eac-net"  # table 1's supervised baseline; stands beside our "supervised"
 
-METHOD_NAMES: dict[str, str] = {  # our name of a method -> the name the paper prints
+METHOD_NAMES: dict[str, str] = {  # how a method of ours is written
     "ks": "KS",
-    "supervised": "EAC-Net",
-    EAC_NET: "EAC-Net",
+    "supervised": "supervised",
     "pseudo-label": "Pseudo-Label",
     "fixmatch": "FixMatch",
     "tcl": "TCL",
 }
+PAPER_NAMES: dict[str, str] = {
+    **METHOD_NAMES,
+    "supervised": "EAC-Net",
+    EAC_NET: "EAC-Net",
+}  # whose number stands beside it
 METHOD_TABLES: dict[str, str] = {  # where each is printed
     "ks": "tables 1 and 4",
     "supervised": "table 1",
@@ -138,7 +142,7 @@ PSEUDO_LABEL_ACCURACY: dict[str, dict[int, dict[str, float]]] = {"bp4d": {10: {"
 
 
 def published_f1(data: str, method: str, share: float) -> float | None:
-    """F1 in percent of `method` on `data` with the share (0..1) of labels; None where the paper has none for exactly these.
+    """F1 in percent of `method` on `data` at a label share of 0..1; None where the paper has none for exactly these.
 
     `method` is one of ours ("supervised" stands beside EAC-Net) or, at share 1, one of FULLY_SUPERVISED.
     """
@@ -161,7 +165,7 @@ def published_ablation(data: str, ablation: str, share: float) -> float | None:
 
 
 def published_pseudo_accuracy(data: str, ablation: str, share: float) -> float | None:
-    """Percent of pseudo labels that are right (section 4.5), with the gate ("none") or without ("no-tpl"), else None."""
+    """Percent of right pseudo labels (section 4.5), with the gate ("none") or without ("no-tpl"); else None."""
     return PSEUDO_LABEL_ACCURACY.get(data, {}).get(_percent(share), {}).get(ablation)
 
 
