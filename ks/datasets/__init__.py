@@ -1,0 +1,38 @@
+"""Data sets of facial action units on disk, all loaded into one shape: `load_dataset`, then `DataSet` and `Video`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ks.datasets import bp4d, disfa, manifest, mme
+from ks.datasets.checks import class_weights
+from ks.datasets.types import UNKNOWN, DataSet, Video
+from ks.errors import DataError
+
+__all__ = ["NAMES", "UNKNOWN", "DataSet", "Video", "class_weights", "load_dataset"]
+
+NAMES = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
+
+
+def load_dataset(name: str, root: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
+    """Load one of NAMES from root, for manifest the CSV file.
+
+    aus = () are the data set's usual AUs, fps = 0 its own frames per second.
+    Raises DataError when there is no such data set or folder, and for whatever in it cannot be used.
+    """
+    if not (fps == 0 or 1.0 <= fps <= 240.0):
+        raise DataError(f"the frame rate is 1 to 240 per second, or 0 for the data set's own; got {fps}")
+    root = Path(root)
+    match name:
+        case "bp4d":
+            data = bp4d.load(root, aus)
+        case "bp4d+":
+            data = bp4d.load_plus(root, aus)
+        case "disfa":
+            data = disfa.load(root, aus)
+        case "mme":
+            data = mme.load(root, aus)
+        case "manifest":
+            data = manifest.load(root, aus, fps)
+        case _:
+            raise DataError(f"there is no data set {name!r}; choose one of {', '.join(NAMES)}")
+    return replace(data, fps=fps) if fps else data

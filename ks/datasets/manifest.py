@@ -1,0 +1,269 @@
+"""Anybody's videos, described by one CSV file: a row for each labelled frame.
+
+    video,subject,frame,part,AU01,AU12
+    clips/anna.mp4,anna,0,1,0,1
+    clips/anna.mp4,anna,50,1,,1
+
+    video     a video file or a folder of images, absolute or beside the CSV
+    subject   optional; without it each video is a subject of its own
+    frame     of a video file: the picture's index in decoding order, from 0;
+              of a folder: the last number in the image's name (0643.jpg is frame 643), never its position
+    part      optional, 1, 2, ...: the parts of cross-validation; a subject lies in one
+    AU12      also AU012, au12, AU12_c: 1 present, 0 absent; blank, nan or 9 unknown
+
+Commas, semicolons or tabs. Every picture of a video is loaded; those that the CSV does not name are unknown in all AUs,
+so a label every 50 frames is enough.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ks.datasets.disk import read_lines
+from ks.datasets.parts import deal
+from ks.datasets.types import I32, UNKNOWN, DataSet, Video
+from ks.errors import DataError
+from ks.pictures import count_pictures, list_images, picture_number, picture_numbers, picture_rate
+
+DEFAULT_FPS = 25.0
+RATE_TOLERANCE = 0.05  # relative difference between videos' rates that is worth a note
+
+_AU = re.compile(r"AU0*([1-9][0-9]*)(_C)?", re.IGNORECASE)
+_VALUES = {"0": 0, "1": 1, "": UNKNOWN, "nan": UNKNOWN, "9": UNKNOWN, "0.0": 0, "1.0": 1, "9.0": UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Which column holds what; -1 for an optional column that is not there."""
+
+    video: int
+    frame: int
+    subject: int
+    part: int
+    aus: Mapping[int, int]  # AU number -> column
+
+
+@dataclass(slots=True)
+class _Recording:
+    """What the rows of one video say."""
+
+    path: Path
+    subject: str
+    part: int
+    line: int  # of its first row, for messages
+    lines: dict[int, int] = field(default_factory=dict)  # frame -> line of the CSV, in the order of the labels
+    labels: bytearray = field(default_factory=bytearray)  # U bytes for each of lines
+
+
+def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
+    """The videos that a CSV names; aus = () are all its AU columns, fps = 0 the videos' own average rate.
+
+    csv_path is the file, or a folder with one CSV file in it.
+    Raises DataError, with file and line, for anything that the format above does not allow.
+    """
+    path = _csv_in(csv_path)
+    rows = _rows(path)
+    header = _read_header(path, next(rows, (1, []))[1])
+    wanted = aus or tuple(sorted(header.aus))
+    recordings = _group(path, rows, header, wanted)
+    notes = [f"AU{au} has no column, so it is unknown" for au in wanted if au not in header.aus]
+    names = _names(path, recordings)
+    if header.subject < 0:
+        notes.append("no subject column: each video is taken for a subject of its own")
+        for recording, name in zip(recordings, names, strict=True):
+            recording.subject = name
+    videos = tuple(_video(path, rec, name, len(wanted)) for rec, name in zip(recordings, names, strict=True))
+    if all((video.labels == UNKNOWN).all() for video in videos):
+        raise DataError(
+            f"{path}: no label for AUs {', '.join(map(str, wanted))}; fill in AU columns or give other --aus"
+        )
+    if header.part >= 0:
+        parts = _parts(path, recordings)
+    else:
+        parts, note = deal(video.subject for video in videos)
+        notes.append(note)
+    rate, rate_notes = _rate([recording.path for recording in recordings], fps)
+    return DataSet("manifest", wanted, rate, videos, parts, (*notes, *rate_notes))
+
+
+def _csv_in(path: Path) -> Path:
+    """The file itself, or the only CSV of a folder."""
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.name[0] != ".")
+        if len(found) != 1:
+            raise DataError(f"{path}: wanted one CSV file in this folder, found {len(found)}; give the file itself")
+        return found[0]
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give the CSV that lists videos and labels as --root")
+    return path
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of each row that is not blank, header first; the delimiter is the heading's most frequent one."""
+    lines = read_lines(path)
+    heading = next((line for line in lines if line.strip()), "")
+    reader = csv.reader(lines, delimiter=max(",;\t", key=heading.count))
+    try:
+        for row in reader:
+            if any(row):
+                yield reader.line_num, row
+    except csv.Error as exc:
+        raise DataError(f"{path}, line {reader.line_num}: this is no row of a CSV ({exc}); mend it") from exc
+
+
+def _read_header(path: Path, cells: list[str]) -> _Header:
+    names = [cell.strip().lower() for cell in cells]
+    for name in ("video", "frame"):
+        if name not in names:
+            raise DataError(f"{path}, line 1: wanted columns video, frame and AU1, AU12, ...; got {', '.join(names)!r}")
+    aus: dict[int, int] = {}
+    for column, name in enumerate(names):
+        match = _AU.fullmatch(name)
+        if match and int(match[1]) in aus:
+            raise DataError(f"{path}, line 1: AU{int(match[1])} has two columns; keep one")
+        if match:
+            aus[int(match[1])] = column
+        elif names.index(name) != column and name in ("video", "frame", "subject", "part"):
+            raise DataError(f"{path}, line 1: two columns {name!r}; keep one")
+    if not aus:
+        raise DataError(f"{path}, line 1: no AU column; add columns AU1, AU12, ... with 1, 0 or blank")
+    video, frame, subject, part = (
+        names.index(name) if name in names else -1 for name in ("video", "frame", "subject", "part")
+    )
+    return _Header(video, frame, subject, part, aus)
+
+
+def _group(
+    path: Path, rows: Iterator[tuple[int, list[str]]], header: _Header, aus: tuple[int, ...]
+) -> list[_Recording]:
+    """Rows gathered by video, in the order of the first row of each."""
+    by_text: dict[str, _Recording] = {}  # as written: the disk is asked once for each spelling
+    by_path: dict[Path, _Recording] = {}
+    needed = 1 + max(header.video, header.frame, header.subject, header.part, *header.aus.values())
+    columns = [header.aus.get(au, -1) for au in aus]
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        if len(row) < needed:
+            raise DataError(f"{where}: {len(row)} cells, but the heading needs {needed}")
+        subject = row[header.subject].strip() if header.subject >= 0 else ""
+        part = _whole(where, "part", row[header.part], 1) if header.part >= 0 else 0
+        recording = by_text.get(row[header.video])
+        if recording is None:
+            source = _source(where, path.parent, row[header.video].strip())
+            recording = by_path.setdefault(source, _Recording(source, subject, part, line))
+            by_text[row[header.video]] = recording
+        if not subject and header.subject >= 0:
+            raise DataError(f"{where}: the subject is blank; name the person, or drop the column")
+        if (subject, part) != (recording.subject, recording.part):
+            raise DataError(f"{where}: a video has one subject and one part; line {recording.line} has others")
+        frame = _whole(where, "frame", row[header.frame], 0)
+        if frame in recording.lines:
+            raise DataError(f"{where}: frame {frame} of this video is in line {recording.lines[frame]} already")
+        recording.lines[frame] = line
+        recording.labels += bytes(
+            _label(where, au, row[c]) & 0xFF if c >= 0 else 0xFF for au, c in zip(aus, columns, strict=True)
+        )
+    if not by_path:
+        raise DataError(f"{path}: no row under the heading; add a row for each labelled frame")
+    return list(by_path.values())
+
+
+def _whole(where: str, what: str, text: str, lowest: int) -> int:
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*", text) or int(text) < lowest:
+        raise DataError(f"{where}: {what} must be a whole number from {lowest}; got {text!r}")
+    return int(text)
+
+
+def _label(where: str, au: int, text: str) -> int:
+    value = _VALUES.get(text)
+    if value is None:
+        value = _VALUES.get(text.strip().lower())
+    if value is None:
+        raise DataError(f"{where}: AU{au} is {text!r}; wanted 1, 0, or blank for unknown")
+    return value
+
+
+def _source(where: str, base: Path, text: str) -> Path:
+    """The video file or folder that a cell names; backslashes are understood everywhere."""
+    for spelling in (text, text.replace("\\", "/")):
+        source = Path(os.path.abspath(base / spelling))
+        if text and source.exists():
+            return source
+    raise DataError(f"{where}: no video or folder {text!r} beside the CSV; mend the path")
+
+
+def _names(path: Path, recordings: list[_Recording]) -> list[str]:
+    """A unique name for each video that can name a file: its stem, else its whole path below the CSV's folder."""
+    short = [rec.path.name if rec.path.is_dir() else rec.path.stem for rec in recordings]
+    if len({name.casefold() for name in short}) == len(short):
+        return short
+    base = os.path.abspath(path.parent)
+    long = [re.sub(r"[\\/:]+", "_", _below(base, rec.path)) for rec in recordings]
+    if len({name.casefold() for name in long}) == len(long):
+        return long
+    raise DataError(f"{path}: two videos get the same name, like {long[0]}; rename one")
+
+
+def _below(base: str, path: Path) -> str:
+    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path).lstrip("/\\")
+
+
+def _video(path: Path, recording: _Recording, name: str, n_aus: int) -> Video:
+    """All pictures of a video, with the labels of those that the CSV names."""
+    frames = _frames(recording.path)
+    listed = np.fromiter(recording.lines, np.int64, len(recording.lines))
+    at = np.minimum(np.searchsorted(frames, listed), len(frames) - 1)
+    wrong = np.flatnonzero(frames[at] != listed)
+    if len(wrong):
+        frame = int(listed[wrong[0]])
+        where = f"{path}, line {recording.lines[frame]}"
+        raise DataError(f"{where}: no frame {frame} in {recording.path}, which has {frames[0]} to {frames[-1]}")
+    labels = np.full((len(frames), n_aus), UNKNOWN, np.int8)
+    labels[at] = np.frombuffer(recording.labels, np.int8).reshape(len(listed), n_aus)
+    return Video(name, recording.subject, recording.path, frames, np.arange(len(frames), dtype=np.int32), labels)
+
+
+def _frames(source: Path) -> I32:
+    """Frame number of each picture of a source, in order."""
+    numbers = picture_numbers(source) if source.is_dir() else np.arange(count_pictures(source))
+    if not len(numbers):
+        raise DataError(f"{source}: no picture in it; remove it from the CSV")
+    if numbers[0] < 0:
+        picture_number(list_images(source)[0])  # says which name has no number
+    if numbers[-1] > np.iinfo(np.int32).max:
+        raise DataError(f"{source}: frame number {numbers[-1]} is too large; number the images from 0")
+    return numbers.astype(np.int32)
+
+
+def _parts(path: Path, recordings: list[_Recording]) -> tuple[tuple[str, ...], ...]:
+    """The CSV's own parts. Raises DataError when a subject lies in two or a number is left out."""
+    of_subject: dict[str, _Recording] = {}
+    for recording in recordings:
+        other = of_subject.setdefault(recording.subject, recording)
+        if other.part != recording.part:
+            both = f"part {other.part} in line {other.line}, part {recording.part} in line {recording.line}"
+            raise DataError(f"{path}: subject {recording.subject} is in two parts ({both}); a person lies in one")
+    numbers = {recording.part for recording in recordings}
+    n_parts = max(numbers)
+    if len(numbers) < n_parts:
+        gap = min(set(range(1, n_parts)) - numbers)
+        raise DataError(f"{path}: part {n_parts} is there but part {gap} is not; number the parts from 1 without gaps")
+    return tuple(tuple(sorted(s for s, rec in of_subject.items() if rec.part == k)) for k in range(1, n_parts + 1))
+
+
+def _rate(sources: list[Path], fps: float) -> tuple[float, list[str]]:
+    """Frames per second of the data set, the middle one of its videos', and notes on what was assumed."""
+    rates = sorted(rate for rate in map(picture_rate, sources) if rate)
+    notes = []
+    if rates and rates[-1] > rates[0] * (1 + RATE_TOLERANCE):
+        notes.append(f"videos have {rates[0]:.4g} to {rates[-1]:.4g} frames per second; clips will differ in duration")
+    if fps > 0:
+        return fps, notes
+    if not rates:
+        return DEFAULT_FPS, [f"no video says its frame rate; {DEFAULT_FPS:g} per second are assumed, --fps sets it"]
+    return rates[len(rates) // 2], notes

@@ -1,0 +1,23 @@
+"""MME, the paper's own recordings: 233 subjects in 10 tasks, organised as BP4D (section 7.4)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ks.datasets.bp4d import AUS
+from ks.datasets.checks import Published, published_notes
+from ks.datasets.occ import Layout, read_recordings
+from ks.datasets.parts import deal
+from ks.datasets.types import DataSet
+
+FPS = 25.0
+PUBLISHED = Published(233)
+LAYOUT = Layout("mme", tasks=tuple(range(1, 11)))
+
+
+def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
+    """MME dealt into three parts, for the paper prints no split; aus = () are the twelve of BP4D. Raises DataError."""
+    aus = aus or AUS
+    videos, notes = read_recordings(root, LAYOUT, aus)
+    parts, dealt = deal(video.subject for video in videos)
+    data = DataSet("mme", aus, FPS, videos, parts)
+    return replace(data, notes=(*notes, dealt, *published_notes(data, PUBLISHED)))
