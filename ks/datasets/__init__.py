@@ -8,13 +8,16 @@ from ks.datasets.checks import class_weights
 from ks.datasets.types import UNKNOWN, DataSet, Video
 from ks.errors import DataError
 
-__all__ = ["NAMES", "UNKNOWN", "DataSet", "Video", "class_weights", "load_dataset"]
+__all__ = ["DATASETS", "DEFAULT_AUS", "UNKNOWN", "DataSet", "Video", "class_weights", "load_dataset"]
 
-NAMES = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
+DATASETS = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
+
+# What aus = () means; for manifest it means all AU columns of the CSV.
+DEFAULT_AUS: dict[str, tuple[int, ...]] = {"bp4d": bp4d.AUS, "bp4d+": bp4d.AUS, "disfa": disfa.AUS, "mme": bp4d.AUS}
 
 
 def load_dataset(name: str, root: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
-    """Load one of NAMES from root, for manifest the CSV file.
+    """Load one of DATASETS from root, for manifest the CSV file.
 
     aus = () are the data set's usual AUs, fps = 0 its own frames per second.
     Raises DataError when there is no such data set or folder, and for whatever in it cannot be used.
@@ -34,5 +37,5 @@ def load_dataset(name: str, root: Path, aus: tuple[int, ...] = (), fps: float = 
         case "manifest":
             data = manifest.load(root, aus, fps)
         case _:
-            raise DataError(f"there is no data set {name!r}; choose one of {', '.join(NAMES)}")
+            raise DataError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
     return replace(data, fps=fps) if fps else data

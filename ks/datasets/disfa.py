@@ -56,6 +56,9 @@ def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
     aus = aus or AUS
     require_folder(root)
     files = _label_files(root)
+    nothing = DataError(f"disfa: no label for AUs {', '.join(map(str, aus))} under {root}; give other --aus")
+    if not any(set(aus) & set(by_au) for by_au in files.values()):
+        raise nothing
     sources = {subject: _open(path) for subject, path in _sources(root, set(files)).items()}
     folders = [source for source in sources.values() if source.path.is_dir()]
     first = 0 if any(0 in source.numbers for source in folders) else 1  # one tool extracted all: 0 or 1 comes first
@@ -75,9 +78,10 @@ def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
                 Video(subject, subject, source.path, frames[found], at[found].astype(np.int32), labels[found])
             )
     if not videos:
-        raise DataError(f"disfa: no pictures like Videos_LeftCamera/LeftVideoSN001_comp.avi under {root}; give --root")
+        wanted = "no pictures of a labelled frame, like Videos_LeftCamera/LeftVideoSN001_comp.avi, here"
+        raise DataError(f"{root}: {wanted}; give the folder that holds labels and videos as --root")
     if all((video.labels == UNKNOWN).all() for video in videos):
-        raise DataError(f"disfa: no label for AUs {', '.join(map(str, aus))} under {root}; give other --aus")
+        raise nothing
     data = DataSet("disfa", aus, FPS, tuple(videos), PARTS)
     return replace(data, notes=(*notes, *published_notes(data, PUBLISHED)))
 

@@ -69,8 +69,8 @@ def read_recordings(root: Path, layout: Layout, aus: tuple[int, ...]) -> tuple[t
             frames, labels = table.frames[found], table.labels[found]
             videos.append(Video(name, subject, folder, frames, pictures[found].astype(np.int32), labels))
     if not videos:
-        example = f"{layout.name}: no image of a labelled frame, like Sequences/F001/T{layout.tasks[0]}/0643.jpg"
-        raise DataError(f"{example}, under {root}; give the folder that holds label and image folders as --root")
+        wanted = f"no image of a labelled frame of {layout.name}, like Sequences/F001/T1/0643.jpg, here"
+        raise DataError(f"{root}: {wanted}; give the folder that holds labels and images as --root")
     if all((video.labels == UNKNOWN).all() for video in videos):
         raise DataError(f"{layout.name}: no label for AUs {', '.join(map(str, aus))} under {root}; give other --aus")
     present = {video.name for video in videos}

@@ -1,0 +1,191 @@
+"""Anybody's videos, described by one CSV file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from trees import plant_names, plant_table, plant_video
+
+from ks.datasets import UNKNOWN, load_dataset, manifest
+from ks.errors import DataError
+
+HEADER = ("video", "subject", "frame", "AU01", "au12")
+
+
+def test_every_picture_is_there_and_those_not_listed_are_unknown(tmp_path: Path) -> None:
+    plant_video(tmp_path / "clips" / "anna.avi", 5, fps=20)
+    rows = [("clips/anna.avi", "Anna", 3, 1, 0), ("./clips/anna.avi", "Anna", 0, "", 1)]  # two spellings of one path
+    path = plant_table(tmp_path / "labels.csv", HEADER, rows)
+    data = load_dataset("manifest", path)
+    assert (data.aus, data.fps) == ((1, 12), pytest.approx(20.0))
+    (video,) = data.videos
+    assert (video.name, video.subject, video.source) == ("anna", "Anna", tmp_path / "clips" / "anna.avi")
+    assert video.frames.tolist() == video.pictures.tolist() == [0, 1, 2, 3, 4]
+    u = UNKNOWN
+    assert video.labels.tolist() == [[u, 1], [u, u], [u, u], [1, 0], [u, u]]
+    assert video.labels.flags.writeable
+
+
+def test_in_a_folder_the_frame_is_the_number_in_the_name(tmp_path: Path) -> None:
+    plant_names(tmp_path / "bob", ["0007.jpg", "0008.jpg", "0010.jpg"])
+    path = plant_table(tmp_path / "labels.csv", HEADER, [("bob", "Bob", 10, 1, 0)])
+    (video,) = manifest.load(path).videos
+    assert video.name == "bob"
+    assert video.frames.tolist() == [7, 8, 10]  # 9 is a gap
+    assert video.pictures.tolist() == [0, 1, 2]
+    assert video.labels[2].tolist() == [1, 0]
+    plant_table(path, HEADER, [("bob", "Bob", 0, 1, 0)])
+    with pytest.raises(DataError, match=r"labels\.csv, line 2: no frame 0 in .*bob, which has 7 to 10"):
+        manifest.load(path)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_all_common_csv_dialects_are_read(tmp_path: Path, delimiter: str, mark: bytes, newline: str) -> None:
+    plant_names(tmp_path / "größe 顔", ["0.jpg", "1.jpg"])
+    rows = [("größe 顔", "a", 0, 1, "NaN"), ("", "", "", "", ""), ("größe 顔", "a", " 1 ", "1.0", 9)]
+    path = plant_table(tmp_path / "labels.csv", HEADER, rows, newline, delimiter)
+    path.write_bytes(mark + path.read_bytes())
+    (video,) = manifest.load(path).videos
+    assert video.name == "größe 顔"
+    assert video.labels.tolist() == [[1, UNKNOWN], [1, UNKNOWN]]
+
+
+def test_a_folder_with_one_csv_an_absolute_path_and_backslashes_are_understood(tmp_path: Path) -> None:
+    plant_names(tmp_path / "far" / "a", ["0.jpg"])
+    plant_names(tmp_path / "set" / "near" / "b", ["0.jpg"])
+    rows = [(tmp_path / "far" / "a", "x", 0, 1, 0), ("near\\b", "y", 0, 0, 1)]
+    plant_table(tmp_path / "set" / "labels.csv", HEADER, rows)
+    data = manifest.load(tmp_path / "set")
+    assert [video.source for video in data.videos] == [tmp_path / "far" / "a", tmp_path / "set" / "near" / "b"]
+
+
+def test_chosen_aus_come_in_the_chosen_order(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1_c", "AU012", "AU1_r"), [("a", 0, 1, 0, 3.5)])
+    data = manifest.load(path, (12, 4, 1))
+    assert data.aus == (12, 4, 1)
+    assert data.videos[0].labels.tolist() == [[0, UNKNOWN, 1]]
+    assert "AU4 has no column, so it is unknown" in data.notes
+
+
+def test_without_a_subject_column_each_video_is_its_own_subject(tmp_path: Path) -> None:
+    for name in ("b", "a", "d", "c"):
+        plant_names(tmp_path / name, ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1"), [(name, 0, 1) for name in "badc"])
+    data = manifest.load(path)
+    assert data.subjects == ("a", "b", "c", "d")
+    assert data.parts == (("a", "d"), ("b",), ("c",))
+    assert any("each video is taken for a subject of its own" in note for note in data.notes)
+    assert any("4 subjects, sorted by name, are dealt in turn into 3 parts" in note for note in data.notes)
+
+
+def test_one_subject_makes_one_part(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1"), [("a", 0, 1)])
+    assert manifest.load(path).parts == (("a",),)
+
+
+def test_names_are_unique_and_can_name_a_file(tmp_path: Path) -> None:
+    for name in ("x/front", "y/front"):
+        plant_names(tmp_path / name, ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1"), [("x/front", 0, 1), ("y/front", 0, 0)])
+    assert [video.name for video in manifest.load(path).videos] == ["x_front", "y_front"]
+
+
+def test_a_part_column_gives_the_folds(tmp_path: Path) -> None:
+    for name in "abc":
+        plant_names(tmp_path / name, ["0.jpg"])
+    header = ("video", "subject", "frame", "part", "AU1")
+    path = plant_table(tmp_path / "l.csv", header, [("a", "A", 0, 2, 1), ("b", "B", 0, 1, 1), ("c", "A", 0, 2, 1)])
+    data = manifest.load(path)
+    assert data.parts == (("B",), ("A",))
+    assert data.fold(1) == (("B",), ("A",))
+    assert not any("dealt" in note for note in data.notes)
+    plant_table(path, header, [("a", "A", 0, 2, 1), ("b", "B", 0, 1, 1), ("c", "A", 0, 1, 1)])
+    with pytest.raises(DataError, match=r"subject A is in two parts \(part 2 in line 2, part 1 in line 4\)"):
+        manifest.load(path)
+    plant_table(path, header, [("a", "A", 0, 3, 1), ("b", "B", 0, 1, 1)])
+    with pytest.raises(DataError, match="part 3 is there but part 2 is not"):
+        manifest.load(path)
+
+
+def test_the_rate_is_the_arguments_then_the_videos_then_25(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1"), [("a", 0, 1)])
+    assert manifest.load(path).fps == 25.0
+    assert any("25 per second are assumed" in note for note in manifest.load(path).notes)
+    assert manifest.load(path, fps=12.5).fps == 12.5
+    assert not any("assumed" in note for note in manifest.load(path, fps=12.5).notes)
+    for name, fps in (("b.avi", 30), ("c.avi", 30), ("d.avi", 20)):
+        plant_video(tmp_path / name, 4, fps)
+    plant_table(path, ("video", "frame", "AU1"), [(name, 0, 1) for name in ("a", "b.avi", "c.avi", "d.avi")])
+    data = manifest.load(path)
+    assert data.fps == pytest.approx(30.0)  # the middle one
+    assert any("20 to 30 frames per second" in note for note in data.notes)
+
+
+ROW = ("a", "A", 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "message"),
+    [
+        (HEADER, [("nowhere.mp4", "A", 0, 1, 0)], r"line 2: no video or folder 'nowhere\.mp4'"),
+        (HEADER, [("", "A", 0, 1, 0)], "line 2: no video or folder ''"),
+        (HEADER, [ROW, ("a", "A", "one", 1, 0)], "line 3: frame must be a whole number from 0; got 'one'"),
+        (HEADER, [("a", "A", -1, 1, 0)], "line 2: frame must be a whole number from 0; got '-1'"),
+        (HEADER, [ROW, ROW], "line 3: frame 0 of this video is in line 2 already"),
+        (HEADER, [("a", "A", 0, 2, 0)], "line 2: AU1 is '2'; wanted 1, 0, or blank"),
+        (HEADER, [("a", "A", 0, 1, "yes")], "line 2: AU12 is 'yes'"),
+        (HEADER, [ROW, ("a", "B", 1, 1, 0)], "line 3: a video has one subject and one part; line 2 has others"),
+        (HEADER, [("a", " ", 0, 1, 0)], "line 2: the subject is blank"),
+        (HEADER, [("a", "A", 0)], "line 2: 3 cells, but the heading needs 5"),
+        (HEADER, [("a", "A", 9, 1, 0)], "line 2: no frame 9 in .*a, which has 0 to 1"),
+        (HEADER, [("a", "A", 0, "", "")], "no label for AUs 1, 12"),
+        (HEADER, [("empty", "A", 0, 1, 0)], "empty: no picture in it"),
+        (HEADER, [("unnumbered", "A", 0, 1, 0)], r"portrait\.jpg: the name of an image must hold its frame number"),
+        (HEADER, [], "no row under the heading"),
+        (("video", "AU1"), [("a", 1)], "line 1: wanted columns video, frame and AU1"),
+        (("video", "frame", "smile"), [("a", 0, 1)], "line 1: no AU column"),
+        (("video", "frame", "AU1", "au01"), [("a", 0, 1, 1)], "line 1: AU1 has two columns"),
+        (("video", "frame", "AU1", "frame"), [("a", 0, 1, 1)], "line 1: two columns 'frame'"),
+        (("video", "frame", "part", "AU1"), [("a", 0, 0, 1)], "line 2: part must be a whole number from 1; got '0'"),
+    ],
+)
+def test_anything_unexpected_is_named_by_line(
+    tmp_path: Path, header: tuple[object, ...], rows: list[tuple[object, ...]], message: str
+) -> None:
+    plant_names(tmp_path / "a", ["0.jpg", "1.jpg"])
+    plant_names(tmp_path / "unnumbered", ["portrait.jpg"])
+    plant_names(tmp_path / "empty", [])
+    with pytest.raises(DataError, match=message) as caught:
+        manifest.load(plant_table(tmp_path / "labels.csv", header, rows))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_csv_are_errors_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="wanted one CSV file in this folder, found 0"):
+        manifest.load(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        manifest.load(tmp_path / "labels.csv")
+    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00video")
+    with pytest.raises(DataError, match="cannot read this text file"):
+        manifest.load(tmp_path / "labels.csv")
+    (tmp_path / "labels.csv").write_bytes(b"")
+    with pytest.raises(DataError, match="wanted columns video, frame"):
+        manifest.load(tmp_path / "labels.csv")
+
+
+def test_a_hundred_thousand_rows_load_in_seconds(tmp_path: Path) -> None:
+    n = 100_000
+    plant_names(tmp_path / "a", [f"{i}.jpg" for i in range(1000)])
+    aus = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
+    lines = [f"v{i // 1000},{i % 1000}," + ",".join("01"[(i + au) % 2] for au in aus) for i in range(n)]
+    for k in range(n // 1000):
+        (tmp_path / f"v{k}").symlink_to(tmp_path / "a", target_is_directory=True)
+    (tmp_path / "l.csv").write_text("video,frame," + ",".join(f"AU{au}" for au in aus) + "\n" + "\n".join(lines))
+    data = manifest.load(tmp_path / "l.csv")
+    assert sum(len(video.frames) for video in data.videos) == n
+    assert np.mean([video.labels.mean() for video in data.videos]) == pytest.approx(0.5)
