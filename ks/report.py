@@ -22,7 +22,7 @@ from ks.report_plot import plot
 from ks.report_tables import print_report
 from ks.spec import au_label
 
-__all__ = ["Predictions", "evaluate", "plot", "print_report", "write_json"]
+__all__ = ["Predictions", "evaluate", "plot", "print_report", "without_nan", "write_json"]
 
 F32 = npt.NDArray[np.float32]
 I8 = npt.NDArray[np.int8]
@@ -83,9 +83,9 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
     paper           method, table, label_share, f1_mean, per_au[au] or None; None unless it has exactly this share
 
     The scores: f1, f1_chosen, f1_branch_a, f1_branch_b, ece, auc, each {mean, per_au[au]} (f1_chosen is None without
-    thresholds), f1_key_positions[m] (mean F1), positive_rate[au], unknown_labels[au]; per fold also thresholds[au],
-    confusion[au] and confusion_chosen[au] as {tp, fp, fn, tn}, and reliability as [u][bin] = [frames, sum of
-    probability, positives] over equal-width bins.
+    thresholds), f1_key_positions[m] (mean F1), positive_rate[au], unknown_labels[au] (a count, added up over folds);
+    per fold also thresholds[au], confusion[au] and confusion_chosen[au] as {tp, fp, fn, tn}, and reliability as
+    [u][bin] = [frames, sum of probability, positives] over equal-width bins.
 
     Raises KSError when the folds are of different studies, or one was given twice.
     """
@@ -110,7 +110,7 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
         "pooled": _pooled(scores, first.aus),
         "paper": _paper(first),
     }
-    jsonable: dict[str, Any] = _without_nan(report)
+    jsonable: dict[str, Any] = without_nan(report)
     return jsonable
 
 
@@ -244,12 +244,12 @@ def _counts_json(counts: I64, aus: Sequence[int]) -> dict[str, dict[str, int]]:
     return dict(zip(map(au_label, aus), rows, strict=True))
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """The same tree with None in place of nan, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,0 +1,193 @@
+"""The results of a study on disk: one JSON object per line; a kill at any moment costs one run at most."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.label_plan import Run
+from ks.errors import DataError, KSError
+from ks.report import Predictions, evaluate, without_nan
+
+Row = dict[str, Any]
+
+LOGGED = ("pseudo_accuracy_kept", "pseudo_accuracy_dropped", "pseudo_dropped_share", "frames_per_s")  # last epoch's
+PACKAGES = ("knowledge-spreader", "torch", "torchvision", "numpy", "mediapipe")
+
+
+class Summary(Protocol):
+    """What the study reads of a finished training (ks.trainer.RunSummary)."""
+
+    @property
+    def best_path(self) -> Path: ...
+    @property
+    def best_epoch(self) -> int: ...
+    @property
+    def selection_f1(self) -> float: ...
+    @property
+    def epochs(self) -> Sequence[Mapping[str, float]]: ...
+
+
+def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: float, origin: Row) -> Row:
+    """All of a run that a table may want; F1, rates and errors are fractions 0..1, None where there is no value."""
+    report = evaluate([predictions])
+    score = report["per_fold"][0]
+    last = summary.epochs[-1] if summary.epochs else {}
+    chosen = score["f1_chosen"] or {"mean": None, "per_au": None}
+    row = {
+        **_head(run),
+        "selection": report["selection"],
+        "f1_mean": score["f1"]["mean"],
+        "f1_per_au": score["f1"]["per_au"],
+        "confusion": score["confusion"],
+        "f1_chosen_mean": chosen["mean"],
+        "f1_chosen_per_au": chosen["per_au"],
+        "f1_branch_a": score["f1_branch_a"]["mean"],
+        "f1_branch_b": score["f1_branch_b"]["mean"],
+        "f1_key_positions": score["f1_key_positions"],
+        "ece": score["ece"]["mean"],
+        "auc": score["auc"]["mean"],
+        "test_frames": score["frames"],
+        "best_epoch": summary.best_epoch,
+        "selection_f1": summary.selection_f1,
+        **{name: last.get(name) for name in LOGGED},
+        "train_s": sum(epoch.get("seconds", 0.0) for epoch in summary.epochs),  # of all sittings
+        "seconds": round(seconds, 3),  # of this sitting, with making the data ready and testing
+        **origin,
+    }
+    clean: Row = without_nan(row)
+    return clean
+
+
+def error_row(run: Run, error: KSError, seconds: float, origin: Row) -> Row:
+    """A run that failed, with why; it is tried again when the study is started again."""
+    return {**_head(run), "error": str(error), "seconds": round(seconds, 3), **origin}
+
+
+def _head(run: Run) -> Row:
+    c = run.config
+    return {
+        "key": run.key,
+        "data": c.data,
+        "method": c.method,
+        "share": c.labels,
+        "scheme": c.labels_scheme,
+        "fold": c.fold,
+        "seed": c.seed,
+        "ablation": run.ablation,
+        "n_frames": c.n_frames,
+        "config": asdict(c),
+    }
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows in the order they were written; [] for a file that is not there yet.
+
+    What follows the last line end is half of a row whose writing was cut short, and is left out. Raises DataError on
+    anything else that is no row.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise DataError(f"cannot read {path}: {exc.strerror or exc}") from exc
+    rows: list[Row] = []
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(line)
+        except ValueError as exc:
+            raise DataError(f"{path} line {number} is no JSON; delete that line to have its run done again") from exc
+        if not isinstance(row, dict) or "key" not in row:
+            raise DataError(f"{path} line {number} is no row of a study; is this the rows.jsonl of a study?")
+        rows.append(row)
+    return rows
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row and see it on the disk before returning; half a row at the end of the file is cut off first.
+
+    One process may write to a file at a time. Raises KSError when the file cannot be written.
+    """
+    line = json.dumps(row, allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out-dir") from exc
+
+
+def done_keys(rows: Sequence[Row]) -> set[str]:
+    """Keys of the runs that have a result; a failed run has none."""
+    return {row["key"] for row in rows if "error" not in row}
+
+
+def origin_of_results() -> Row:
+    """commit, versions and machine, so that a number can be traced."""
+    versions = {name: found for name in PACKAGES if (found := _version(name))}
+    return {
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **versions},
+        "machine": {"cpu": _cpu(), "cores": _cores(), "gpu": _gpu(), "system": platform.system()},
+    }
+
+
+def stamped(row: Row) -> Row:
+    """The row with the time of its writing."""
+    return {**row, "finished_utc": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The checkout's commit, '-dirty' after it when a tracked file differs; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        told = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _gpu() -> str | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
