@@ -202,7 +202,7 @@ def _pooled(scores: Sequence[_Score], aus: Sequence[int]) -> dict[str, Any]:
 def _paper(one: Predictions) -> dict[str, Any] | None:
     """The paper's numbers for the same data set, all its AUs and exactly this label share."""
     f1 = published_f1(one.data, one.method, one.label_share)
-    if f1 is None or (one.data in AUS and set(one.aus) != set(AUS[one.data])):
+    if f1 is None or set(one.aus) != set(AUS[one.data]):
         return None
     per_au = published_per_au(one.data, one.label_share, one.method)
     return {

@@ -102,7 +102,7 @@ def test_the_papers_numbers_stand_beside_ours_only_for_the_same_experiment() -> 
     }
     assert evaluate([predictions(label_share=0.15)])["paper"]["per_au"]["AU26"] == 0.54
     assert evaluate([predictions(label_share=0.05, method="supervised")])["paper"]["method"] == "EAC-Net"
-    for other in ({"label_share": 0.03}, {"data": "manifest"}, {"aus": (1, 2, 4)}):
+    for other in ({"label_share": 0.03}, {"data": "manifest"}, {"aus": (1, 2, 4)}, {"data": "mme"}):
         assert evaluate([predictions(**other)])["paper"] is None
 
 
