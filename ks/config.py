@@ -86,7 +86,6 @@ class TrainConfig:
         _one_of("kl", self.kl, KL_KINDS)
         _one_of("amp", self.amp, AMP_KINDS)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
-        _one_of("val-labels", self.val_labels, ("budget", "all"))
         _within("labels", self.labels, 1e-6, 1.0)
         _within("val-share", self.val_share, 0.0, 0.9)
         _within("dropout", self.dropout, 0.0, 0.95)

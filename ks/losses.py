@@ -113,5 +113,7 @@ def total_loss(
     w_ramp: float,
 ) -> Tensor:
     """Eq. 7: lambda_1 L_s + w_ramp (L_bce + lambda_2 L_t + lambda_3 L_ssl + lambda_4 L_semi). -> ()"""
+    if len(lambdas) != 4:
+        raise KSError(f"eq. 7 has 4 weights; got {lambdas}")
     one, two, three, four = lambdas
     return one * l_s + w_ramp * (l_bce + two * l_t + three * l_ssl + four * l_semi)

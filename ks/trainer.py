@@ -29,7 +29,7 @@ from ks.distributed import pick_device, process_group, share_batch_statistics
 from ks.errors import DataError, KSError, ModelError
 from ks.evaluate import answer, probability
 from ks.material import Material, load_material, spec_of
-from ks.metrics import best_thresholds, confusion, f1, mean_f1
+from ks.metrics import best_thresholds, confusion, mean_f1
 from ks.model import KSModel, make_model
 from ks.runlog import EpochMeter, RunLog, mean_over_processes
 from ks.spec import ModelSpec
@@ -218,7 +218,7 @@ class Trainer:
             return {}
         labels = self.material.index.labels[which]
         scores = probability(answer(self.model, self.material, which, self.device).output)[self.spec.live_position]
-        score = mean_f1(f1(confusion(scores, labels, np.full(len(self.spec.aus), 0.5))))
+        score = mean_f1(confusion(scores, labels, np.full(len(self.spec.aus), 0.5)))
         if score > self.best_f1:
             self.best_f1, self.best_epoch = score, epoch
             thresholds = tuple(float(t) for t in best_thresholds(scores, labels))

@@ -1,0 +1,58 @@
+"""What many tests share: a model of tiny size and a small planted data set."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ks.config import TrainConfig
+from ks.model import KSModel, make_model
+from ks.spec import ModelSpec
+from tests.planted import SIDE_PX, Planted, write_planted
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tiny tensors are faster so, and results repeat on machines with another number of cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny_spec() -> ModelSpec:
+    return ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
+
+
+@pytest.fixture
+def tiny_model(tiny_spec: ModelSpec) -> KSModel:
+    torch.manual_seed(0)
+    return make_model(tiny_spec).eval()
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """Six people, one video of 40 frames each: enough to run everything, too little to learn from."""
+    return write_planted(tmp_path_factory.mktemp("planted"), subjects=6, videos_each=1, frames=40)
+
+
+@pytest.fixture
+def quick_config(planted: Planted, tmp_path: Path) -> TrainConfig:
+    """A run of a few seconds on the planted data."""
+    return TrainConfig(
+        data="manifest",
+        root=str(planted.manifest),
+        out=str(tmp_path / "run"),
+        cache=str(planted.manifest.parent / "crops"),
+        aligned=True,
+        labels=0.25,
+        val_share=0.25,
+        side_px=SIDE_PX,
+        backbone="tiny",
+        init="random",
+        epochs=4,
+        batch=4,
+        unlabelled_from=2,
+        gate_from=2,
+        workers=0,
+        amp="off",
+        device="cpu",
+    )
