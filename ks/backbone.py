@@ -34,11 +34,13 @@ class Backbone(nn.Module):
 def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
     """A backbone and its width C. name is a value of ks.spec.BACKBONES, init is "random" or "imagenet".
 
-    Raises MissingError when the ImageNet weights cannot be had, ModelError on another init.
+    Raises MissingError when the ImageNet weights cannot be had, ModelError when there are none or on another init.
     """
     if init not in ("random", "imagenet"):
         raise ModelError(f"a backbone starts from random or imagenet; got {init!r}")
     if name == "tiny":
+        if init == "imagenet":
+            raise ModelError("the tiny backbone has no ImageNet weights; use --init random")
         return Backbone(tiny_layers()), 64
     try:
         network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1 if init == "imagenet" else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
 from ks.config import AMP_KINDS, KL_KINDS, METHODS, SCHEMES, TrainConfig
@@ -197,9 +198,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def run(command: Callable[[], None]) -> int:
     """Exit code of a command: 2 and one line for what the user can mend, 130 when interrupted."""
-    console = Console(stderr=True)
-    handler = RichHandler(console=console, show_path=False, show_level=False, markup=False, highlighter=None)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    on_terminal = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, highlighter=NullHighlighter())
+    handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # a file wants whole lines
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     try:
         command()
     except KSError as exc:
@@ -209,3 +210,7 @@ def run(command: Callable[[], None]) -> int:
         print("interrupted; what was saved is whole, --resume goes on from it", file=sys.stderr)
         return 130
     return 0
+
+
+if __name__ == "__main__":  # python -m ks.cli, for torchrun
+    sys.exit(train_main())

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from ks.errors import KSError
+
+PATIENCE = timedelta(hours=12)  # the others wait while the first process crops the videos or evaluates
 
 
 @contextmanager
@@ -20,9 +23,9 @@ def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        dist.init_process_group("nccl", device_id=device)
+        dist.init_process_group("nccl", device_id=device, timeout=PATIENCE)
     else:
-        dist.init_process_group("gloo")
+        dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield dist.get_rank(), dist.get_world_size()
     finally:
@@ -80,9 +83,9 @@ class CpuSyncBatchNorm(nn.Module):
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         world = dist.get_world_size()
-        mean = all_reduce(x.mean((0, 2, 3))) / world  # processes hold equal shares
+        mean = sum_over_processes(x.mean((0, 2, 3))) / world  # processes hold equal shares
         centred = x - mean[:, None, None]
-        variance = all_reduce(centred.square().mean((0, 2, 3))) / world
+        variance = sum_over_processes(centred.square().mean((0, 2, 3))) / world
         with torch.no_grad():
             n = world * x.numel() / x.shape[1]
             self.running_mean.lerp_(mean, self.momentum)
@@ -90,3 +93,23 @@ class CpuSyncBatchNorm(nn.Module):
             self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return centred * scale[:, None, None] + self.bias[:, None, None]
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+def sum_over_processes(x: Tensor) -> Tensor:
+    """The sum of every process's x, which each of them can differentiate through."""
+    total: Tensor = _SumOverProcesses.apply(x)
+    return total

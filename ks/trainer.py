@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from ks.algorithm import StepLoss, ks_step
+from ks.backbone import make_backbone
 from ks.baselines import fixmatch_step, pseudo_label_step, supervised_step, tcl_step
 from ks.batches import Batch, ClipReader, Schedule, to_device
 from ks.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
@@ -78,7 +79,12 @@ def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> R
     device = pick_device(config.device)
     with process_group(device) as (rank, world):
         progress = progress and rank == 0
+        if config.init in ("random", "imagenet"):
+            make_backbone(config.backbone, config.init)  # a missing download shows before hours of cropping, not after
+        else:
+            load_checkpoint(Path(config.init))
         if rank:
+            logging.getLogger("ks").setLevel(logging.ERROR)  # one process speaks for all
             dist.barrier()  # the first process crops, the others find the crops
         material = load_material(config, progress)
         if world > 1 and not rank:
@@ -100,7 +106,7 @@ class Trainer:
         step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
         if world > 1:
             share_batch_statistics(self.model, device)
-            self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True, broadcast_buffers=False)
+            self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True)  # before gate_from students idle
         else:
             self.step = step
         self.optimizer = torch.optim.SGD(
