@@ -105,7 +105,7 @@ class PointFilter:
     GAP_S = 0.5  # a face unseen for longer starts afresh
     STILL_HZ = 0.5  # cut-off of a face at rest
     HZ_PER_SPEED = 3.0
-    SPEED_HZ = 1.0  # cut-off of the speed itself
+    SPEED_HZ = 2.0  # cut-off of the speed itself
 
     def __init__(self) -> None:
         self.reset()
