@@ -111,7 +111,12 @@ def spread_labels(
     key_position None: the clip has no label, all N positions take part.
     """
     with torch.no_grad():
-        y_hat = pseudo_labels(model.spatial_students.classify(spread.p_b))  # (B, N, U)  without dropout
+        if config.pseudo_source == "students":
+            y_hat = pseudo_labels(model.spatial_students.classify(spread.p_b))  # (B, N, U)  without dropout
+        else:
+            y_hat = pseudo_labels(spread.o_b)[:, None].expand(
+                spread.o_s.shape
+            )  # T_b's verdict on the clip, for each frame
         others = torch.ones_like(spread.o_s[..., 0])  # (B, N)
         if key_position is not None:
             others[:, key_position] = 0

@@ -1,5 +1,7 @@
 """b_theta and b_sigma: ResNet-18 without its classifier, with the normalisation inside."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
@@ -58,6 +60,6 @@ def tiny_layers() -> nn.Sequential:
     return nn.Sequential(
         *(
             nn.Sequential(nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
-            for i, o in zip(widths[:-1], widths[1:], strict=True)
+            for i, o in pairwise(widths)
         )
     )

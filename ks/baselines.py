@@ -75,7 +75,7 @@ def tcl_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) 
 
 
 def run_labelled(model: KSModel, batch: Batch, view: Augmentation, config: TrainConfig) -> KSOutput:
-    """The labelled clips; whether branch A sees the noise is KS's switch, so that methods differ in their loss alone."""
+    """The labelled clips. Whether branch A sees the noise is KS's switch: methods differ in their loss alone."""
     clips = batch.labelled
     clip = noisy(clips.pictures, view, config)
     key_frame = (clip if config.key_frame_noise else clips.pictures)[:, batch.m]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
-from ks.config import AMP_KINDS, KL_KINDS, METHODS, SCHEMES, TrainConfig
+from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, SCHEMES, TrainConfig
 from ks.datasets import DATASETS
 from ks.errors import KSError
 from ks.spec import BACKBONES, CORRELATIONS, parse_aus
@@ -64,6 +64,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "spatial_distillation": ("L_skd, eq. 1", {}),
         "temporal_distillation": ("L_tkd, eq. 2", {}),
         "pseudo_labels": ("L_semi, eq. 6", {}),
+        "pseudo_source": ("who predicts them: each student (paper), or T_b", {"choices": PSEUDO_SOURCES}),
         "order_task": ("L_ssl: learn to tell shuffled features from ordered ones", {}),
         "order_gate": ("TPL: drop the pseudo labels of clips that look shuffled", {}),
         "ramp": ("eq. 8; off: weight 1 from the start", {}),
@@ -150,9 +151,8 @@ def _train(args: argparse.Namespace) -> None:
     from ks.trainer import train
 
     summary = train(TrainConfig(**values), progress=args.progress, resume=args.resume)
-    print(
-        f"{summary.best_path}  best epoch {summary.best_epoch}, F1 {100 * summary.selection_f1:.1f} on {_selection(summary.best_path)}"
-    )
+    score = f"F1 {100 * summary.selection_f1:.1f}" if summary.selection_f1 >= 0 else "not scored"
+    print(f"{summary.best_path}: epoch {summary.best_epoch}, {score}, selected on {_selection(summary.best_path)}")
     if values["fold"]:
         print(f"next: ks-eval {summary.best_path}")
 
@@ -167,7 +167,7 @@ def eval_main(argv: Sequence[str] | None = None) -> int:
     """ks-eval: F1 of checkpoints on the test part of their folds."""
     parser = argparse.ArgumentParser(
         prog="ks-eval",
-        description="F1 of checkpoints on the test parts of their folds. Give one checkpoint per fold for the mean over folds.",
+        description="F1 of checkpoints on the test parts of their folds; give one per fold for the mean over folds.",
     )
     parser.add_argument("checkpoints", nargs="+", type=Path, help="best.safetensors files, or run folders of ks-train")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
@@ -198,7 +198,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def run(command: Callable[[], None]) -> int:
     """Exit code of a command: 2 and one line for what the user can mend, 130 when interrupted."""
-    on_terminal = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, highlighter=NullHighlighter())
+    on_terminal = RichHandler(
+        console=Console(stderr=True), show_path=False, show_level=False, highlighter=NullHighlighter()
+    )
     handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # a file wants whole lines
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     try:

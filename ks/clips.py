@@ -41,7 +41,8 @@ class FrameIndex:
         """Rows of the clips whose key frames are `which` (B,), at position m: (B, N). Borders repeat the edge frame."""
         steps = stride * (np.arange(n_frames, dtype=np.int32) - key_position)
         rows = self.row[which, None] + steps
-        return np.clip(rows, self.run_start[which, None], self.run_end[which, None] - 1)
+        clips: I32 = np.clip(rows, self.run_start[which, None], self.run_end[which, None] - 1)
+        return clips
 
 
 def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]], n_frames: int) -> FrameIndex:
@@ -50,7 +51,7 @@ def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]]
     for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):
         if len(video.frames) < n_frames:
             raise DataError(
-                f"{video.name} has {len(video.frames)} frames, a clip needs {n_frames}; leave the video out or use --frames 2"
+                f"{video.name} has {len(video.frames)} frames, a clip {n_frames}; leave it out or use --frames 2"
             )
         rows = np.flatnonzero(has_face).astype(np.int32)
         if not len(rows):
@@ -79,7 +80,7 @@ def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]]
 def choose_labels(videos: Sequence[Video], share: float, scheme: str, seed: int) -> LabelList:
     """A label budget (section 4.4): one label every k = round(1 / share) frames inside each video.
 
-    scheme "sparse" spreads them, starting at a random frame below k; "consecutive" takes as many in one run (figure 5 b).
+    scheme "sparse" spreads them, starting at a random frame below k; "consecutive" takes as many in one run (figure 5).
     Frames without any known label do not count. A video with fewer than k frames gets its one label with probability
     frames / k, so that the budget holds on the whole.
     """
@@ -127,7 +128,8 @@ def labelled_mask(index: FrameIndex, videos: Sequence[Video], labels: LabelList)
     for i, video in enumerate(videos):
         mine = index.video == i
         mask[mine] = np.isin(video.frames[index.row[mine]], labels.get(video.name, ()))
-    return mask & (index.labels != UNKNOWN).any(1)
+    known: npt.NDArray[np.bool_] = (index.labels != UNKNOWN).any(1)
+    return mask & known
 
 
 class Augmentation(NamedTuple):

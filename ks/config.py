@@ -9,6 +9,7 @@ from ks.errors import KSError
 METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl")
 SCHEMES = ("sparse", "consecutive")
 KL_KINDS = ("softmax", "bernoulli")
+PSEUDO_SOURCES = ("students", "temporal")
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
 
 
@@ -56,6 +57,7 @@ class TrainConfig:
     spatial_distillation: bool = True
     temporal_distillation: bool = True
     pseudo_labels: bool = True
+    pseudo_source: str = "students"  # who predicts the pseudo labels; "temporal": T_b
     order_task: bool = True
     order_gate: bool = True
     ramp: bool = True
@@ -84,6 +86,7 @@ class TrainConfig:
         _one_of("method", self.method, METHODS)
         _one_of("labels-scheme", self.labels_scheme, SCHEMES)
         _one_of("kl", self.kl, KL_KINDS)
+        _one_of("pseudo-source", self.pseudo_source, PSEUDO_SOURCES)
         _one_of("amp", self.amp, AMP_KINDS)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
         _within("labels", self.labels, 1e-6, 1.0)

@@ -51,7 +51,7 @@ def pick_device(name: str) -> torch.device:
 def share_batch_statistics(model: nn.Module, device: torch.device) -> nn.Module:
     """The model with batch norms that see the batch of all processes, so that splitting it changes nothing."""
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return]
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return, no-untyped-call]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):

@@ -32,17 +32,19 @@ class Answers(NamedTuple):
 
 
 @torch.inference_mode()
-def answer(model: KSModel, material: Material, which: I64, device: torch.device) -> Answers:
+def answer(model: KSModel, material: Material, which: I64, device: torch.device, live_only: bool = False) -> Answers:
     """The model's logits on the frames `which` (T,) of the index, each frame encoded once.
 
     A clip around a frame stays in the frame's run; borders repeat the edge frame, as in training and live.
+    live_only: the newest frame's position alone, so that output is (1, T, U).
     """
     model.eval()
     n = len(model.spatial_students.hidden)
+    positions = [n - 1] if live_only else range(n)
     parts: list[Answers] = []
     for video in np.unique(material.index.video[which]):
         mine = which[material.index.video[which] == video]
-        clips = np.stack([material.index.clip_rows(mine, m, n) for m in range(n)])  # (N, T, N) rows
+        clips = np.stack([material.index.clip_rows(mine, m, n) for m in positions])  # (M, T, N) rows
         needed, place = np.unique(clips, return_inverse=True)
         read = material.crops[video].read
         feature = torch.cat([model.pooled_b(_pictures(read(rows), device)).float() for rows in _chunks(needed)])
@@ -50,7 +52,7 @@ def answer(model: KSModel, material: Material, which: I64, device: torch.device)
         o_a = torch.cat(
             [model.spatial_teacher(model.base_a(_pictures(read(rows), device))).float() for rows in _chunks(keys)]
         )
-        windows = feature[torch.from_numpy(place.reshape(clips.shape)).to(device)]  # (N, T, N, C)
+        windows = feature[torch.from_numpy(place.reshape(clips.shape)).to(device)]  # (M, T, N, C)
         by_m = [model.predict(o_a, window) for window in windows]
         output, live = torch.stack([p.output for p in by_m]), by_m[-1]
         parts.append(Answers(*(x.float().cpu().numpy() for x in (output, o_a, live.o_b, live.in_order))))

@@ -80,7 +80,7 @@ def pseudo_label_loss(o_s: Tensor, y_hat: Tensor, weight: Tensor, counts: Tensor
     the gate), else 0. -> ()
     """
     if o_s.shape != y_hat.shape or counts.shape != o_s.shape[:2] or weight.shape != o_s.shape[2:]:
-        shapes = f"o_s {tuple(o_s.shape)}, y_hat {tuple(y_hat.shape)}, weight {tuple(weight.shape)}, counts {tuple(counts.shape)}"
+        shapes = ", ".join(str(tuple(x.shape)) for x in (o_s, y_hat, weight, counts))
         raise KSError(f"eq. 6 needs o_s and y_hat (B, N, U), weight (U,) and counts (B, N); got {shapes}")
     bce = F.binary_cross_entropy_with_logits(o_s, y_hat.to(o_s.dtype), reduction="none")  # (B, N, U)
     return ((weight * bce).mean(2) * counts).sum() / max(1, len(o_s))

@@ -1,4 +1,4 @@
-"""The KS network: figure 2 and figure 7 as modules, cut where time enters so that a stream costs two backbone passes."""
+"""The KS network: figures 2 and 7 as modules, cut where time enters: a stream costs two backbone passes."""
 
 from typing import NamedTuple
 
@@ -67,12 +67,13 @@ class KSModel(nn.Module):
 
     def features(self, clip: Tensor) -> Tensor:
         """base_b on each frame by itself: (B, N, H, W, 3) uint8 -> (B, N, C)."""
-        b, n = clip.shape[:2]
-        return self.pooled_b(clip.flatten(0, 1)).unflatten(0, (b, n))
+        features = self.pooled_b(clip.flatten(0, 1))  # (B*N, C)
+        return features.view(*clip.shape[:2], -1)
 
     def pooled_b(self, frames: Tensor) -> Tensor:
         """(F, H, W, 3) uint8 -> (F, C)."""
-        return self.base_b(frames).mean((2, 3))
+        feature: Tensor = self.base_b(frames).mean((2, 3))
+        return feature
 
     def encode(self, frames: Tensor) -> Encoded:
         """The costly half of a new frame: (F, H, W, 3) uint8 RGB -> o_a (F, U), feature (F, C)."""

@@ -27,7 +27,11 @@ class EpochMeter:
 
     def add(self, loss: StepLoss, frames: int, waited_s: float, step_s: float) -> None:
         """frames: pictures that went through branch B; waited_s of step_s went by without data."""
-        values = {"loss": loss.total.detach(), **loss.terms, **{f"n_{name}": x for name, x in loss.counts.items()}}
+        values: dict[str, Tensor | float] = {
+            "loss": loss.total.detach(),
+            **loss.terms,
+            **{f"n_{name}": x for name, x in loss.counts.items()},
+        }
         values |= {"steps": 1.0, "frames": float(frames), "waited_s": waited_s, "seconds": step_s}
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value

@@ -2,11 +2,8 @@
 
 import json
 import logging
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,19 +18,20 @@ from torch.utils.data import DataLoader
 from ks.algorithm import StepLoss, ks_step
 from ks.backbone import make_backbone
 from ks.baselines import fixmatch_step, pseudo_label_step, supervised_step, tcl_step
-from ks.batches import Batch, ClipReader, Schedule, to_device
+from ks.batches import Batch, ClipReader, to_device
 from ks.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ks.clips import write_labels
 from ks.config import TrainConfig
 from ks.datasets.checks import class_weights
 from ks.distributed import pick_device, process_group, share_batch_statistics
-from ks.errors import DataError, KSError, ModelError
+from ks.errors import KSError
 from ks.evaluate import answer, probability
 from ks.material import Material, load_material, spec_of
 from ks.metrics import best_thresholds, confusion, mean_f1
-from ks.model import KSModel, make_model
+from ks.model import KSModel
 from ks.runlog import EpochMeter, RunLog, mean_over_processes
 from ks.spec import ModelSpec
+from ks.start import amp_dtype, make_schedule, start_model, stop_requested
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +104,9 @@ class Trainer:
         step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
         if world > 1:
             share_batch_statistics(self.model, device)
-            self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True)  # before gate_from students idle
+            self.step: nn.Module = DistributedDataParallel(
+                step, find_unused_parameters=True
+            )  # before gate_from students idle
         else:
             self.step = step
         self.optimizer = torch.optim.SGD(
@@ -182,7 +182,7 @@ class Trainer:
         with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp_dtype is not None):
             loss: StepLoss = self.step(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss.total).backward()
+        self.scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss
@@ -197,7 +197,7 @@ class Trainer:
         totals = self.meter.totals()
         if not np.isfinite(totals["loss"]):
             raise KSError(
-                f"the loss became {totals['loss']} in epoch {epoch}; last.safetensors is from before, try a smaller --lr"
+                f"the loss became {totals['loss']} in epoch {epoch}; try a smaller --lr (last.safetensors is older)"
             )
         if self.world > 1:
             totals = mean_over_processes(totals, self.device)
@@ -223,7 +223,7 @@ class Trainer:
             self.save("best.safetensors", self.spec)
             return {}
         labels = self.material.index.labels[which]
-        scores = probability(answer(self.model, self.material, which, self.device).output)[self.spec.live_position]
+        scores = probability(answer(self.model, self.material, which, self.device, live_only=True).output[0])
         score = mean_f1(confusion(scores, labels, np.full(len(self.spec.aus), 0.5)))
         if score > self.best_f1:
             self.best_f1, self.best_epoch = score, epoch
@@ -264,11 +264,13 @@ class Trainer:
         mine, theirs = json.loads(self.config.to_json()), json.loads(saved.config.to_json())
         if different := [f"{k} {theirs[k]} -> {mine[k]}" for k in mine if mine[k] != theirs[k] and k not in may_differ]:
             raise KSError(
-                f"{path} was made with other settings ({'; '.join(different)}); resume with the same, or choose another --out"
+                f"{path} was made with other settings ({'; '.join(different)}); "
+                "resume with the same, or choose another --out"
             )
         if saved.labels != write_labels(self.material.labels):
             raise KSError(
-                f"{path} was trained on other labels than {self.config.root} gives now; use the same data, or another --out"
+                f"{path} was trained on other labels than {self.config.root} gives now; "
+                "use the same data, or another --out"
             )
         load_weights(self.model, saved.part("model."), path)
         momentum = saved.part("optimizer.")
@@ -279,79 +281,3 @@ class Trainer:
         self.best_epoch, self.best_f1 = int(saved.metrics["best_epoch"]), float(saved.metrics["best_f1"])
         self.scaler.load_state_dict(saved.metrics["scaler"])
         self.meter = EpochMeter(saved.metrics["meter"])
-
-
-def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
-    """Which frames of the training subjects are clips with a label, and which without.
-
-    Raises DataError when nothing is labelled, KSError when a batch cannot be divided over the processes.
-    """
-    labelled = material.labelled(material.split.train)
-    if not len(labelled):
-        raise DataError(
-            f"no label among the {len(material.split.train)} training subjects of fold {config.fold}; use more --labels or another list"
-        )
-    unlabelled_batch = round(config.batch * config.unlabelled_ratio)
-    if config.batch % world or unlabelled_batch % world:
-        raise KSError(
-            f"{world} processes cannot share batches of {config.batch} + {unlabelled_batch} clips; choose a multiple of {world}"
-        )
-    start = config.unlabelled_from if config.method == "ks" else int(config.method != "supervised")
-    return Schedule(
-        seed=config.seed,
-        labelled=labelled,
-        unlabelled=np.setdiff1d(np.flatnonzero(material.frames_of(material.split.train)), labelled),
-        batch=config.batch,
-        unlabelled_batch=unlabelled_batch,
-        unlabelled_from=start,
-        n_frames=config.n_frames,
-        key_shift=config.key_shift,
-        rank=rank,
-        world=world,
-    )
-
-
-def start_model(spec: ModelSpec, init: str) -> KSModel:
-    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec."""
-    if init in ("random", "imagenet"):
-        return make_model(spec, init)
-    path = Path(init)
-    saved = load_checkpoint(path)
-    if differences := spec.differences(saved.spec, ignore=("thresholds", "fps", "crop_version")):
-        raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
-    model = make_model(spec)
-    load_weights(model, saved.part("model."), path)
-    return model
-
-
-def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
-    """Autocast's type; "auto" takes bfloat16 where the hardware multiplies it, on an older GPU float16, else none.
-
-    On a CPU without such instructions bfloat16 is many times slower than float32 (measured: 12 times on AVX2).
-    """
-    if amp == "auto" and device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    if amp == "auto":
-        can = torch.cpu.get_capabilities()
-        return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else None
-    if amp == "fp16" and device.type == "cpu":
-        raise KSError("--amp fp16 needs a GPU; use --amp bf16 or off on a CPU")
-    return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
-
-
-@contextmanager
-def stop_requested(world: int) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that a run ends after a whole step with its state saved.
-
-    With several processes, which would stop at different steps, signals keep their meaning.
-    """
-    stop = threading.Event()
-    if world > 1 or threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)

@@ -1,9 +1,9 @@
 """A data set that can be learned in seconds: people made of moving patterns, whose AUs are known for every frame.
 
-A person has a skin colour, a background texture and a place for the face; the face drifts and the light changes. Each AU
-is a mark of its own shape at its own place whose strength follows an onset-apex-offset course and counts as present from
-half strength on. Two AUs share a place and differ in polarity and grain, two occur together more often than not. All
-can be told apart after a flip and a turn by 45 degrees, as training turns its clips.
+A person has a skin colour, a background texture and a place for the face; the face drifts and the light changes. Each
+AU is a mark of its own shape at its own place whose strength follows an onset-apex-offset course and counts as present
+from half strength on. Two AUs share a place and differ in polarity and grain, two occur together more often than not.
+All can be told apart after a flip and a turn by 45 degrees, as training turns its clips.
 """
 
 import csv

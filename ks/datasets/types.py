@@ -42,7 +42,7 @@ class DataSet:
     aus: tuple[int, ...]
     fps: float
     videos: tuple[Video, ...]
-    parts: tuple[tuple[str, ...], ...]  # subjects; fold k trains on all parts but the (n+1-k)-th, as the field numbers them
+    parts: tuple[tuple[str, ...], ...]  # subjects; fold k tests the (n+1-k)-th, as the field numbers them
     notes: tuple[str, ...] = ()  # mismatches with the published totals and other things worth telling; never fatal
 
     @property

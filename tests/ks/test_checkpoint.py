@@ -24,7 +24,9 @@ def saved(tmp_path: Path, tiny_spec: ModelSpec, tiny_model: KSModel) -> Path:
     return path
 
 
-def test_a_checkpoint_carries_weights_spec_settings_metrics_and_labels(saved: Path, tiny_spec: ModelSpec, tiny_model: KSModel) -> None:
+def test_a_checkpoint_carries_weights_spec_settings_metrics_and_labels(
+    saved: Path, tiny_spec: ModelSpec, tiny_model: KSModel
+) -> None:
     model, checkpoint = load_model(saved)
     assert (checkpoint.spec, checkpoint.config, checkpoint.metrics, checkpoint.labels) == (
         tiny_spec, CONFIG, {"epoch": 7}, "video,frame\na,1\n",
@@ -38,7 +40,9 @@ def test_nothing_else_is_left_in_the_folder(saved: Path) -> None:
     assert [p.name for p in saved.parent.iterdir()] == ["best.safetensors"]
 
 
-def test_a_failed_write_leaves_the_checkpoint_before(saved: Path, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_checkpoint_before(
+    saved: Path, tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = saved.read_bytes()
 
     def full(*_: object) -> None:
@@ -71,7 +75,7 @@ def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_weights_of_another_spec_are_refused(saved: Path, tiny_spec: ModelSpec) -> None:
     other = make_model(replace(tiny_spec, n_frames=7))
-    with pytest.raises(ModelError, match="another model: .* tensors differ, e.g. "):
+    with pytest.raises(ModelError, match=r"another model: .* tensors differ, e.g. "):
         load_weights(other, load_checkpoint(saved).part("model."), saved)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,14 @@ from torch import Tensor
 
 import ks.trainer
 from ks.checkpoint import load_checkpoint
-from ks.cli import eval_main, train_main
+from ks.cli import OPTIONS, eval_main, train_main
 from ks.config import METHODS, TrainConfig
 from ks.errors import DataError, KSError, ModelError
 from ks.evaluate import predict_test
 from ks.material import LAST_EPOCH, PAPER_PROTOCOL, load_material, split_subjects
 from ks.model import make_model
-from ks.trainer import amp_dtype, train
+from ks.start import amp_dtype, make_schedule
+from ks.trainer import train
 from tests.planted import Planted, write_planted
 
 
@@ -62,6 +63,7 @@ ABLATIONS: list[dict[str, object]] = [
     {"spatial_distillation": False},
     {"temporal_distillation": False},
     {"pseudo_labels": False},
+    {"pseudo_source": "temporal"},
     {"ramp": False},
     {"unlabelled_from": 0},
     {"kl": "bernoulli"},
@@ -77,7 +79,9 @@ def test_every_ablation_is_a_switch_that_changes_the_run(
 ) -> None:
     summary = train(replace(quick_config, **switch), progress=False)  # type: ignore[arg-type]
     own, full = weights(summary.best_path.parent / "last.safetensors"), weights(full_run)
-    assert own.keys() != full.keys() or any(own[k].shape != full[k].shape or not torch.equal(own[k], full[k]) for k in own)
+    assert own.keys() != full.keys() or any(
+        own[k].shape != full[k].shape or not torch.equal(own[k], full[k]) for k in own
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +136,9 @@ def test_a_run_stopped_by_a_signal_in_mid_epoch_and_resumed_is_equal_to_the_bit(
         assert {k: mine[k] for k in timeless} == pytest.approx({k: theirs[k] for k in timeless}, rel=1e-6)
 
 
-def test_a_run_killed_without_warning_and_resumed_is_equal_to_the_bit(quick_config: TrainConfig, full_run: Path) -> None:
+def test_a_run_killed_without_warning_and_resumed_is_equal_to_the_bit(
+    quick_config: TrainConfig, full_run: Path
+) -> None:
     program = (
         "import sys, os, signal, torch, ks.trainer\n"
         "torch.set_num_threads(1)\n"
@@ -154,7 +160,7 @@ def test_a_run_killed_without_warning_and_resumed_is_equal_to_the_bit(quick_conf
 
 @pytest.mark.slow
 def test_two_gloo_processes_equal_one_with_the_same_global_batch(quick_config: TrainConfig, tmp_path: Path) -> None:
-    # every term from the first step on; few steps, since rounding differences grow with each (3e-6 after 4, 1e-4 after 12)
+    # every term from the first step on; few steps, as rounding differences grow (3e-6 after 4, 1e-4 after 12)
     config = replace(quick_config, gate_from=1, unlabelled_from=1, batch=8, epochs=1)
     one, two = replace(config, out=str(tmp_path / "one")), replace(config, out=str(tmp_path / "two"))
     row = train(one, progress=False).epochs[0]
@@ -175,7 +181,20 @@ def test_two_gloo_processes_equal_one_with_the_same_global_batch(quick_config: T
 def test_the_log_holds_what_the_trainer_did(quick_config: TrainConfig) -> None:
     summary = train(quick_config, progress=False)
     rows = summary.epochs
-    always = {"epoch", "lr", "loss", "l_s", "l_skd", "l_t", "l_tkd", "l_bce", "l_ssl", "l_semi", "frames_per_s", "data_wait_share"}
+    always = {
+        "epoch",
+        "lr",
+        "loss",
+        "l_s",
+        "l_skd",
+        "l_t",
+        "l_tkd",
+        "l_bce",
+        "l_ssl",
+        "l_semi",
+        "frames_per_s",
+        "data_wait_share",
+    }
     assert all(always <= row.keys() for row in rows)
     assert "u_semi" not in rows[0]
     assert {"u_semi", "u_ssl"} <= rows[1].keys()  # unlabelled_from = 2
@@ -190,7 +209,9 @@ def test_the_log_holds_what_the_trainer_did(quick_config: TrainConfig) -> None:
     ]  # fmt: skip
 
 
-def test_the_written_label_list_gives_the_same_run_again(quick_config: TrainConfig, full_run: Path, tmp_path: Path) -> None:
+def test_the_written_label_list_gives_the_same_run_again(
+    quick_config: TrainConfig, full_run: Path, tmp_path: Path
+) -> None:
     labels = full_run.parent / "labels.csv"
     train(replace(quick_config, labels=1.0, label_list=str(labels)), progress=False)
     own, full = weights(Path(quick_config.out) / "last.safetensors"), weights(full_run)
@@ -199,7 +220,7 @@ def test_the_written_label_list_gives_the_same_run_again(quick_config: TrainConf
 
 def test_only_budgeted_labels_of_training_subjects_are_learned(quick_config: TrainConfig) -> None:
     material = load_material(quick_config, progress=False)
-    schedule = ks.trainer.make_schedule(quick_config, material, 0, 1)
+    schedule = make_schedule(quick_config, material, 0, 1)
     subjects = {material.videos[v].subject for v in material.index.video[schedule.labelled]}
     assert subjects == set(material.split.train)
     assert len(schedule.labelled) == 3 * 10  # three people, 40 frames, one label in 4
@@ -209,7 +230,9 @@ def test_only_budgeted_labels_of_training_subjects_are_learned(quick_config: Tra
     assert not {*material.split.train, *material.split.selection} & set(material.split.test)
 
 
-def test_the_papers_protocol_is_named_wherever_it_is_used(quick_config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_papers_protocol_is_named_wherever_it_is_used(
+    quick_config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = replace(quick_config, paper_protocol=True, epochs=1)
     assert train_main([*arguments(config), "--no-progress"]) == 0
     assert PAPER_PROTOCOL in capsys.readouterr().out
@@ -288,14 +311,18 @@ def test_resuming_nothing_is_refused(quick_config: TrainConfig, capsys: pytest.C
     assert "no checkpoint at" in refused(quick_config, capsys, "--resume")
 
 
-def test_a_truncated_checkpoint_is_refused_and_left_alone(quick_config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_truncated_checkpoint_is_refused_and_left_alone(
+    quick_config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     last = train(replace(quick_config, epochs=1), progress=False).best_path.with_name("last.safetensors")
     last.write_bytes(last.read_bytes()[:5000])
     assert "damaged" in refused(quick_config, capsys, "--resume")
     assert len(last.read_bytes()) == 5000
 
 
-def test_missing_folders_are_refused(quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_missing_folders_are_refused(
+    quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert "nowhere" in refused(replace(quick_config, root=str(tmp_path / "nowhere.csv")), capsys)
     for data in ("bp4d", "bp4d+", "disfa", "mme"):
         assert "nowhere" in refused(replace(quick_config, data=data, root=str(tmp_path / "nowhere")), capsys)
@@ -327,7 +354,9 @@ def test_a_video_shorter_than_a_clip_is_refused(
     assert "4 frames, a clip needs 5" in refused(replace(quick_config, root=str(short.manifest)), capsys)
 
 
-def test_images_of_mixed_size_are_refused(quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_images_of_mixed_size_are_refused(
+    quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     import cv2
 
     mixed = write_planted(tmp_path / "mixed", subjects=6, videos_each=1, frames=8)
@@ -343,7 +372,9 @@ def test_a_checkpoint_of_another_spec_is_refused(
         train(replace(quick_config, init="elsewhere.safetensors"), progress=False)
 
 
-def test_evaluating_on_other_aus_is_refused(full_run: Path, planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluating_on_other_aus_is_refused(
+    full_run: Path, planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = rewrite(planted.manifest, tmp_path / "three.csv", lambda row: {k: v for k, v in row.items() if k != "AU25"})
     assert eval_main([str(full_run), "--root", root, "--device", "cpu"]) == 2
     assert "does not fit" in capsys.readouterr().err
@@ -378,6 +409,10 @@ def test_a_machine_without_a_gpu_says_so(quick_config: TrainConfig, capsys: pyte
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     assert "no NVIDIA GPU" in refused(replace(quick_config, device="cuda"), capsys)
+
+
+def test_every_setting_has_an_option() -> None:
+    assert {name for group in OPTIONS.values() for name in group} == {field.name for field in fields(TrainConfig)}
 
 
 def test_describe_needs_no_data(capsys: pytest.CaptureFixture[str]) -> None:
