@@ -1,9 +1,9 @@
 """What a user can do wrong, and how the product says so.
 
-    KSError                 one line: what came, what was wanted, what to do; every command prints it and exits 2
-    ├── DataError           a data set, video, label list or cache that cannot be used
-    ├── ModelError          a checkpoint or spec that cannot be used
-    └── MissingError        something to install or to download is not there
+KSError                 one line: what came, what was wanted, what to do; every command prints it and exits 2
+├── DataError           a data set, video, label list or cache that cannot be used
+├── ModelError          a checkpoint or spec that cannot be used
+└── MissingError        something to install or to download is not there
 """
 
 
