@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ks.cache import VideoCrops
-from ks.clips import I32, I64, FrameIndex, Noise, draw_noise
+from ks.clips import I64, FrameIndex, Noise, draw_noise
+from ks.datasets.types import I32
 
 
 class Clips(NamedTuple):

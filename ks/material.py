@@ -107,7 +107,8 @@ def split_subjects(config: TrainConfig, data: DataSet) -> Split:
     train, test = data.fold(config.fold) if config.fold else (data.subjects, ())
     if not train or (config.fold and not test):
         raise DataError(
-            f"fold {config.fold} of {data.name} has {len(train)} training and {len(test)} test subjects; use --fold 0 or add videos"
+            f"fold {config.fold} of {data.name} has {len(train)} training and {len(test)} test subjects; "
+            "use --fold 0 or add videos"
         )
     if config.paper_protocol:
         if not test:

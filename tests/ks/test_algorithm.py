@@ -55,7 +55,10 @@ def test_the_ramp_weighs_all_but_the_first_term(tiny_model: KSModel) -> None:
 
 
 def test_no_pseudo_label_before_the_third_epoch(tiny_model: KSModel) -> None:
-    values = [ks_step(tiny_model, batch(epoch=e), replace(CONFIG, order_gate=False), ONES).terms["l_semi"].item() for e in (1, 2, 3)]
+    values = [
+        ks_step(tiny_model, batch(epoch=e), replace(CONFIG, order_gate=False), ONES).terms["l_semi"].item()
+        for e in (1, 2, 3)
+    ]
     assert values[0] == values[1] == 0
     assert values[2] > 0
 

@@ -96,7 +96,10 @@ def test_a_gap_in_the_frame_numbers_and_a_lost_face_end_a_clip() -> None:
     found = np.array([1, 1, 1, 1, 0, 1, 1], bool)
     index = index_frames([video(frames)], [found], 3)
     assert index.row.tolist() == [0, 1, 2, 3, 5, 6]
-    assert list(zip(index.run_start.tolist(), index.run_end.tolist(), strict=True)) == [(0, 3)] * 3 + [(3, 4)] + [(5, 7)] * 2
+    assert (
+        list(zip(index.run_start.tolist(), index.run_end.tolist(), strict=True))
+        == [(0, 3)] * 3 + [(3, 4)] + [(5, 7)] * 2
+    )
     assert index.clip_rows(np.array([3, 4]), 1, 3).tolist() == [[3, 3, 3], [5, 5, 6]]
 
 
@@ -106,7 +109,9 @@ def test_a_gap_in_the_frame_numbers_and_a_lost_face_end_a_clip() -> None:
     st.integers(2, 5),
     st.integers(1, 2),
 )
-def test_clips_are_always_consecutive_frames_of_one_run(steps: list[int], faces: list[bool], n: int, stride: int) -> None:
+def test_clips_are_always_consecutive_frames_of_one_run(
+    steps: list[int], faces: list[bool], n: int, stride: int
+) -> None:
     frames = np.cumsum(steps)
     found = np.array(faces[: len(frames)])
     found[0] = True
@@ -232,7 +237,9 @@ def test_colour_factors_mean_what_they_mean_in_torchvision(name: str, function: 
 @pytest.mark.parametrize("angle", [-45.0, 20.0])
 def test_an_angle_turns_as_torchvision_turns(angle: float) -> None:
     clip = smooth_clip()
-    theirs = tv.rotate(clip[0].permute(0, 3, 1, 2), angle, interpolation=tv.InterpolationMode.BILINEAR).permute(0, 2, 3, 1)
+    theirs = tv.rotate(clip[0].permute(0, 3, 1, 2), angle, interpolation=tv.InterpolationMode.BILINEAR).permute(
+        0, 2, 3, 1
+    )
     ours = augment(clip, views(angle_deg=angle))[0]
     middle = slice(12, 36)  # the corners differ: they are filled with black there, with the border here
     difference = (ours.int() - theirs.int()).abs()[:, middle, middle]

@@ -67,7 +67,9 @@ def test_normalisation_is_inside_and_is_imagenets(tiny_model: KSModel) -> None:
     tiny_model.base_a(grey)
     assert seen[0].abs().max() < 0.01
     tiny_model.base_a(torch.full((1, 32, 32, 3), 255, dtype=torch.uint8))
-    torch.testing.assert_close(seen[1][0, :, 0, 0], torch.tensor([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]))
+    torch.testing.assert_close(
+        seen[1][0, :, 0, 0], torch.tensor([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])
+    )
 
 
 def test_dropout_touches_the_students_logits_but_not_what_the_teacher_sees(tiny_model: KSModel) -> None:
@@ -118,12 +120,16 @@ def test_a_window_of_another_length_is_refused(tiny_model: KSModel) -> None:
         tiny_model.predict(torch.zeros(1, 4), torch.zeros(1, 4, 64))
 
 
-def test_imagenet_weights_that_cannot_be_had_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_imagenet_weights_that_cannot_be_had_are_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     # a home without the file, and an address that no network answers
     from torchvision.models import ResNet18_Weights
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(type(ResNet18_Weights.IMAGENET1K_V1), "url", "http://127.0.0.1:9/resnet18-f37072fd.pth", raising=False)
+    monkeypatch.setattr(
+        type(ResNet18_Weights.IMAGENET1K_V1), "url", "http://127.0.0.1:9/resnet18-f37072fd.pth", raising=False
+    )
     with pytest.raises(MissingError, match="--init random"):
         make_backbone("resnet18", "imagenet")
 
@@ -141,7 +147,9 @@ def test_imagenet_weights_in_the_users_cache_are_loaded(monkeypatch: pytest.Monk
     torch.save(network.state_dict(), folder / "resnet18-f37072fd.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     original = WeightsEnum.get_state_dict
-    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, *a, **k: original(self, *a, **{**k, "check_hash": False}))
+    monkeypatch.setattr(
+        WeightsEnum, "get_state_dict", lambda self, *a, **k: original(self, *a, **{**k, "check_hash": False})
+    )
     backbone, width = make_backbone("resnet18", "imagenet")
     assert width == 512
     assert torch.equal(backbone.layers[0].weight, network.conv1.weight)
