@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_path
 
-from ks.cache import VideoCrops, crop_videos
+from ks.cache import VideoCrops
 from ks.clips import I64, FrameIndex, LabelList, choose_labels, index_frames, labelled_mask, read_labels
 from ks.config import TrainConfig
 from ks.crop import CROP_VERSION
+from ks.cropping import crop_videos
 from ks.datasets import load_dataset
 from ks.datasets.types import DataSet, Video
 from ks.errors import DataError
