@@ -73,12 +73,17 @@ def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -
     lambdas = (config.lambda_s, config.lambda_t, config.lambda_ssl, config.lambda_semi)
     total = total_loss(l_s, l_bce, l_t, l_ssl, l_semi, lambdas, w_ramp)
 
-    if batch.unlabelled is not None:  # section 6.2: only the pseudo labels and the order
+    if batch.unlabelled is not None:  # section 6.2: the loss of pseudo-labelling and of the temporal teacher
         free = branch_b(model, features[len(view) :], batch.unlabelled)
         u_ssl = order_loss(free.in_order, free.in_order_shuffled) if config.order_task else zero
         u_semi, more = spread_labels(model, free, batch.unlabelled, batch.epoch, config, weight, key_position=None)
-        total = total + w_ramp * (config.lambda_ssl * u_ssl + config.lambda_semi * u_semi)
-        terms |= {"u_ssl": u_ssl, "u_semi": u_semi}
+        u_tkd = zero
+        if config.unlabelled_distillation and config.temporal_distillation:
+            free_key = batch.unlabelled.pictures[:, m]
+            u_tkd = distillation(free.o_b, model.spatial_teacher(model.base_a(free_key)).float(), config.kl)
+        temporal = config.lambda_t * config.alpha * u_tkd + config.lambda_ssl * u_ssl
+        total = total + w_ramp * (temporal + config.lambda_semi * u_semi)
+        terms |= {"u_ssl": u_ssl, "u_semi": u_semi, "u_tkd": u_tkd}
         counts = {name: counts[name] + more[name] for name in counts}
     return StepLoss(total, {name: term.detach() for name, term in terms.items()}, counts)
 
@@ -97,6 +102,21 @@ def branch_b(model: KSModel, features: Tensor, clips: Clips) -> Spread:
     return Spread(p_b, o_s.float(), o_b.float(), in_order.float(), in_order_shuffled.float())
 
 
+def guess(model: KSModel, spread: Spread, clips: Clips, config: TrainConfig) -> Tensor:
+    """Pseudo labels of all frames, (B, N, U) int8, predicted without dropout.
+
+    The paper's: each student labels the noisy frame that it learns from. Ours to choose: T_b's verdict on the clip for
+    all its frames, and a look at the plain clip in place of the noisy one.
+    """
+    p_b, o_b = spread.p_b, spread.o_b
+    if config.pseudo_view == "plain":
+        p_b, _ = model.spatial_students(model.features(clips.pictures), None)
+        o_b, _ = model.temporal_teacher(p_b)
+    if config.pseudo_source == "students":
+        return pseudo_labels(model.spatial_students.classify(p_b))
+    return pseudo_labels(o_b)[:, None].expand(spread.o_s.shape)
+
+
 def spread_labels(
     model: KSModel,
     spread: Spread,
@@ -111,12 +131,7 @@ def spread_labels(
     key_position None: the clip has no label, all N positions take part.
     """
     with torch.no_grad():
-        if config.pseudo_source == "students":
-            y_hat = pseudo_labels(model.spatial_students.classify(spread.p_b))  # (B, N, U)  without dropout
-        else:
-            y_hat = pseudo_labels(spread.o_b)[:, None].expand(
-                spread.o_s.shape
-            )  # T_b's verdict on the clip, for each frame
+        y_hat = guess(model, spread, clips, config)  # (B, N, U)
         others = torch.ones_like(spread.o_s[..., 0])  # (B, N)
         if key_position is not None:
             others[:, key_position] = 0

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
-from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, SCHEMES, TrainConfig
+from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, PSEUDO_VIEWS, SCHEMES, TrainConfig
 from ks.datasets import DATASETS
 from ks.errors import KSError
 from ks.spec import BACKBONES, CORRELATIONS, parse_aus
@@ -54,6 +54,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "batch": ("labelled clips per step, over all processes", {}),
         "unlabelled_ratio": ("clips without a label per clip with one", {}),
         "unlabelled_from": ("epoch from which KS uses clips without a label; 0 = never", {}),
+        "unlabelled_distillation": ("eq. 2 on clips without a label too", {}),
         "kl": ("distillation over all AUs at once (paper) or each by itself", {"choices": KL_KINDS}),
         "alpha": ("weight of the distillation in eq. 4", {}),
         "lambda_s": ("weight of L_s in eq. 7", {}),
@@ -65,6 +66,10 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "temporal_distillation": ("L_tkd, eq. 2", {}),
         "pseudo_labels": ("L_semi, eq. 6", {}),
         "pseudo_source": ("who predicts them: each student (paper), or T_b", {"choices": PSEUDO_SOURCES}),
+        "pseudo_view": (
+            "what they are predicted from: the noisy clip (paper), or the plain one",
+            {"choices": PSEUDO_VIEWS},
+        ),
         "order_task": ("L_ssl: learn to tell shuffled features from ordered ones", {}),
         "order_gate": ("TPL: drop the pseudo labels of clips that look shuffled", {}),
         "ramp": ("eq. 8; off: weight 1 from the start", {}),

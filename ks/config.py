@@ -10,6 +10,7 @@ METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl")
 SCHEMES = ("sparse", "consecutive")
 KL_KINDS = ("softmax", "bernoulli")
 PSEUDO_SOURCES = ("students", "temporal")
+PSEUDO_VIEWS = ("noisy", "plain")
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
 
 
@@ -47,6 +48,7 @@ class TrainConfig:
     batch: int = 16
     unlabelled_ratio: float = 1.0  # clips without a label per clip with one, chosen
     unlabelled_from: int = 10  # KS: epoch from which they are used (section 6.2); 0 = never
+    unlabelled_distillation: bool = False  # T_b and S_a agree on unlabelled clips too
     kl: str = "softmax"
     alpha: float = 0.5
     lambda_s: float = 0.5
@@ -58,6 +60,7 @@ class TrainConfig:
     temporal_distillation: bool = True
     pseudo_labels: bool = True
     pseudo_source: str = "students"  # who predicts the pseudo labels; "temporal": T_b
+    pseudo_view: str = "noisy"  # what they are predicted from; "plain": the clip without augmentation
     order_task: bool = True
     order_gate: bool = True
     ramp: bool = True
@@ -87,6 +90,7 @@ class TrainConfig:
         _one_of("labels-scheme", self.labels_scheme, SCHEMES)
         _one_of("kl", self.kl, KL_KINDS)
         _one_of("pseudo-source", self.pseudo_source, PSEUDO_SOURCES)
+        _one_of("pseudo-view", self.pseudo_view, PSEUDO_VIEWS)
         _one_of("amp", self.amp, AMP_KINDS)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
         _within("labels", self.labels, 1e-6, 1.0)

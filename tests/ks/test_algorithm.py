@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ks.algorithm import StepLoss, ks_step
+from ks.algorithm import StepLoss, branch_b, guess, ks_step
 from ks.baselines import contrast, fixmatch_step, group_contrast, pseudo_label_step, supervised_step, tcl_step
 from ks.batches import Batch, Clips
 from ks.clips import draw_noise
@@ -199,3 +199,34 @@ def test_groups_are_clips_with_the_same_set_of_aus() -> None:
     expected = contrast(torch.tensor([[2.0, -1.0], [-3.0, 3.0]]), torch.tensor([[2.0, -1.0], [-3.0, 3.0]]), 0.5)
     grouped = group_contrast(one, one, 0.5)
     assert grouped.item() == pytest.approx(expected.item())
+
+
+def test_unlabelled_distillation_teaches_branch_a_from_clips_without_a_label(tiny_model: KSModel) -> None:
+    def gradient_on_a(config: TrainConfig) -> float:
+        """Of branch A when no label is known and the labelled clips' distillation is off."""
+        b = batch(unlabelled=6)
+        blind = b._replace(labelled=b.labelled._replace(truth=torch.full_like(b.labelled.truth, -1)))
+        tiny_model.zero_grad()
+        ks_step(tiny_model, blind, replace(config, spatial_distillation=False), ONES).total.backward()
+        return float(sum(p.grad.abs().sum() for p in tiny_model.base_a.parameters() if p.grad is not None))
+
+    on = replace(CONFIG, unlabelled_distillation=True)
+    assert ks_step(tiny_model, batch(unlabelled=6), CONFIG, ONES).terms["u_tkd"] == 0
+    assert ks_step(tiny_model, batch(unlabelled=6), on, ONES).terms["u_tkd"] > 0
+    assert gradient_on_a(on) > gradient_on_a(CONFIG) > gradient_on_a(replace(on, alpha=0.0)) == 0
+
+
+def test_the_temporal_source_gives_each_frame_of_a_clip_the_clips_verdict(tiny_model: KSModel) -> None:
+    spread = branch_b(tiny_model, tiny_model.features(clips(6, 1).pictures), clips(6, 1))
+    y_hat = guess(tiny_model, spread, clips(6, 1), replace(CONFIG, pseudo_source="temporal"))
+    assert (y_hat == (spread.o_b > 0)[:, None]).all()
+    own = guess(tiny_model, spread, clips(6, 1), CONFIG)
+    assert (own == (tiny_model.spatial_students.classify(spread.p_b) > 0)).all()
+
+
+def test_the_plain_view_labels_the_clip_as_it_was_before_the_noise(tiny_model: KSModel) -> None:
+    c = clips(6, 1)
+    noisy_spread = branch_b(tiny_model, tiny_model.features(c.pictures.flip(2)), c)
+    plain_spread = branch_b(tiny_model, tiny_model.features(c.pictures), c)
+    seen = guess(tiny_model, noisy_spread, c, replace(CONFIG, pseudo_view="plain", pseudo_source="temporal"))
+    assert (seen == (plain_spread.o_b > 0)[:, None]).all()

@@ -64,6 +64,8 @@ ABLATIONS: list[dict[str, object]] = [
     {"temporal_distillation": False},
     {"pseudo_labels": False},
     {"pseudo_source": "temporal"},
+    {"pseudo_view": "plain"},
+    {"unlabelled_distillation": True},
     {"ramp": False},
     {"unlabelled_from": 0},
     {"kl": "bernoulli"},
