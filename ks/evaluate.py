@@ -73,7 +73,7 @@ def _chunks(rows: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
 
 def probability(logits: F32) -> F32:
     """Logits -> probability of presence."""
-    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))), np.float32)
+    return np.asarray((1 + np.tanh(logits.astype(np.float64) / 2)) / 2, np.float32)  # no overflow
 
 
 def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False, **changes: str) -> Predictions:
