@@ -7,6 +7,7 @@ All can be told apart after a flip and a turn by 45 degrees, as training turns i
 """
 
 import csv
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,3 +96,7 @@ def marks(strength: npt.NDArray[np.float64], drift: npt.NDArray[np.float64]) -> 
     rings = brow * np.sin(1.5 * np.hypot(x, y + 7))
     shapes = [1.3 * rings, -brow, spot(-6, 6, 3, 2) + spot(6, 6, 3, 2), -1.3 * spot(0, 9, 3, 3)]
     return np.asarray(sum(s * shape for s, shape in zip(strength, shapes, strict=True)))
+
+
+if __name__ == "__main__":  # python -m tests.planted FOLDER: the data set of the README's table
+    print(write_planted(Path(sys.argv[1]), subjects=24, videos_each=1, frames=80).manifest)

@@ -407,12 +407,12 @@ def test_a_part_of_the_aus_has_no_paper_beside_it(tmp_path: Path) -> None:
 
 def test_the_ablation_table_shows_the_change_and_the_pseudo_labels(tmp_path: Path) -> None:
     gate = {"pseudo_accuracy_kept": 0.8, "pseudo_accuracy_dropped": 0.6, "pseudo_dropped_share": 0.1}
-    rows = [row(0.55) | gate, row(0.53, ablation="no-sil"), row(0.50, ablation="bernoulli")]
+    rows = [row(0.55) | gate, row(0.53, ablation="no-sil"), row(0.50, ablation="softmax")]
     text = tables(tmp_path / "out", write(tmp_path / "rows.jsonl", rows))["table3.md"]
     assert "| KS | KS | 55.0 (1) | ? | 56.9 |" in text
     assert "| no-sil | KSM+TPL | 53.0 (1) | -2.0 | 54.8 |" in text
     assert "| no-ksm | SIL+TPL | ? | ? | 54.6 |" in text
-    assert "| bernoulli | ? | 50.0 (1) | -5.0 | ? |" in text
+    assert "| softmax | ? | 50.0 (1) | -5.0 | ? |" in text
     assert "no-ramp" not in text
     assert "| disfa | with the gate | 5 % | 80.0 (1) | 60.0 (1) | 10.0 (1) | ? |" in text
 

@@ -14,7 +14,7 @@ from ks.clips import draw_noise
 from ks.config import TrainConfig
 from ks.model import KSModel
 
-CONFIG = TrainConfig(data="manifest", root="x", out="y", ramp=False)
+CONFIG = TrainConfig(data="manifest", root="x", out="y", ramp=False, unlabelled_distillation=False)
 ONES = torch.ones(4)
 
 
