@@ -11,6 +11,7 @@ import torch
 
 from ks.batches import Schedule
 from ks.checkpoint import load_checkpoint, load_weights
+from ks.clips import I64
 from ks.config import TrainConfig
 from ks.errors import DataError, KSError, ModelError
 from ks.material import Material
@@ -50,6 +51,22 @@ def make_schedule(config: TrainConfig, material: Material, rank: int, world: int
     )
 
 
+def selection_frames(config: TrainConfig, material: Material) -> I64:
+    """Rows of the index that choose the best epoch; none when nobody is held out.
+
+    Raises DataError when somebody is, but the budget labels none of their frames.
+    """
+    subjects = material.split.selection
+    every_label = config.val_labels == "all" or config.paper_protocol
+    which = material.known(subjects) if every_label else material.labelled(subjects)
+    if subjects and not len(which):
+        raise DataError(
+            f"no label among the {len(subjects)} subjects held out for selection ({', '.join(subjects[:3])}); "
+            "use --val-labels all, --val-share 0 or more --labels"
+        )
+    return which
+
+
 def start_model(spec: ModelSpec, init: str) -> KSModel:
     """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec."""
     if init in ("random", "imagenet"):
@@ -71,7 +88,7 @@ def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
     if amp == "auto" and device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if amp == "auto":
-        can = torch.cpu.get_capabilities()
+        can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
         return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else None
     if amp == "fp16" and device.type == "cpu":
         raise KSError("--amp fp16 needs a GPU; use --amp bf16 or off on a CPU")

@@ -31,7 +31,7 @@ from ks.metrics import best_thresholds, confusion, mean_f1
 from ks.model import KSModel
 from ks.runlog import EpochMeter, RunLog, mean_over_processes
 from ks.spec import ModelSpec
-from ks.start import amp_dtype, make_schedule, start_model, stop_requested
+from ks.start import amp_dtype, make_schedule, selection_frames, start_model, stop_requested
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class Trainer:
         self.config, self.material, self.device, self.rank, self.world = config, material, device, rank, world
         self.spec = spec_of(config, material.data)
         self.schedule = make_schedule(config, material, rank, world)
+        self.selection = selection_frames(config, material)
         self.out = Path(config.out)
         torch.manual_seed(config.seed)
         self.model = start_model(self.spec, config.init).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,9 +105,8 @@ class Trainer:
         step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
         if world > 1:
             share_batch_statistics(self.model, device)
-            self.step: nn.Module = DistributedDataParallel(
-                step, find_unused_parameters=True
-            )  # before gate_from students idle
+            # before gate_from the students away from the key position have no loss: unused
+            self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True)
         else:
             self.step = step
         self.optimizer = torch.optim.SGD(
@@ -211,13 +211,7 @@ class Trainer:
 
     def select(self, epoch: int) -> dict[str, float]:
         """F1 on the selection subjects; the best model so far is written with thresholds chosen there."""
-        subjects = self.material.split.selection
-        choose = (
-            self.material.known
-            if self.config.val_labels == "all" or self.config.paper_protocol
-            else self.material.labelled
-        )
-        which = choose(subjects)
+        which = self.selection
         if not len(which):
             self.best_epoch = epoch
             self.save("best.safetensors", self.spec)

@@ -340,6 +340,18 @@ def test_a_fold_without_a_label_is_refused(
     assert "no label among the" in refused(replace(quick_config, root=root), capsys)  # fold 1 trains on parts 1 and 2
 
 
+def test_selection_subjects_without_a_label_are_refused(
+    quick_config: TrainConfig, planted: Planted, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    held_out = load_material(quick_config, progress=False).split.selection
+
+    def blank(row: dict[str, str]) -> dict[str, str]:
+        return {k: "" if k.startswith("AU") and row["subject"] in held_out else v for k, v in row.items()}
+
+    root = rewrite(planted.manifest, tmp_path / "blank.csv", blank)
+    assert "held out for selection" in refused(replace(quick_config, root=root), capsys)
+
+
 def test_an_au_without_a_positive_is_refused(
     quick_config: TrainConfig, planted: Planted, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
