@@ -21,7 +21,7 @@ from ks.cache import U8, Entry
 from ks.errors import DataError
 
 F64 = npt.NDArray[np.float64]
-_CROPS_OF_DRAFTS = "*.tmp-*/crops.u8"
+_DRAFTS = "*.tmp-*/"
 
 
 class Draft:
@@ -77,11 +77,14 @@ def writing(entry: Entry) -> Iterator[Draft]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the drafts of runs that were killed: nobody holds their lock."""
-    for path in folder.glob(_CROPS_OF_DRAFTS):
-        with suppress(OSError), path.open("r+b") as file:  # BlockingIOError: it is being written
+    """Removes the drafts of runs that were killed: nobody holds their lock.
+
+    A run that was killed between two steps may have left a folder without crops.u8; it is made then, to be locked.
+    """
+    for draft in folder.glob(_DRAFTS):
+        with suppress(OSError), (draft / "crops.u8").open("ab") as file:  # BlockingIOError: it is being written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path.parent, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def rows_in_drafts(entries: Iterable[Entry]) -> int:
@@ -89,10 +92,10 @@ def rows_in_drafts(entries: Iterable[Entry]) -> int:
     by_name = {entry.path.name: entry for entry in entries}
     rows = 0
     for folder in {entry.path.parent for entry in by_name.values()}:
-        for path in folder.glob(_CROPS_OF_DRAFTS):
-            entry = by_name.get(path.parent.name.partition(".")[0])
+        for draft in folder.glob(_DRAFTS):
+            entry = by_name.get(draft.name.partition(".")[0])
             with suppress(FileNotFoundError):  # renamed this moment
-                rows += path.stat().st_size // entry.recipe.row_bytes if entry else 0
+                rows += (draft / "crops.u8").stat().st_size // entry.recipe.row_bytes if entry else 0
     return rows
 
 
@@ -101,12 +104,15 @@ def _new_folder(entry: Path) -> tuple[Path, BinaryIO]:
     while True:
         folder = entry.with_name(f"{entry.name}.tmp-{os.getpid()}-{token_hex(4)}")
         folder.mkdir()
-        file = (folder / "crops.u8").open("wb")
+        try:
+            file = (folder / "crops.u8").open("wb")
+        except FileNotFoundError:
+            continue  # before it was locked, another run took it for a leftover
         with suppress(OSError):  # a file system without locks: drafts of killed runs stay
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return folder, file
-        file.close()  # between open and lock, another run took it for a leftover
+        file.close()  # as above
 
 
 def _sync(path: Path) -> None:

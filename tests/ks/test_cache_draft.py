@@ -46,6 +46,33 @@ def test_leftovers_of_killed_writers_go_and_drafts_of_living_ones_stay(tmp_path)
     assert not [p for p in cache.iterdir() if p.is_dir()]
 
 
+@pytest.mark.parametrize("left", [[], ["found.npy"], ["crops.u8", "found.npy"]])
+def test_a_leftover_goes_whatever_its_writer_had_got_to_or_had_removed_again(tmp_path, left):
+    draft = tmp_path / "key.tmp-1-0"
+    draft.mkdir()
+    for name in left:
+        (draft / name).write_bytes(b"1")
+    make([], tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["no_face.csv"]
+
+
+def test_a_draft_that_another_run_swept_away_before_it_held_a_file_is_begun_anew(tmp_path, monkeypatch):
+    mkdir, swept = Path.mkdir, []
+
+    def sweep_first(path, *args, **options):
+        mkdir(path, *args, **options)
+        if ".tmp-" in path.name and not swept:
+            ks.cache_draft.remove_leftovers(path.parent)
+            swept.append(path)
+            assert not path.exists()
+
+    images = folder_of_images(tmp_path / "v")
+    monkeypatch.setattr(Path, "mkdir", sweep_first)
+    (crops,) = make([video(images, range(6))], tmp_path / "cache")
+    assert swept
+    assert crops.read(np.array([5])).any()
+
+
 def test_a_draft_that_another_run_swept_away_before_it_was_locked_is_begun_anew(tmp_path, monkeypatch):
     swept = []
 
