@@ -33,6 +33,7 @@ from benchmarks.label_rows import (
 )
 from benchmarks.tables import write_tables
 from ks.config import METHODS, SCHEMES, TrainConfig
+from ks.console import stderr_console
 from ks.errors import KSError
 from ks.report import Predictions
 
@@ -138,7 +139,7 @@ def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -
         for run in runs:
             print(f"{'done' if run.key in have else 'to do'}\t{run.name}")
         return 0
-    outcome = run_study(runs, rows_path, run_one, origin(), Console(stderr=True))
+    outcome = run_study(runs, rows_path, run_one, origin(), stderr_console())
     print(f"{outcome.done} runs done, {outcome.found} were there, {outcome.failed} failed: {rows_path}")
     return 1 if outcome.failed else 0
 

@@ -13,6 +13,7 @@ from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
 from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, PSEUDO_VIEWS, SCHEMES, TrainConfig
+from ks.console import stderr_console
 from ks.datasets import DATASETS
 from ks.errors import KSError
 from ks.spec import BACKBONES, CORRELATIONS, parse_aus
@@ -204,7 +205,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 def run(command: Callable[[], None]) -> int:
     """Exit code of a command: 2 and one line for what the user can mend, 130 when interrupted."""
     on_terminal = RichHandler(
-        console=Console(stderr=True), show_path=False, show_level=False, highlighter=NullHighlighter()
+        console=stderr_console(), show_path=False, show_level=False, highlighter=NullHighlighter()
     )
     handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # a file wants whole lines
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)

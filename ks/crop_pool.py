@@ -14,11 +14,11 @@ from itertools import count
 from multiprocessing.connection import wait as wait_for_handles
 
 import cv2
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ks.cache import Entry
 from ks.cache_draft import remove_leftovers, rows_in_drafts
+from ks.console import stderr_console
 from ks.errors import KSError
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _no_tick() -> None:
 @contextmanager
 def _progress_bar(frames: int, progress: bool) -> Iterator[Callable[[int], None]]:
     """Gives a function that shows how many frames are done: on stderr, where that is a terminal."""
-    console, started = Console(stderr=True), time.perf_counter()
+    console, started = stderr_console(), time.perf_counter()
     columns = (
         TextColumn("cropping faces"),
         BarColumn(),

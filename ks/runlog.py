@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from ks.algorithm import StepLoss
+from ks.console import stderr_console
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class RunLog:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=stderr_console(),
             disable=not progress,
         )
         self.task = self.bar.add_task("starting", total=epochs * steps, completed=epochs_done * steps)
