@@ -36,10 +36,25 @@ class Prediction:
     in_order: F32  # (F,) > 0: the temporal teacher takes the window to be in its true order
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What runs a model, and why it was picked."""
+
+    backend: str  # openvino, onnxruntime, torch, torch-cuda or tensorrt
+    device: str  # in words
+    precision: str  # fp32, bf16, fp16 or int8
+    version: str  # of the backend
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.version}, {self.precision}, on {self.device}: {self.why}"
+
+
 class Engine(Protocol):
     """A model ready to run. Not thread-safe: one engine, one thread."""
 
     spec: ModelSpec
+    choice: Choice
 
     def encode(self, faces: U8) -> Encoded:
         """faces (F, side, side, 3) uint8 RGB, F >= 1. Raises ModelError on another shape or type."""

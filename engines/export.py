@@ -1,0 +1,160 @@
+"""Checkpoint -> encoder.onnx and head.onnx, dynamic batch, normalisation inside; refused unless they answer like torch."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from engines.base import FEATURE_WIDTH, U8
+from engines.model_file import ENCODER, HEAD, ModelFile, write_model
+from engines.onnx_engine import Session
+from engines.torch_weights import find_weights
+from ks.errors import ModelError
+from ks.model import KSModel
+from ks.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+OPSET = 20  # the first with Gelu, which torch would spell out before; OpenVINO, ONNX Runtime and TensorRT 10 read it
+TOLERANCE = 1e-4  # largest difference to torch, of values up to 1; of larger ones their share
+INPUTS = {ENCODER: ("faces",), HEAD: ("o_a", "window")}
+OUTPUTS = {ENCODER: ("o_a", "feature"), HEAD: ("probability", "o_b", "in_order")}
+SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies alone still says what it computes
+_NOT_IN_GRAPHS = "spatial_students.logits."  # the students' own logits teach; they are no answer
+
+
+class Encoder(nn.Module):
+    """What depends on one frame: faces (F, H, W, 3) uint8 -> o_a (F, U), feature (F, C)."""
+
+    def __init__(self, model: KSModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        o_a, feature = self.model.encode(faces)
+        return o_a, feature
+
+
+class Head(nn.Module):
+    """What depends on the window: o_a (F, U), window (F, N, C) -> probability (F, U), o_b (F, U), in_order (F,)."""
+
+    def __init__(self, model: KSModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, o_a: Tensor, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output, o_b, in_order = self.model.predict(o_a, window)
+        return output.float().sigmoid(), o_b, in_order
+
+
+def folded(model: KSModel) -> KSModel:
+    """A copy whose batch norms are part of the convolutions before them. The model must be in eval mode."""
+    model = copy.deepcopy(model).eval()
+    _fold(model)
+    return model
+
+
+def _fold(module: nn.Module) -> None:
+    for (a, conv), (b, norm) in pairwise(list(module.named_children())):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, a, fuse_conv_bn_eval(conv, norm))
+            setattr(module, b, nn.Identity())
+    for child in module.children():
+        _fold(child)
+
+
+def answering_weights(model: KSModel) -> dict[str, Tensor]:
+    """The folded model's tensors that its answers depend on."""
+    return {name: x for name, x in model.state_dict().items() if not name.startswith(_NOT_IN_GRAPHS)}
+
+
+def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = ()) -> ModelFile:
+    """Writes a model in eval mode as a `.ks` file.
+
+    real_crops: faces (T, side, side, 3), checked besides random ones. Raises ModelError, and writes nothing, where ONNX
+    Runtime and torch differ by more than TOLERANCE.
+    """
+    plain = folded(model)
+    graphs = to_onnx(plain, spec)
+    places = find_weights(answering_weights(plain), graphs)
+    data = {name: graph.SerializeToString() for name, graph in graphs.items()}
+    worst = check(model, spec, data, real_crops)
+    log.info("ONNX Runtime and torch differ by at most %.1e", worst)
+    return write_model(path, spec, data, places, precision={}, costs={})
+
+
+def to_onnx(model: KSModel, spec: ModelSpec) -> dict[str, onnx.ModelProto]:
+    """The graphs of a folded model, with the spec in their metadata."""
+    faces = torch.zeros(2, spec.side_px, spec.side_px, 3, dtype=torch.uint8)  # 2: torch takes a 1 for a constant
+    o_a, window = torch.zeros(2, len(spec.aus)), torch.zeros(2, spec.n_frames, FEATURE_WIDTH[spec.backbone])
+    return {
+        ENCODER: _to_onnx(ENCODER, Encoder(model), (faces,), spec),
+        HEAD: _to_onnx(HEAD, Head(model), (o_a, window), spec),
+    }
+
+
+def _to_onnx(name: str, module: nn.Module, args: tuple[Tensor, ...], spec: ModelSpec) -> onnx.ModelProto:
+    batch = torch.export.Dim("batch", min=1, max=65535)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*axis name: batch will not be used", category=UserWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # inside torch and onnxscript
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        program = torch.onnx.export(
+            module.eval(),
+            args,
+            dynamo=True,
+            dynamic_shapes={key: {0: batch} for key in INPUTS[name]},
+            input_names=INPUTS[name],
+            output_names=OUTPUTS[name],
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    graph = program.model_proto
+    onnx.helper.set_model_props(graph, {SPEC_KEY: spec.to_json()})
+    return graph
+
+
+@torch.inference_mode()
+def check(model: KSModel, spec: ModelSpec, graphs: dict[str, bytes], real_crops: Sequence[U8] = ()) -> float:
+    """The largest difference between ONNX Runtime and torch. Raises ModelError where it is above TOLERANCE."""
+    rng = np.random.default_rng(0)
+    shape = (spec.side_px, spec.side_px, 3)
+    batches = [rng.integers(0, 256, (n, *shape), np.uint8) for n in (1, 3)]  # neither is the batch that was exported
+    batches += [np.asarray(crops[i : i + 8]) for crops in real_crops for i in range(0, len(crops), 8)]
+    encoder, head = (Session(graphs[name], INPUTS[name]) for name in (ENCODER, HEAD))
+    worst = 0.0
+    for faces in batches:
+        o_a, feature = encoder.run(faces)
+        window = np.repeat(feature[:, None], spec.n_frames, 1)
+        window *= np.linspace(0.5, 1.5, spec.n_frames, dtype=np.float32)[None, :, None]  # frames that differ
+        encoded = model.encode(torch.from_numpy(np.ascontiguousarray(faces)))
+        predicted = Head(model)(encoded.o_a, torch.from_numpy(window))
+        answers = zip(
+            OUTPUTS[ENCODER] + OUTPUTS[HEAD],
+            (o_a, feature, *head.run(encoded.o_a.numpy(), window)),
+            (encoded.o_a, encoded.feature, *predicted),
+            strict=True,
+        )
+        for name, ours, theirs in answers:
+            worst = max(worst, _difference(name, ours, theirs.numpy()))
+    return worst
+
+
+def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:  # type: ignore[type-arg]
+    difference = float(np.abs(ours - theirs).max() / max(1.0, float(np.abs(theirs).max())))
+    if not difference <= TOLERANCE:  # nan is refused too
+        raise ModelError(
+            f"the exported graphs do not answer like torch: {name} differs by {difference:.1e} (allowed {TOLERANCE:.0e}); "
+            "nothing was written; try another torch or onnxscript version"
+        )
+    return difference

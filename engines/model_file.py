@@ -1,0 +1,177 @@
+"""A whole model in one `.ks` file: the two graphs, what they compute, and checksums; read without onnx or torch.
+
+    manifest.json                  format, spec, size and sha256 of each graph, what was measured while compiling
+    encoder.onnx  head.onnx        fp32, the reference that everything else is made from and checked against
+    encoder-int8-signed.onnx       int8 for OpenVINO and TensorRT      } where ks-compile
+    encoder-int8-unsigned.onnx     int8 for ONNX Runtime               } has made it
+
+One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
+another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Checksums tell
+damage; they do not tell who made a file. A graph is data, not a program.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ks.errors import MissingError, ModelError
+from ks.spec import ModelSpec
+
+FORMAT = "knowledge-spreader model 1"
+SUFFIX = ".ks"
+MANIFEST = "manifest.json"
+ENCODER, HEAD = "encoder", "head"
+ENCODER_INT8 = {  # the encoder that each backend runs in int8; why they differ is in engines.quantize
+    "openvino": "encoder-int8-signed",
+    "tensorrt": "encoder-int8-signed",
+    "onnxruntime": "encoder-int8-unsigned",
+}
+GRAPHS = (ENCODER, HEAD, *dict.fromkeys(ENCODER_INT8.values()))
+_MANIFEST_BYTES = 1 << 22  # no manifest of ours comes near it
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An opened `.ks` file. Graphs stay on disk until they are asked for."""
+
+    path: Path
+    spec: ModelSpec
+    sha256: Mapping[str, str]  # of each graph that is there
+    torch_weights: Mapping[str, tuple[str, str, bool]]  # engines.torch_weights
+    precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> engines.cost.Cost
+
+    @property
+    def weights_id(self) -> str:
+        """Names the fp32 weights, whatever else the file holds: for results and caches."""
+        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD]).encode()).hexdigest()[:16]
+
+    def graph(self, name: str) -> bytes:
+        """An ONNX graph, checked against its checksum. Raises ModelError when it is damaged, KeyError on another name."""
+        expected = self.sha256[name]
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                data = archive.read(_member(name))
+        except (OSError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError) as exc:
+            raise _damaged(self.path, exc) from exc
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise _damaged(self.path, f"{name} has another checksum")
+        return data
+
+    def int8_graph(self, backend: str) -> bytes:
+        """The int8 encoder of a backend. Raises ModelError when the file holds none."""
+        if ENCODER_INT8[backend] not in self.sha256:
+            raise ModelError(
+                f"{self.path} has no int8 encoder for {backend}; make it: "
+                f"ks-compile {self.path} --device {backend} --precision int8 --calibrate VIDEO"
+            )
+        return self.graph(ENCODER_INT8[backend])
+
+
+def open_model(path: str | Path) -> ModelFile:
+    """Opens a `.ks` file and checks its manifest; each graph is checked when it is read.
+
+    Raises MissingError where there is no file, ModelError, one line, on a damaged or foreign one.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors" and path.is_file():
+        raise ModelError(f"{path} is a checkpoint; make a model for engines of it: ks-compile {path}")
+    if not path.is_file():
+        raise MissingError(f"no model at {path}; ks-compile makes one from a checkpoint of ks-train")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            if MANIFEST not in members or members[MANIFEST].file_size > _MANIFEST_BYTES:
+                raise ModelError(f"{path} is no model of ks-compile: a zip without {MANIFEST}")
+            manifest = json.loads(archive.read(MANIFEST))
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            got = manifest.get("format") if isinstance(manifest, dict) else manifest
+            raise ModelError(
+                f"{path} is no model of this version (format {got!r:.60}, wanted {FORMAT!r}); compile anew"
+            )
+        model = _parse(path, manifest)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
+        raise _damaged(path, exc) from exc
+    except (KeyError, ValueError, TypeError, AttributeError) as exc:  # JSON of another shape
+        raise _damaged(path, f"its manifest: {exc!r}") from exc
+    _check_members(path, members, manifest)
+    return model
+
+
+def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
+    graphs = {str(name): str(entry["sha256"]) for name, entry in manifest["graphs"].items()}
+    return ModelFile(
+        path,
+        ModelSpec.from_json(json.dumps(manifest["spec"])),
+        graphs,
+        {str(k): (str(graph), str(name), bool(turned)) for k, (graph, name, turned) in manifest["torch"].items()},
+        {str(k): str(v) for k, v in manifest["precision"].items()},
+        {str(k): dict(v) for k, v in manifest["costs"].items()},
+    )
+
+
+def _check_members(path: Path, members: Mapping[str, zipfile.ZipInfo], manifest: dict[str, Any]) -> None:
+    names = set(manifest["graphs"])
+    if not {ENCODER, HEAD} <= names <= set(GRAPHS):
+        raise _damaged(path, f"it lists the graphs {sorted(names)}")
+    for name in names:
+        info = members.get(_member(name))
+        if (
+            info is None
+            or info.compress_type != zipfile.ZIP_STORED
+            or info.file_size != manifest["graphs"][name]["bytes"]
+        ):
+            raise _damaged(path, f"{_member(name)} is not there as it was written")
+
+
+def write_model(
+    path: Path,
+    spec: ModelSpec,
+    graphs: Mapping[str, bytes],
+    torch_weights: Mapping[str, tuple[str, str, bool]],
+    precision: Mapping[str, str],
+    costs: Mapping[str, Mapping[str, Any]],
+) -> ModelFile:
+    """Writes the file whole or not at all, and opens it. Equal contents give equal bytes."""
+    assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
+    listed = {n: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for n, data in sorted(graphs.items())}
+    manifest = {
+        "format": FORMAT,
+        "spec": json.loads(spec.to_json()),
+        "graphs": listed,
+        "torch": torch_weights,
+        "precision": precision,
+        "costs": costs,
+    }
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in ((MANIFEST, json.dumps(manifest, indent=1).encode()), *_named(graphs)):
+                archive.writestr(zipfile.ZipInfo(name), data)  # ZipInfo: a fixed date
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as exc:
+        raise ModelError(f"{path}: cannot write the model ({exc.strerror}); check the folder and the space") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return open_model(path)
+
+
+def _named(graphs: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    return [(_member(name), graphs[name]) for name in GRAPHS if name in graphs]
+
+
+def _member(name: str) -> str:
+    return f"{name}.onnx"
+
+
+def _damaged(path: Path, why: object) -> ModelError:
+    reason = " ".join(str(why).split())[:160]
+    return ModelError(f"{path} is damaged or no model of ks-compile ({reason}); take a copy or compile it anew")
