@@ -20,7 +20,8 @@ def test_at_five_percent_of_the_labels_ks_beats_its_supervised_counterpart(tmp_p
         config = TrainConfig(
             data="manifest", root=str(planted.manifest), out=str(tmp_path / method), cache=str(tmp_path / "crops"),
             aligned=True, method=method, labels=0.05, side_px=32, backbone="tiny", init="random", epochs=150,
-            gate_from=30, unlabelled_from=40, val_share=0.25, val_labels="all", eval_every=10, workers=0, amp="off", device="cpu",
+            gate_from=30, unlabelled_from=40, val_share=0.25, val_labels="all", eval_every=10, workers=0, amp="off",
+            device="cpu",
         )  # fmt: skip
         summary = train(config, progress=False)
         scores[method] = 100 * evaluate([predict_test(summary.best_path, "cpu")])["fold_mean"]["f1"]["mean"]
