@@ -146,24 +146,36 @@ class TemporalTeacher(nn.Module):
 
 
 class TokenMLP(nn.Module):
-    """Table 3 without SIL: each token passes an MLP by itself, so no correlation between tokens is modelled."""
+    """Table 3 without SIL: the encoder without its attention, so that no token sees another.
 
-    def __init__(self, token_width: int) -> None:
+    Norms and the way around stay (chosen): without them the network hardly trains, which would be another question.
+    """
+
+    def __init__(self, token_width: int, layers: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(token_width, 4 * token_width), nn.ReLU(), nn.Linear(4 * token_width, token_width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(token_width),
+                nn.Linear(token_width, 4 * token_width),
+                nn.GELU(),
+                nn.Linear(4 * token_width, token_width),
+            )
+            for _ in range(layers)
         )
+        self.norm = nn.LayerNorm(token_width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        mixed: Tensor = self.layers(tokens)
-        return mixed
+        for block in self.blocks:
+            tokens = tokens + block(tokens)
+        out: Tensor = self.norm(tokens)
+        return out
 
 
 def make_correlation(spec: ModelSpec) -> nn.Module:
     """The transformer encoder of figure 7 (pre-norm, as in ViT), or the MLP that replaces it in table 3."""
     if spec.correlation == "mlp":
-        return TokenMLP(spec.token_width)
+        return TokenMLP(spec.token_width, spec.layers)
     layer = nn.TransformerEncoderLayer(
         d_model=spec.token_width,
         nhead=spec.heads,
