@@ -64,7 +64,7 @@ class Cuda(AbstractContextManager["Cuda"]):
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = int(self._own(self._rt.cudaFreeHost, self._rt.cudaMallocHost(size_bytes)))
         raw = (ctypes.c_uint8 * size_bytes).from_address(address)
-        return np.frombuffer(raw, dtype).reshape(shape)
+        return np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
 
     def to_device(self, address: int, host: npt.NDArray[Any]) -> None:
         """Puts a copy of a pinned array on the stream."""

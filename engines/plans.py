@@ -7,6 +7,7 @@ lies a `.json` with its checksum and everything that it depends on; on any misma
 
 import hashlib
 import json
+import logging
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -14,14 +15,16 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from engines.private_folder import NotPrivate, PrivateFolder
+from engines.private_folder import PrivacyError, PrivateFolder
 from ks.errors import ModelError
+
+log = logging.getLogger(__name__)
 
 FORMAT = "knowledge-spreader plan 1"  # raised when the same ONNX would make another plan
 _JSON_BYTES = 1 << 16
 
 
-class PlanRefused(ModelError):
+class PlanError(ModelError):
     """A plan in the store cannot be used; the message says why."""
 
 
@@ -53,7 +56,7 @@ class PlanFor:
 
 
 class PlanStore:
-    """The plans of one user. folder: None = `plans` in the user's cache. Raises NotPrivate, ModelError."""
+    """The plans of one user. folder: None = `plans` in the user's cache. Raises PrivacyError, ModelError."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = PrivateFolder(folder or user_cache_path("knowledge-spreader") / "plans")
@@ -63,11 +66,11 @@ class PlanStore:
         return self._folder.path
 
     def load(self, wanted: PlanFor) -> bytes:
-        """The plan, whole and built for exactly this. Raises PlanRefused with the reason."""
+        """The plan, whole and built for exactly this. Raises PlanError with the reason."""
         described = self._describe(wanted)
         plan = self._read(f"{wanted.name}.plan")
         if _sha256(plan) != described["plan_sha256"]:
-            raise PlanRefused(f"{wanted.name}.plan is not the file that was written (another checksum)")
+            raise PlanError(f"{wanted.name}.plan is not the file that was written (another checksum)")
         return plan
 
     def load_or_build(self, wanted: PlanFor, build: Callable[[], bytes], say: Callable[[str], None]) -> bytes:
@@ -77,12 +80,12 @@ class PlanStore:
         """
         try:
             return self.load(wanted)
-        except PlanRefused:
+        except PlanError:
             pass  # perhaps another process is writing it
         with self._folder.lock(wanted.name, lambda: say(f"another process builds the {wanted.part}'s plan; waiting")):
             try:
                 return self.load(wanted)
-            except PlanRefused as exc:
+            except PlanError as exc:
                 say(f"{exc}: building the {wanted.part} in {wanted.precision} for {wanted.gpu}, once; takes minutes")
             plan = build()
             try:
@@ -101,45 +104,48 @@ class PlanStore:
         """Kernel times of earlier builds, empty when there are none."""
         try:
             return self._folder.read(wanted.timing_name)
-        except (FileNotFoundError, NotPrivate):
+        except (FileNotFoundError, PrivacyError):
             return b""
 
     def save_timing_cache(self, wanted: PlanFor, data: bytes) -> None:
-        """Raises OSError."""
-        self._folder.write(wanted.timing_name, data)
+        """Whoever writes last wins; without it the next build only takes longer."""
+        try:
+            self._folder.write(wanted.timing_name, data)
+        except OSError as exc:
+            log.info("%s: kernel times cannot be kept (%s)", self.path, exc.strerror)
 
     def _describe(self, wanted: PlanFor) -> dict[str, object]:
-        """The `.json`, checked field by field. Raises PlanRefused."""
+        """The `.json`, checked field by field. Raises PlanError."""
         text = self._read(f"{wanted.name}.json")
         try:
             found = json.loads(text[:_JSON_BYTES])
-        except ValueError as exc:  # not JSON, or not text
-            raise PlanRefused(f"{wanted.name}.json is damaged") from exc
+        except (ValueError, RecursionError) as exc:  # not JSON, not text, or brackets without end
+            raise PlanError(f"{wanted.name}.json is damaged") from exc
         names = {"format", "plan_sha256", *(field.name for field in fields(PlanFor))}
         if not isinstance(found, dict) or set(found) != names:
-            raise PlanRefused(f"{wanted.name}.json does not describe a plan")
+            raise PlanError(f"{wanted.name}.json does not describe a plan")
         for name, value in {"format": FORMAT, **json.loads(json.dumps(asdict(wanted)))}.items():
             if found[name] != value:
-                raise PlanRefused(f"the plan was built for {name} {found[name]!r:.60}, this is {value!r:.60}")
+                raise PlanError(f"the plan was built for {name} {found[name]!r:.60}, this is {value!r:.60}")
         return found
 
     def _read(self, name: str) -> bytes:
         try:
             return self._folder.read(name)
         except FileNotFoundError as exc:
-            raise PlanRefused("no plan yet") from exc
-        except NotPrivate as exc:
-            raise PlanRefused(str(exc)) from exc
+            raise PlanError("no plan yet") from exc
+        except PrivacyError as exc:
+            raise PlanError(str(exc)) from exc
         except OSError as exc:
-            raise PlanRefused(f"{name} cannot be read ({exc.strerror})") from exc
+            raise PlanError(f"{name} cannot be read ({exc.strerror})") from exc
 
 
 def read_foreign_plan(path: Path, trust_plan: bool) -> bytes:
     """A plan from outside the store. Raises ModelError unless the user says that its origin is trusted."""
     if not trust_plan:
         raise ModelError(
-            f"{path} was not built here, and a plan can run any code; give the .ks model, of which a plan is built here, "
-            "or, if you know who made the plan, --trust-plan"
+            f"{path} was not built here, and a plan can run any code; give the .ks model, of which a plan is built "
+            "here, or, if you know who made the plan, --trust-plan"
         )
     try:
         plan = path.read_bytes()

@@ -18,14 +18,14 @@ _OTHERS_WRITE = 0o022
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking: a planted pipe must not hang us
 
 
-class NotPrivate(ModelError):
+class PrivacyError(ModelError):
     """Somebody else can, or could, have written a file or folder."""
 
 
 class PrivateFolder:
     """Files by name, each written whole or not at all, readable by nobody else.
 
-    Raises NotPrivate when the folder is a link or belongs to somebody else. Rights that are too wide are taken back;
+    Raises PrivacyError when the folder is a link or belongs to somebody else. Rights that are too wide are taken back;
     if others could write, all that lies in the folder is removed first, because they may have put it there.
     """
 
@@ -36,7 +36,7 @@ class PrivateFolder:
             info = path.lstat()
             if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
                 owner = "a link" if stat.S_ISLNK(info.st_mode) else f"of user number {info.st_uid}"
-                raise NotPrivate(
+                raise PrivacyError(
                     f"{path} is {owner}, and plans run code: a folder of your own is wanted; remove it, or set "
                     "XDG_CACHE_HOME"
                 )
@@ -52,20 +52,20 @@ class PrivateFolder:
             ) from exc
 
     def read(self, name: str) -> bytes:
-        """Raises FileNotFoundError; NotPrivate when it is not a plain file that its user alone can touch."""
+        """Raises FileNotFoundError; PrivacyError when it is not a plain file that its user alone can touch."""
         path = self.path / name
         try:
             handle = os.open(path, _READ)
         except FileNotFoundError:
             raise
         except OSError as exc:  # a link, or no right to read
-            raise NotPrivate(f"{path} cannot be opened as a plain file of its user ({exc.strerror})") from exc
+            raise PrivacyError(f"{path} cannot be opened as a plain file of its user ({exc.strerror})") from exc
         with os.fdopen(handle, "rb") as file:  # what is checked and what is read is one and the same open file
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
-                raise NotPrivate(f"{path} is not a plain file of its user")
+                raise PrivacyError(f"{path} is not a plain file of its user")
             if info.st_mode & _OTHERS:
-                raise NotPrivate(f"{path} has the rights {stat.S_IMODE(info.st_mode):o}, 600 is wanted")
+                raise PrivacyError(f"{path} has the rights {stat.S_IMODE(info.st_mode):o}, 600 is wanted")
             return file.read()
 
     def write(self, name: str, data: bytes) -> None:
