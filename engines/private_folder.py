@@ -60,13 +60,16 @@ class PrivateFolder:
             raise
         except OSError as exc:  # a link, or no right to read
             raise PrivacyError(f"{path} cannot be opened as a plain file of its user ({exc.strerror})") from exc
-        with os.fdopen(handle, "rb") as file:  # what is checked and what is read is one and the same open file
-            info = os.fstat(file.fileno())
+        try:
+            info = os.fstat(handle)  # of the open file: what is checked is what is read
             if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
                 raise PrivacyError(f"{path} is not a plain file of its user")
             if info.st_mode & _OTHERS:
                 raise PrivacyError(f"{path} has the rights {stat.S_IMODE(info.st_mode):o}, 600 is wanted")
-            return file.read()
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(handle)
 
     def write(self, name: str, data: bytes) -> None:
         """Replaces the file at once: a reader sees the old one or the new one. Raises OSError."""
