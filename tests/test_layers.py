@@ -16,6 +16,7 @@ WITHOUT_TORCH = [
     "ks.faces",
     "ks.pictures",
     "ks.cache",
+    "ks.cropping",
     "ks.datasets",
     "ks.metrics",
     "ks.published",
