@@ -37,14 +37,36 @@ class TensorRTOptions:
 
 
 class TensorRTEngine:
-    """engines.base.Engine with TensorRT; one engine, one thread."""
+    """engines.base.Engine with TensorRT; one engine, one thread.
+
+    The first start on a machine builds the plans, which takes minutes; later ones load them from the store. fp16 and
+    int8 are the encoder's: the head is tiny and stays in fp32. Raises MissingError without TensorRT or GPU, ModelError
+    on a model or plan that cannot be used, GpuError when the GPU fails.
+    """
 
     def __init__(
-        self, spec: ModelSpec, choice: Choice, encoder: PlanRunner, head: PlanRunner, resources: ExitStack
+        self,
+        model: ModelFile,
+        precision: str = "fp16",
+        *,
+        why: str = "by name",
+        options: TensorRTOptions | None = None,
     ) -> None:
-        """resources: what close() frees."""
-        self.spec, self.choice = spec, choice
-        self._encoder, self._head, self._resources = encoder, head, resources
+        assert precision in PRECISIONS, precision
+        options = options or TensorRTOptions()
+        trt = load_tensorrt()
+        self.spec = model.spec
+        with ExitStack() as stack:
+            cuda = stack.enter_context(Cuda(options.device))
+            self.choice = Choice("tensorrt", cuda.gpu.name, precision, trt.__version__, why)
+            plans = _Plans(trt, cuda, model, options)
+            runners = []
+            for part, part_precision in ((ENCODER, precision), (HEAD, "fp32")):
+                inputs, outputs = tensors(part, model.spec)
+                runner = PlanRunner(trt, cuda, plans.get(part, part_precision), inputs, outputs, options.graphs)
+                runners.append(stack.enter_context(closing(runner)))
+            self._encoder, self._head = runners
+            self._resources = stack.pop_all()  # from here on close() frees them
 
     def encode(self, faces: U8) -> Encoded:
         check_faces(faces, self.spec)
@@ -58,32 +80,6 @@ class TensorRTEngine:
 
     def close(self) -> None:
         self._resources.close()
-
-
-def open_tensorrt(
-    model: ModelFile, precision: str = "fp16", *, why: str = "by name", options: TensorRTOptions | None = None
-) -> TensorRTEngine:
-    """A model on an NVIDIA GPU.
-
-    The first start on a machine builds the plans, which takes minutes; later ones load them from the store. fp16 and
-    int8 are the encoder's: the head is tiny and stays in fp32. Raises MissingError without TensorRT or GPU, ModelError
-    on a model or plan that cannot be used, GpuError when the GPU fails.
-    """
-    assert precision in PRECISIONS, precision
-    options = options or TensorRTOptions()
-    trt = load_tensorrt()
-    with ExitStack() as stack:
-        cuda = stack.enter_context(Cuda(options.device))
-        plans = _Plans(trt, cuda, model, options)
-
-        def runner(part: str, part_precision: str) -> PlanRunner:
-            plan = plans.get(part, part_precision)
-            return stack.enter_context(
-                closing(PlanRunner(trt, cuda, plan, *tensors(part, model.spec), graphs=options.graphs))
-            )
-
-        choice = Choice("tensorrt", cuda.gpu.name, precision, trt.__version__, why)
-        return TensorRTEngine(model.spec, choice, runner(ENCODER, precision), runner(HEAD, "fp32"), stack.pop_all())
 
 
 def tensors(part: str, spec: ModelSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:

@@ -19,7 +19,7 @@ from engines.cuda_buffers import Cuda, GpuError
 from engines.export import export
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.nvidia_api import load_cuda, load_tensorrt
-from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions, open_tensorrt, tensors
+from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions, tensors
 from engines.trt_build import FILES, LIVE, Profile, build_plan
 from engines.trt_graph import graph_for_tensorrt
 from engines.trt_runner import PlanRunner
@@ -74,7 +74,7 @@ def options(tmp_path: Path) -> TensorRTOptions:
 
 @pytest.fixture
 def engine(trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions) -> Iterator[TensorRTEngine]:
-    engine = open_tensorrt(model, options=options)
+    engine = TensorRTEngine(model, options=options)
     yield engine
     engine.close()
 
@@ -137,7 +137,7 @@ def test_copies_are_in_the_graph_and_there_is_one_wait(engine: TensorRTEngine, c
 
 
 def test_without_graphs_each_call_enqueues(trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions) -> None:
-    engine = open_tensorrt(model, options=replace(options, graphs=False))
+    engine = TensorRTEngine(model, options=replace(options, graphs=False))
     for seed in range(3):
         np.testing.assert_array_equal(engine.encode(faces(2, seed)).o_a, expected(faces(2, seed))["o_a"])
     assert names(trt.cuda).count("execute_async_v3") == 3
@@ -191,7 +191,7 @@ def test_any_sequence_of_batches_keeps_the_rules(trt: FakeTensorRT, tmp_path: Pa
 def test_close_frees_everything_once_and_can_be_repeated(
     trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions
 ) -> None:
-    engine = open_tensorrt(model, options=options)
+    engine = TensorRTEngine(model, options=options)
     engine.encode(faces(2))
     engine.predict(np.zeros((1, 4), np.float32), np.zeros((1, 5, 64), np.float32))
     assert trt.cuda.held() > 0
@@ -206,7 +206,7 @@ def test_a_start_that_fails_frees_what_it_had(
 ) -> None:
     trt.cuda.fail[call] = 2
     with pytest.raises(GpuError, match=r"^the GPU failed: cudaErrorMemoryAllocation: out of memory$"):
-        open_tensorrt(model, options=options)
+        TensorRTEngine(model, options=options)
     assert trt.cuda.held() == 0
 
 
@@ -224,7 +224,7 @@ def test_a_start_that_fails_frees_what_it_had(
 def test_a_failing_gpu_is_one_line_and_close_still_frees(
     trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions, call: str
 ) -> None:
-    engine = open_tensorrt(model, options=options)
+    engine = TensorRTEngine(model, options=options)
     if call == "cudaGraphLaunch":
         engine.encode(faces(2))
     trt.cuda.fail[call] = 700
@@ -238,7 +238,7 @@ def test_a_failing_gpu_is_one_line_and_close_still_frees(
 
 
 def test_a_capture_that_fails_ends(trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions) -> None:
-    engine = open_tensorrt(model, options=options)
+    engine = TensorRTEngine(model, options=options)
     stream = next(iter(trt.cuda.streams.values()))
     original = trt.cuda.cudaStreamBeginCapture
 
@@ -259,20 +259,20 @@ def test_plans_are_built_once_in_the_asked_precision_and_the_head_in_fp32(
 ) -> None:
     lines: list[str] = []
     options = replace(options, say=lines.append)
-    open_tensorrt(model, "fp16", options=options).close()
-    open_tensorrt(model, "fp16", options=options).close()
+    TensorRTEngine(model, "fp16", options=options).close()
+    TensorRTEngine(model, "fp16", options=options).close()
     assert len(trt.builds) == len(lines) == 2
     assert options.store is not None
     kept = sorted(path.name.rpartition("-")[0] for path in options.store.glob("*.plan"))
     assert kept == ["encoder-fp16", "head-fp32"]
-    open_tensorrt(model, "fp32", options=options).close()
+    TensorRTEngine(model, "fp32", options=options).close()
     assert len(trt.builds) == 3  # the head is there already
 
 
 def test_the_network_is_strongly_typed_and_no_flag_asks_for_a_precision(
     trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions
 ) -> None:
-    open_tensorrt(model, options=options).close()
+    TensorRTEngine(model, options=options).close()
     assert {network.flags for network in trt.networks} == {1 << 3}  # by name: its bit is not the same everywhere
     assert {tuple(config.cleared) for config in trt.builds} == {("TF32",)}
 
@@ -286,7 +286,7 @@ def test_a_tensorrt_without_the_flag_needs_none(trt: FakeTensorRT, monkeypatch: 
 def test_the_second_build_uses_the_kernel_times_of_the_first(
     trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions
 ) -> None:
-    open_tensorrt(model, options=options).close()
+    TensorRTEngine(model, options=options).close()
     assert [config.cache.data for config in trt.builds] == [b"", b"+1"]
 
 
@@ -331,8 +331,8 @@ def test_a_foreign_plan_needs_trust(
     for part in (ENCODER, HEAD):
         (tmp_path / f"{part}.plan").write_bytes(build_plan(trt, graph(part), [Profile(1, 4, 16)]).plan)
     with pytest.raises(ModelError, match="--trust-plan"):
-        open_tensorrt(model, options=foreign)
-    engine = open_tensorrt(model, options=replace(foreign, trust_plan=True))
+        TensorRTEngine(model, options=foreign)
+    engine = TensorRTEngine(model, options=replace(foreign, trust_plan=True))
     np.testing.assert_array_equal(engine.encode(faces(40)).o_a, expected(faces(40))["o_a"])  # 16 + 16 + 8
     engine.close()
     assert trt.cuda.held() == 0
@@ -353,7 +353,7 @@ def test_a_plan_that_is_not_the_models_is_refused(
 ) -> None:
     (tmp_path / "encoder.plan").write_bytes(plan(trt))  # type: ignore[operator]
     with pytest.raises(ModelError, match=reason) as refusal:
-        open_tensorrt(model, options=replace(options, foreign_plans=tmp_path, trust_plan=True))
+        TensorRTEngine(model, options=replace(options, foreign_plans=tmp_path, trust_plan=True))
     assert "\n" not in str(refusal.value)
     assert trt.cuda.held() == 0
 
@@ -397,7 +397,7 @@ def test_without_a_gpu_the_error_says_why(
 ) -> None:
     trt.cuda.fail["cudaGetDeviceCount"], trt.cuda.gpus = code, gpus
     with pytest.raises(MissingError, match=f"no NVIDIA GPU to run on .*{reason}"):
-        open_tensorrt(model, options=replace(options, device=device))
+        TensorRTEngine(model, options=replace(options, device=device))
 
 
 def test_uint8_faces_are_cast_before_anything_else_happens_to_them() -> None:
@@ -445,7 +445,7 @@ def real_model(tiny_model: KSModel, tmp_path: Path) -> ModelFile:
 def test_tensorrt_answers_like_torch(
     real_model: ModelFile, tiny_model: KSModel, options: TensorRTOptions, precision: str, tolerance: float, batch: int
 ) -> None:
-    engine = open_tensorrt(real_model, precision, options=options)
+    engine = TensorRTEngine(real_model, precision, options=options)
     with torch.inference_mode():
         wanted = tiny_model.encode(torch.from_numpy(faces(batch)))
         window = wanted.feature[:, None].repeat(1, SPEC.n_frames, 1)
@@ -466,8 +466,8 @@ def test_tensorrt_answers_like_torch(
 def test_graphs_answer_like_plain_enqueues_whatever_the_order_of_batches(
     real_model: ModelFile, options: TensorRTOptions
 ) -> None:
-    plain = open_tensorrt(real_model, "fp32", options=replace(options, graphs=False))
-    by_graph = open_tensorrt(real_model, "fp32", options=options)
+    plain = TensorRTEngine(real_model, "fp32", options=replace(options, graphs=False))
+    by_graph = TensorRTEngine(real_model, "fp32", options=options)
     for seed, batch in enumerate([2, 5, 2, 9, 2, 5, 64, 9, 2]):
         one, other = plain.encode(faces(batch, seed)), by_graph.encode(faces(batch, seed))
         np.testing.assert_array_equal(one.o_a, other.o_a)
