@@ -1,4 +1,4 @@
-"""Checkpoint -> encoder.onnx and head.onnx, dynamic batch, normalisation inside; refused unless they answer like torch."""
+"""Checkpoint -> encoder.onnx and head.onnx: dynamic batch, normalisation inside, refused unless they match torch."""
 
 import copy
 import logging
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engines.base import FEATURE_WIDTH, U8
+from engines.base import F32, FEATURE_WIDTH, U8
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.onnx_engine import Session
 from engines.torch_weights import find_weights
@@ -120,8 +120,25 @@ def _to_onnx(name: str, module: nn.Module, args: tuple[Tensor, ...], spec: Model
         )
     assert program is not None
     graph = program.model_proto
+    _keep_bias_apart(graph)
     onnx.helper.set_model_props(graph, {SPEC_KEY: spec.to_json()})
     return graph
+
+
+def _keep_bias_apart(graph: onnx.ModelProto) -> None:
+    """ReduceSum -> ReduceSum that keeps its axis, Squeeze.
+
+    OpenVINO (2026.4, and since 2024 at least) fuses the sum over a token with the bias added after it, and from two
+    faces on adds the first AU's bias to all AUs. What stands between keeps them apart.
+    """
+    for i, node in reversed(list(enumerate(graph.graph.node))):
+        if node.op_type != "ReduceSum" or not any(a.name == "keepdims" and a.i == 0 for a in node.attribute):
+            continue
+        axes, summed = node.input[1], node.output[0]
+        del node.attribute[:]  # keepdims = 1
+        node.output[0] = f"{summed}_with_axis"
+        squeeze = onnx.helper.make_node("Squeeze", [node.output[0], axes], [summed], name=f"{node.name}_squeeze")
+        graph.graph.node.insert(i + 1, squeeze)
 
 
 @torch.inference_mode()
@@ -150,11 +167,11 @@ def check(model: KSModel, spec: ModelSpec, graphs: dict[str, bytes], real_crops:
     return worst
 
 
-def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> float:  # type: ignore[type-arg]
+def _difference(name: str, ours: F32, theirs: F32) -> float:
     difference = float(np.abs(ours - theirs).max() / max(1.0, float(np.abs(theirs).max())))
     if not difference <= TOLERANCE:  # nan is refused too
         raise ModelError(
-            f"the exported graphs do not answer like torch: {name} differs by {difference:.1e} (allowed {TOLERANCE:.0e}); "
-            "nothing was written; try another torch or onnxscript version"
+            f"the exported graphs do not answer like torch: {name} differs by {difference:.1e} "
+            f"(allowed {TOLERANCE:.0e}); nothing was written; try another torch or onnxscript version"
         )
     return difference

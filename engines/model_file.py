@@ -2,12 +2,11 @@
 
     manifest.json                  format, spec, size and sha256 of each graph, what was measured while compiling
     encoder.onnx  head.onnx        fp32, the reference that everything else is made from and checked against
-    encoder-int8-signed.onnx       int8 for OpenVINO and TensorRT      } where ks-compile
-    encoder-int8-unsigned.onnx     int8 for ONNX Runtime               } has made it
+    encoder-int8-openvino.onnx     int8, made for one backend; -onnxruntime and -tensorrt alike
 
 One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
-another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Checksums tell
-damage; they do not tell who made a file. A graph is data, not a program.
+another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Checksums
+tell damage; they do not tell who made a file. A graph is data, not a program.
 """
 
 import hashlib
@@ -27,12 +26,9 @@ FORMAT = "knowledge-spreader model 1"
 SUFFIX = ".ks"
 MANIFEST = "manifest.json"
 ENCODER, HEAD = "encoder", "head"
-ENCODER_INT8 = {  # the encoder that each backend runs in int8; why they differ is in engines.quantize
-    "openvino": "encoder-int8-signed",
-    "tensorrt": "encoder-int8-signed",
-    "onnxruntime": "encoder-int8-unsigned",
-}
-GRAPHS = (ENCODER, HEAD, *dict.fromkeys(ENCODER_INT8.values()))
+INT8_BACKENDS = ("openvino", "onnxruntime", "tensorrt")
+ENCODER_INT8 = {backend: f"encoder-int8-{backend}" for backend in INT8_BACKENDS}  # engines.quantize: why they differ
+GRAPHS = (ENCODER, HEAD, *ENCODER_INT8.values())
 _MANIFEST_BYTES = 1 << 22  # no manifest of ours comes near it
 
 
@@ -53,7 +49,7 @@ class ModelFile:
         return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD]).encode()).hexdigest()[:16]
 
     def graph(self, name: str) -> bytes:
-        """An ONNX graph, checked against its checksum. Raises ModelError when it is damaged, KeyError on another name."""
+        """An ONNX graph that is there, checked against its checksum. Raises ModelError when it is damaged."""
         expected = self.sha256[name]
         try:
             with zipfile.ZipFile(self.path) as archive:

@@ -26,9 +26,8 @@ class OpenVINOEngine:
         assert precision in PRECISIONS, precision
         core = openvino.Core()
         if precision == "bf16" and "BF16" not in capabilities(core):
-            raise ModelError(
-                f"{cpu_name(core)} has no bfloat16 instructions (OpenVINO names {', '.join(capabilities(core))}); use fp32"
-            )
+            there = ", ".join(capabilities(core))
+            raise ModelError(f"{cpu_name(core)} has no bfloat16 instructions (OpenVINO names {there}); use fp32")
         self.spec = model.spec
         version = openvino.__version__.split("-")[0]
         threads_text = f", {threads} threads" if threads else ""

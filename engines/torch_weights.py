@@ -1,7 +1,8 @@
 """Where the torch model's weights lie inside the ONNX graphs, so that a `.ks` file holds them once.
 
 The exporter renames some tensors, turns the matrices of linear layers round, keeps one of several equal tensors and
-drops a bias that is zero. The map {parameter: (graph, initializer, turned)} is found by value when the graphs are made and stored beside them.
+drops a bias that is zero. The map {parameter: (graph, initializer, turned)} is found by value when the graphs are made
+and stored beside them.
 """
 
 from collections.abc import Mapping

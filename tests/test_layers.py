@@ -20,6 +20,16 @@ WITHOUT_TORCH = [
     "ks.datasets",
     "ks.metrics",
     "ks.published",
+    "engines",
+    "engines.base",
+    "engines.open",
+    "engines.model_file",
+    "engines.openvino_engine",
+    "engines.onnx_engine",
+    "engines.quantize",
+    "engines.calibrate",
+    "engines.compile",
+    "engines.cli",
 ]
 
 

@@ -1,0 +1,76 @@
+"""A tiny model with statistics of its own, exported once for all tests of the engines."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.base import U8
+from engines.export import export
+from engines.model_file import ENCODER, ENCODER_INT8, ModelFile, open_model, write_model
+from ks.model import KSModel, make_model
+from ks.spec import ModelSpec
+
+SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2, thresholds=(0.5,) * 4)
+
+
+def some_faces(n: int, seed: int = 0) -> U8:
+    """Smooth patterns: noise would leave every batch norm with the same small range."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (n, 4, 4, 3)).astype(np.float32)
+    fine = coarse.repeat(8, 1).repeat(8, 2) + rng.normal(0, 10, (n, 32, 32, 3))
+    return np.clip(fine, 0, 255).astype(np.uint8)
+
+
+def make_tiny(seed: int = 0) -> KSModel:
+    """Biases and batch norms that are not at their start, so that folding them wrongly shows."""
+    torch.manual_seed(seed)
+    model = make_model(SPEC)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(0, 0.1)
+    model.train()
+    with torch.no_grad():
+        for batch in range(8):
+            model.encode(torch.from_numpy(some_faces(16, seed=100 + batch)))
+        norm = model.base_a.get_submodule("layers.1.1")
+        assert isinstance(norm, torch.nn.BatchNorm2d)
+        norm.bias.zero_()  # folded, a bias of zeros, which the exporter drops
+        norm.get_buffer("running_mean").zero_()
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> KSModel:
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """fp32 alone."""
+    return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "tiny.ks", [some_faces(4)])
+
+
+@pytest.fixture(scope="session")
+def int8_file(tiny_file: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """With an int8 encoder for each backend."""
+    from engines.quantize import int8_encoder
+
+    graphs = {name: tiny_file.graph(name) for name in tiny_file.sha256}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for backend, name in ENCODER_INT8.items():
+            graphs[name] = int8_encoder(tiny_file.graph(ENCODER), [some_faces(40, seed=1)], backend)
+    path = tmp_path_factory.mktemp("model") / "int8.ks"
+    return write_model(path, SPEC, graphs, tiny_file.torch_weights, {"openvino": "int8"}, {})
+
+
+@pytest.fixture
+def copied(tiny_file: ModelFile, tmp_path: Path) -> ModelFile:
+    """A file of one's own to spoil."""
+    path = tmp_path / "copy.ks"
+    path.write_bytes(tiny_file.path.read_bytes())
+    return open_model(path)

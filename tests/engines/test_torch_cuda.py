@@ -1,0 +1,61 @@
+"""engines.torch_engine on an NVIDIA GPU."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+import torch
+
+from engines import ModelFile, open_engine
+from engines.buckets import BUCKETS
+from engines.cost import TOLERANCE
+from ks.errors import MissingError
+from ks.model import KSModel
+from tests.engines.conftest import some_faces
+
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no NVIDIA GPU")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_the_engine_says_so(tiny_file: ModelFile) -> None:
+    from engines.torch_engine import TorchEngine
+
+    with pytest.raises(MissingError, match="use --device cpu"):
+        TorchEngine(tiny_file, "fp16", backend="torch-cuda")
+
+
+@pytest.mark.gpu
+@on_gpu
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_every_bucket_is_torchs_answer(tiny_file: ModelFile, tiny: KSModel, precision: str) -> None:
+    with closing(open_engine(tiny_file, "torch-cuda", precision)) as engine:
+        for n in (*BUCKETS, 3, 65, 130, 1):
+            faces = some_faces(n, seed=n)
+            encoded = engine.encode(faces)
+            window = np.repeat(encoded.feature[:, None], 5, 1)
+            answer = engine.predict(encoded.o_a, window).probability
+            clip = torch.from_numpy(faces)
+            with torch.no_grad():
+                expected = tiny(clip, clip[:, None].expand(-1, 5, -1, -1, -1)).output.sigmoid().numpy()
+            np.testing.assert_allclose(answer, expected, rtol=0, atol=TOLERANCE[precision])
+
+
+@pytest.mark.gpu
+@on_gpu
+def test_a_small_batch_after_a_large_one_sees_no_old_faces(tiny_file: ModelFile) -> None:
+    with closing(open_engine(tiny_file, "torch-cuda", "fp32")) as engine:
+        fresh = engine.encode(some_faces(3, seed=1))
+        engine.encode(some_faces(4, seed=2))
+        again = engine.encode(some_faces(3, seed=1))
+    np.testing.assert_array_equal(fresh.o_a, again.o_a)
+    np.testing.assert_array_equal(fresh.feature, again.feature)
+
+
+@pytest.mark.gpu
+@on_gpu
+def test_answers_stay_when_the_next_call_is_made_on_a_gpu(tiny_file: ModelFile) -> None:
+    with closing(open_engine(tiny_file, "torch-cuda")) as engine:
+        first = engine.encode(some_faces(2, seed=1))
+        kept = first.o_a.copy()
+        engine.encode(some_faces(2, seed=2))
+    np.testing.assert_array_equal(first.o_a, kept)
