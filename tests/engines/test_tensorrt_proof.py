@@ -23,7 +23,7 @@ import torch
 import engines.nvidia_api
 from engines.cuda_buffers import Cuda
 from engines.export import folded, to_onnx
-from engines.model_file import ENCODER, HEAD
+from engines.model_file import ENCODER, HEAD, ModelFile
 from engines.tensorrt_engine import tensors
 from engines.trt_build import FILES, LIVE, Messages, Profile, _Watch, build_plan
 from engines.trt_graph import graph_for_tensorrt
@@ -33,7 +33,6 @@ from ks.spec import ModelSpec
 
 ROOT = Path(__file__).parents[2]
 HOW = "pip install 'knowledge-spreader[trt-proof]'"
-SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
 pytestmark = [
     # TensorRT-RTX measures nothing while it builds; TensorRT does
     pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning"),
@@ -75,83 +74,69 @@ def full_bindings() -> bytes:
 # --- plans ---------------------------------------------------------------------------------------------------------
 
 
-def graphs_of(spec: ModelSpec) -> dict[str, bytes]:
-    torch.manual_seed(0)
-    return {name: g.SerializeToString() for name, g in to_onnx(folded(make_model(spec).eval()), spec).items()}
-
-
 @pytest.fixture(scope="module")
-def tiny() -> dict[str, bytes]:
-    return graphs_of(SPEC)
+def tiny_graphs(tiny_file: ModelFile) -> dict[str, bytes]:
+    return {part: tiny_file.graph(part) for part in (ENCODER, HEAD)}
 
 
-def quantised(graph: bytes, folder: Path, side_px: int, **how: Any) -> bytes:
-    """The encoder in int8, calibrated on noise: good enough to build, not to answer."""
+def noise(side_px: int, n: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, side_px, side_px, 3), np.uint8)
+
+
+def default_int8(graph: bytes, folder: Path) -> bytes:
+    """What ONNX Runtime makes when nobody asks it for something else: u8 activations, int32 biases."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
     class Noise(CalibrationDataReader):
         def __init__(self) -> None:
-            faces = np.random.default_rng(0).integers(0, 256, (2, side_px, side_px, 3), np.uint8)
-            self.left = [{"faces": faces}]
+            self.left = [{"faces": noise(32, 2)}]
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return self.left.pop() if self.left else None
 
     source, target = folder / "fp32.onnx", folder / "int8.onnx"
     source.write_bytes(graph)
-    quantize_static(source, target, Noise(), quant_format=QuantFormat.QDQ, **how)
+    quantize_static(source, target, Noise(), quant_format=QuantFormat.QDQ)
     return target.read_bytes()
 
 
-def signed_int8(graph: bytes, folder: Path, side_px: int) -> bytes:
-    """What TensorRT takes: signed and symmetric on both sides, biases as they are, convolutions alone."""
-    from onnxruntime.quantization import QuantType
-
-    return quantised(
-        graph,
-        folder,
-        side_px,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv"],
-        extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
-    )
-
-
 @pytest.mark.parametrize("part", [ENCODER, HEAD])
-def test_a_real_builder_makes_a_plan_of_our_fp32_graphs(rtx: ModuleType, tiny: dict[str, bytes], part: str) -> None:
-    built = build_plan(rtx, graph_for_tensorrt(tiny[part], "fp32"))
-    assert len(built.plan) > len(tiny[part]) / 2
+def test_a_real_builder_makes_a_plan_of_our_fp32_graphs(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes], part: str
+) -> None:
+    built = build_plan(rtx, graph_for_tensorrt(tiny_graphs[part], "fp32"))
+    assert len(built.plan) > len(tiny_graphs[part]) / 2
 
 
-def test_a_real_builder_makes_a_plan_of_our_fp16_encoder(rtx: ModuleType, tiny: dict[str, bytes]) -> None:
-    graph = graph_for_tensorrt(tiny[ENCODER], "fp16")
+def test_a_real_builder_makes_a_plan_of_our_fp16_encoder(rtx: ModuleType, tiny_graphs: dict[str, bytes]) -> None:
+    graph = graph_for_tensorrt(tiny_graphs[ENCODER], "fp16")
     kinds = {x.data_type for x in onnx.load_model_from_string(graph).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in kinds
     assert onnx.TensorProto.FLOAT not in kinds
-    assert len(build_plan(rtx, graph).plan) < len(build_plan(rtx, graph_for_tensorrt(tiny[ENCODER], "fp32")).plan)
+    assert len(build_plan(rtx, graph).plan) < len(
+        build_plan(rtx, graph_for_tensorrt(tiny_graphs[ENCODER], "fp32")).plan
+    )
 
 
-def test_a_real_builder_makes_a_plan_of_our_int8_encoder(
-    rtx: ModuleType, tiny: dict[str, bytes], tmp_path: Path
+def test_a_real_builder_makes_a_plan_of_our_int8_encoder(rtx: ModuleType, int8_file: ModelFile) -> None:
+    assert build_plan(rtx, graph_for_tensorrt(int8_file.int8_graph("tensorrt"), "int8")).plan
+
+
+def test_int8_that_is_not_made_for_tensorrt_is_refused_with_the_parsers_reason(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes], int8_file: ModelFile, tmp_path: Path
 ) -> None:
-    graph = graph_for_tensorrt(signed_int8(tiny[ENCODER], tmp_path, 32), "int8")
-    assert build_plan(rtx, graph).plan
+    for other in (default_int8(tiny_graphs[ENCODER], tmp_path), int8_file.int8_graph("onnxruntime")):
+        with pytest.raises(ModelError, match=r"cannot read the graph: .*([Zz]ero.?point|UINT8|Int32)") as refusal:
+            build_plan(rtx, graph_for_tensorrt(other, "int8"))
+        assert "\n" not in str(refusal.value)
 
 
-def test_onnx_runtimes_own_int8_is_refused_with_the_parsers_reason(
-    rtx: ModuleType, tiny: dict[str, bytes], tmp_path: Path
+def test_bfloat16_builds_too_though_the_engine_does_not_offer_it(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes]
 ) -> None:
-    unsigned = quantised(tiny[ENCODER], tmp_path, 32)  # u8 activations with a zero point, int32 biases
-    with pytest.raises(ModelError, match=r"cannot read the graph: .*[Zz]ero.?point") as refusal:
-        build_plan(rtx, graph_for_tensorrt(unsigned, "int8"))
-    assert "\n" not in str(refusal.value)
-
-
-def test_bfloat16_builds_too_though_the_engine_does_not_offer_it(rtx: ModuleType, tiny: dict[str, bytes]) -> None:
     import ml_dtypes
 
-    model = onnx.load_model_from_string(graph_for_tensorrt(tiny[ENCODER], "fp32"))
+    model = onnx.load_model_from_string(graph_for_tensorrt(tiny_graphs[ENCODER], "fp32"))
     for x in model.graph.initializer:
         if x.data_type == onnx.TensorProto.FLOAT:
             x.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(x).astype(ml_dtypes.bfloat16), x.name))
@@ -182,37 +167,41 @@ def test_tensorrt_does_nothing_with_uint8_but_cast_it(rtx: ModuleType) -> None:
 
 @pytest.mark.parametrize(("part", "precision"), [(ENCODER, "fp32"), (ENCODER, "fp16"), (HEAD, "fp32")])
 def test_the_plans_tensors_are_those_that_the_engine_looks_for(
-    rtx: ModuleType, tiny: dict[str, bytes], part: str, precision: str
+    rtx: ModuleType, tiny_graphs: dict[str, bytes], tiny_file: ModelFile, part: str, precision: str
 ) -> None:
     logger = Messages(rtx).logger
     builder = rtx.Builder(logger)
     network = builder.create_network(0)
     parser = rtx.OnnxParser(network, logger)
-    assert parser.parse(graph_for_tensorrt(tiny[part], precision))
-    inputs, outputs = tensors(part, SPEC)
+    assert parser.parse(graph_for_tensorrt(tiny_graphs[part], precision))
+    inputs, outputs = tensors(part, tiny_file.spec)
     of_both = ((inputs, network.num_inputs, network.get_input), (outputs, network.num_outputs, network.get_output))
     for wanted, count, get in of_both:
         found = [(t.name, tuple(t.shape), rtx.nptype(t.dtype)) for t in map(get, range(count))]
         assert found == [(t.name, (-1, *t.shape), t.dtype) for t in wanted]
 
 
-def test_the_plan_holds_both_profiles(rtx: ModuleType, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_holds_both_profiles(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configs = []
     real = rtx.Builder.create_builder_config
     monkeypatch.setattr(rtx.Builder, "create_builder_config", lambda self: configs.append(real(self)) or configs[-1])
-    assert build_plan(rtx, tiny[HEAD], (LIVE, FILES)).plan
+    assert build_plan(rtx, tiny_graphs[HEAD], (LIVE, FILES)).plan
     assert configs[0].num_optimization_profiles == 2
 
 
-def test_a_profile_that_cannot_be_is_refused_by_the_real_builder(rtx: ModuleType, tiny: dict[str, bytes]) -> None:
+def test_a_profile_that_cannot_be_is_refused_by_the_real_builder(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes]
+) -> None:
     with pytest.raises(ModelError, match="cannot build the plan") as refusal:
-        build_plan(rtx, tiny[HEAD], [Profile(8, 2, 1)])
+        build_plan(rtx, tiny_graphs[HEAD], [Profile(8, 2, 1)])
     assert "no reason given" not in str(refusal.value)
 
 
-def test_a_real_build_reports_progress_and_can_be_stopped(rtx: ModuleType, tiny: dict[str, bytes]) -> None:
+def test_a_real_build_reports_progress_and_can_be_stopped(rtx: ModuleType, tiny_graphs: dict[str, bytes]) -> None:
     seen: list[tuple[str, int, int]] = []
-    build_plan(rtx, tiny[HEAD], progress=lambda *step: seen.append(step))
+    build_plan(rtx, tiny_graphs[HEAD], progress=lambda *step: seen.append(step))
     assert len(seen) > 10
     assert all(0 <= done <= steps for _, done, steps in seen)
 
@@ -220,23 +209,31 @@ def test_a_real_build_reports_progress_and_can_be_stopped(rtx: ModuleType, tiny:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_plan(rtx, tiny[HEAD], progress=stop)
+        build_plan(rtx, tiny_graphs[HEAD], progress=stop)
 
 
-def test_a_damaged_graph_is_refused_by_the_real_parser_in_one_line(rtx: ModuleType, tiny: dict[str, bytes]) -> None:
+def test_a_damaged_graph_is_refused_by_the_real_parser_in_one_line(
+    rtx: ModuleType, tiny_graphs: dict[str, bytes]
+) -> None:
     with pytest.raises(ModelError, match="cannot read the graph") as refusal:
-        build_plan(rtx, tiny[HEAD][:-1000])
+        build_plan(rtx, tiny_graphs[HEAD][:-1000])
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.slow
 def test_a_real_builder_makes_plans_of_resnet18_in_every_precision(rtx: ModuleType, tmp_path: Path) -> None:
+    from engines.quantize import int8_encoder
+
     spec = ModelSpec(aus=(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
-    graphs = graphs_of(spec)
-    fp32, fp16 = (len(build_plan(rtx, graph_for_tensorrt(graphs[ENCODER], p)).plan) for p in ("fp32", "fp16"))
-    int8 = len(build_plan(rtx, graph_for_tensorrt(signed_int8(graphs[ENCODER], tmp_path, 224), "int8")).plan)
-    assert 0.45 < fp16 / fp32 < 0.6  # half the bytes a weight, and the kernels
-    assert int8 < 0.45 * fp32
+    torch.manual_seed(0)
+    graphs = {name: graph.SerializeToString() for name, graph in to_onnx(folded(make_model(spec).eval()), spec).items()}
+    int8 = int8_encoder(graphs[ENCODER], [noise(224, 32)], "tensorrt")
+    sizes = {
+        precision: len(build_plan(rtx, graph_for_tensorrt(graph, precision)).plan)
+        for precision, graph in (("fp32", graphs[ENCODER]), ("fp16", graphs[ENCODER]), ("int8", int8))
+    }
+    assert 0.45 < sizes["fp16"] / sizes["fp32"] < 0.6  # half the bytes a weight, and the kernels
+    assert sizes["int8"] < 0.45 * sizes["fp32"]
     assert build_plan(rtx, graphs[HEAD]).plan
 
 
