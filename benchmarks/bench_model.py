@@ -105,4 +105,3 @@ def parse_model(text: str) -> str:
     if text == RANDOM or path.suffix in (SUFFIX, ".safetensors") or path.is_dir():
         return text
     raise ModelError(f"--model is a {SUFFIX} file, a checkpoint or run folder of ks-train, or random; got {text!r}")
-

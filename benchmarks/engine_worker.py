@@ -2,8 +2,10 @@
 
 The parent writes one JSON object per line to stdin and reads one for each from stdout:
 
-    {"op": "run", "batch": 1, "seconds": 0.5, "least": 2, "warm_up_s": 0.2}  ->  {"ms": {"frame": [...], ...}, "rss_mb": 212.0}
-    {"op": "split", "batch": 1}                                              ->  {"h2d_ms": ..., "compute_ms": ..., "d2h_ms": ...}
+    {"op": "run", "batch": 1, "seconds": 0.5, "least": 2, "warm_up_s": 0.2}
+        -> {"ms": {"frame": [...], ...}, "rss_mb": 212.0}
+    {"op": "split", "batch": 1}
+        -> {"h2d_ms": ..., "compute_ms": ..., "d2h_ms": ...}
 
 The first line that it writes says what it opened, or why it could not.
 """
@@ -88,7 +90,7 @@ def _open(
 
 
 def _clip_engine(backend: str, precision: str, model: ModelFile, threads: int) -> Engine:
-    """An engine on a model of benchmarks.naive, whose encoder open_engine would refuse: it has fewer answers than faces."""
+    """An engine on a model of benchmarks.naive; open_engine would refuse it for giving fewer answers than faces."""
     if backend == "openvino":
         from engines.openvino_engine import OpenVINOEngine
 
@@ -154,12 +156,12 @@ def _torch_forward(model: ModelFile, backend: str, precision: str, threads: int)
     with torch.no_grad():
         fill(answering_weights(network), model)
     kind = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision, torch.float32)
-    network = network.to(device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device, kind).to(memory_format=torch.channels_last)
     n = model.spec.n_frames
 
     @torch.inference_mode()
     def answer(faces: U8) -> object:
-        clip = torch.from_numpy(faces).to(device).unflatten(0, (-1, n))
+        clip = torch.from_numpy(faces).to(device).view(-1, n, *faces.shape[1:])
         return network(clip[:, -1], clip).output.float().sigmoid().cpu().numpy()
 
     return answer
@@ -171,9 +173,8 @@ def noise(count: int, spec: ModelSpec) -> U8:
 
 
 def _split(call: Call) -> dict[str, Any]:
-    """Milliseconds of a call on a GPU that are copies in, computing, and copies out, as the driver's profiler sees them."""
+    """Milliseconds of a call on a GPU that are copies in, computing, and copies out, as its profiler sees them."""
     try:
-        import torch
         from torch.profiler import ProfilerActivity, profile
     except ImportError:
         return {"error": "transfers are told apart by torch's profiler, and torch is not there"}
@@ -183,7 +184,7 @@ def _split(call: Call) -> dict[str, Any]:
             call()
     total_us = {"h2d_ms": 0.0, "compute_ms": 0.0, "d2h_ms": 0.0}
     for event in seen.events() or ():
-        if event.device_type != torch.autograd.DeviceType.CUDA:
+        if event.device_type.name != "CUDA":
             continue
         copied = "h2d_ms" if "HtoD" in event.name else "d2h_ms" if "DtoH" in event.name else "compute_ms"
         total_us[copied] += event.time_range.elapsed_us()

@@ -6,6 +6,7 @@ rounds: what else happens on a shared machine hits all alike, and ratios hold wh
 
 import math
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,13 +22,15 @@ from benchmarks.label_rows import Row
 from benchmarks.roofline import Peak, Work, best_of, count, measured_apart, share_of_roof
 from benchmarks.timing import latency
 from benchmarks.workers import Worker, WorkerError
-from engines.model_file import ENCODER, HEAD
+from engines.model_file import ENCODER, ENCODER_INT8, HEAD
 from engines.open import BACKENDS, PRECISIONS, pick
 from ks.console import stderr_console
 from ks.errors import KSError, MissingError
 
 BATCHES = (1, 2, 4, 8, 32, 64)
 REFERENCE = ("onnxruntime", "fp32")
+OPEN_UNTIL_S, MEASURE_UNTIL_S = 38.0, 48.0  # of --quick
+NO_TIME = "--quick had no time left for it"
 WHOLE_CLIP_BATCHES = 8  # on a CPU: more faces only repeat the ratio, at seconds a call
 
 
@@ -75,20 +78,25 @@ class Point:
 def bench(config: BenchConfig) -> Row:
     """The result as its JSON file has it. Raises KSError when what was asked for by name cannot run."""
     skipped: dict[str, str] = {}
+    clock = _Clock(config.quick)
     wanted = list(_candidates(config, skipped))
     with tempfile.TemporaryDirectory(prefix="ks-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         int8 = [backend for backend, precision in wanted if precision == "int8"]
+        if config.quick and config.calibrate is None and "int8" not in config.precisions:
+            int8 = []  # making one takes longer than all the rest
         subject = make_subject(config.model, int8, folder, config.calibrate, config.aligned)
+        wanted = [each for each in wanted if _has_int8(each, subject, skipped)]
         about = machine()
         threads = config.threads or about["cores"]
-        workers = _open(wanted, subject, folder, threads, stack, skipped)
+        workers = _open(wanted, subject, folder, threads, stack, skipped, clock)
         if not workers:
             raise MissingError(f"nothing could be measured: {'; '.join(f'{k}: {v}' for k, v in skipped.items())}")
         peaks = _Peaks(threads)
         peaks.look({w.precision if w.backend in ON_GPU else "cpu" for w in workers})
-        points = _measure(workers, config)
-        peaks.look(peaks.seen)
+        points = _measure(workers, config, skipped, clock)
+        if not clock.past(MEASURE_UNTIL_S):
+            peaks.look(peaks.seen)
         rows = _rows(points, subject, peaks)
     for row in rows:
         if row["precision"] == "int8":
@@ -100,6 +108,24 @@ def bench(config: BenchConfig) -> Row:
         "flags": _flags(config, subject, threads, skipped),
         "rows": rows,
     }
+
+
+class _Clock:
+    """Time since the start; --quick stops short of a minute, whatever the machine does besides."""
+
+    def __init__(self, quick: bool) -> None:
+        self._quick, self._begun_s = quick, time.perf_counter()
+
+    def past(self, seconds: float) -> bool:
+        return self._quick and time.perf_counter() - self._begun_s > seconds
+
+
+def _has_int8(engine: tuple[str, str], subject: Subject, skipped: dict[str, str]) -> bool:
+    backend, precision = engine
+    if precision != "int8" or ENCODER_INT8[backend] in subject.model.sha256:
+        return True
+    skipped[f"{backend} int8"] = "not in the file, and --quick makes it only for --precisions int8 or --calibrate"
+    return False
 
 
 def _candidates(config: BenchConfig, skipped: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -126,11 +152,15 @@ def _open(
     threads: int,
     stack: ExitStack,
     skipped: dict[str, str],
+    clock: _Clock,
 ) -> list[Worker]:
     """Two processes for each engine: frames one by one, and whole clips, whose memory is another."""
     twin = whole_clip_twin(subject, folder).path
-    workers = []
+    workers: list[Worker] = []
     for backend, precision in wanted:
+        if workers and clock.past(OPEN_UNTIL_S):
+            skipped[f"{backend} {precision}"] = NO_TIME
+            continue
         before_mb = gpu_used_mb() if backend in ON_GPU else None
         try:
             worker = stack.enter_context(Worker(STREAM, backend, precision, subject.model.path, threads))
@@ -144,22 +174,25 @@ def _open(
     return workers
 
 
-def _measure(workers: Sequence[Worker], config: BenchConfig) -> list[Point]:
+def _measure(workers: Sequence[Worker], config: BenchConfig, skipped: dict[str, str], clock: _Clock) -> list[Point]:
     """Batches in rising order, since memory is that of the largest so far."""
     batches = sorted(set(config.batches or ((1, 8) if config.quick else BATCHES)))
-    pace, points = config.pace, []
+    pace = config.pace
+    points: list[Point] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr_console(), disable=not config.progress, transient=True) as bar:
         total = sum(_takes_part(w, b, batches, config.quick) for w in workers for b in batches) * pace.rounds
         task = bar.add_task("", total=total)
         for batch in batches:
             here = [Point(w, batch) for w in workers if _takes_part(w, batch, batches, config.quick)]
-            for number in range(pace.rounds):
+            for _ in range(pace.rounds):
                 for point in here:
-                    bar.update(task, description=f"batch {batch}, {point.worker.name}")
-                    _slice(point, pace, first=number == 0)
-                    bar.advance(task)
-            points += here
+                    bar.update(task, advance=1, description=f"batch {batch}, {point.worker.name}")
+                    if points and clock.past(MEASURE_UNTIL_S):
+                        skipped[f"{point.worker.name}, batch {batch}"] = NO_TIME
+                    else:
+                        _slice(point, pace, first=not point.ms)
+            points += [point for point in here if point.ms]
     return points
 
 
@@ -255,7 +288,9 @@ def _row(point: Point, part: str, work: Work | None, peaks: _Peaks) -> Row:
         row["peak_share"] = round(work.flop * batch / p50_s / peak.flop_per_s, 4)
         row["roof"] = peak.of
     if part == "frame":
-        row |= {name: round(point.split[name], 5) if point.split else None for name in ("h2d_ms", "compute_ms", "d2h_ms")}
+        row |= {
+            name: round(point.split[name], 5) if point.split else None for name in ("h2d_ms", "compute_ms", "d2h_ms")
+        }
     if part == WHOLE_CLIP:
         row["naive"] = worker.about["naive"]
     return row

@@ -24,7 +24,9 @@ from ks.errors import KSError, MissingError
 try:
     import onnx
 except ImportError as exc:
-    raise MissingError(f"work is counted from the ONNX graphs, and onnx is not there ({exc}); run: pip install onnx") from exc
+    raise MissingError(
+        f"work is counted from the ONNX graphs, and onnx is not there ({exc}); run: pip install onnx"
+    ) from exc
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 _MATRIX, _COPY_BYTES = 1536, 1 << 28
@@ -122,7 +124,11 @@ def gpu_peak(precision: str, seconds: float = 0.5) -> Peak:
     target = torch.empty_like(source)
 
     def waited(call: Callable[[], object]) -> Callable[[], object]:
-        return lambda: (call(), torch.cuda.synchronize())
+        def both() -> None:
+            call()
+            torch.cuda.synchronize()
+
+        return both
 
     multiply_s = _best(waited(lambda: a @ a), seconds)
     copy_s = _best(waited(lambda: target.copy_(source)), seconds)

@@ -1,5 +1,6 @@
 """The parent's end of an engine in its own process: start it, ask it, end it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -48,11 +49,9 @@ class Worker:
     def ask(self, **request: Any) -> dict[str, Any]:
         """The answer to a request. Raises WorkerError when the engine fails or dies."""
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it died: the answer says how
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died: the answer says how
         return self._answer()
 
     def close(self) -> None:
@@ -62,16 +61,16 @@ class Worker:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None and not stream.closed:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
         self._errors.close()
 
     def __enter__(self) -> "Worker":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _answer(self) -> dict[str, Any]:
