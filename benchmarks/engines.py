@@ -31,7 +31,7 @@ BATCHES = (1, 2, 4, 8, 32, 64)
 REFERENCE = ("onnxruntime", "fp32")
 OPEN_UNTIL_S, MEASURE_UNTIL_S = 38.0, 48.0  # of --quick
 NO_TIME = "--quick had no time left for it"
-WHOLE_CLIP_BATCHES = 8  # on a CPU: more faces only repeat the ratio, at seconds a call
+WHOLE_CLIP_BATCHES = 4  # on a CPU: more faces only repeat the ratio, at seconds a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class BenchConfig:
 
     @property
     def pace(self) -> "Pace":
-        return Pace(0.3, 2, 1, 0.05) if self.quick else Pace(3.0, 6, 2, 0.2)
+        return Pace(0.3, 2, 1, 0.05) if self.quick else Pace(3.0, 6, 1, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
