@@ -1,7 +1,9 @@
 # Each target sets itself up on a fresh machine; only Python 3.11 to 3.13 has to be there.
 PYTHON ?= python3
 VENV ?= .venv
+comma := ,
 BIN := $(VENV)/bin
+PROOF := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$(comma)trt-proof)
 
 .PHONY: setup test test-quick test-gpu lint
 
@@ -12,7 +14,7 @@ $(VENV)/.ready: pyproject.toml
 		{ echo "Python 3.11 to 3.13 is needed, $(PYTHON) is another; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[train,dev$(PROOF)]'
 	@$(BIN)/python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libEGL.so.1", "libGLESv2.so.2")]' 2>/dev/null || \
 		{ echo "MediaPipe needs libEGL and libGLESv2; installing libegl1 and libgles2"; \
 		  $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && apt-get install -y -qq libegl1 libgles2'; }

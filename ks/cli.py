@@ -208,7 +208,9 @@ def run(command: Callable[[], None]) -> int:
         console=stderr_console(), show_path=False, show_level=False, highlighter=NullHighlighter()
     )
     handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # a file wants whole lines
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    for floor in ("ks", "engines", "realtime", "benchmarks"):  # others speak when something is wrong
+        logging.getLogger(floor).setLevel(logging.INFO)
     try:
         command()
     except KSError as exc:
