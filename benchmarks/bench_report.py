@@ -61,7 +61,7 @@ def print_result(result: Row, console: Console) -> None:
     flags, where = result["flags"], result["machine"]
     size = f"{flags['backbone']} {flags['side_px']} px, N = {flags['n_frames']}, weights {result['weights']}"
     table = Table(title=f"{size}; {where['gpu'] or where['cpu']}, {flags['threads']} CPU threads", box=box.SIMPLE_HEAD)
-    table.padding = (0, 1, 0, 0)
+    table.padding = 0
     for name in ("engine", "batch", "what", "p50 ms", "p95", "p99", "CoV %", "faces/s", "x ORT", "roof %", "MB"):
         table.add_column(name, justify="left" if name in ("engine", "what") else "right", no_wrap=True)
     before = ""
