@@ -156,7 +156,7 @@ def _accept(compiled: Compiled, allow_flips: float) -> None:
         )
     if choice.precision == "int8" and got.flips > allow_flips:
         raise ModelError(
-            f"int8 turns {100 * got.flips:.1f} % of the decisions (allowed {100 * allow_flips:g} %); nothing was "
+            f"int8 turns {100 * got.flips:.2f} % of the decisions (allowed {100 * allow_flips:g} %); nothing was "
             "written; calibrate on more faces like those to come, use another precision, or raise --allow-flips"
         )
 

@@ -1,21 +1,19 @@
 """Checkpoint -> encoder.onnx and head.onnx: dynamic batch, normalisation inside, refused unless they match torch."""
 
-import copy
 import logging
 import warnings
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.base import F32, FEATURE_WIDTH, U8
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.onnx_engine import Session
+from engines.torch_model import Encoder, Head, answering_weights, folded
 from engines.torch_weights import find_weights
 from ks.errors import ModelError
 from ks.model import KSModel
@@ -28,52 +26,6 @@ TOLERANCE = 1e-4  # largest difference to torch, of values up to 1; of larger on
 INPUTS = {ENCODER: ("faces",), HEAD: ("o_a", "window")}
 OUTPUTS = {ENCODER: ("o_a", "feature"), HEAD: ("probability", "o_b", "in_order")}
 SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies alone still says what it computes
-_NOT_IN_GRAPHS = "spatial_students.logits."  # the students' own logits teach; they are no answer
-
-
-class Encoder(nn.Module):
-    """What depends on one frame: faces (F, H, W, 3) uint8 -> o_a (F, U), feature (F, C)."""
-
-    def __init__(self, model: KSModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        o_a, feature = self.model.encode(faces)
-        return o_a, feature
-
-
-class Head(nn.Module):
-    """What depends on the window: o_a (F, U), window (F, N, C) -> probability (F, U), o_b (F, U), in_order (F,)."""
-
-    def __init__(self, model: KSModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, o_a: Tensor, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output, o_b, in_order = self.model.predict(o_a, window)
-        return output.float().sigmoid(), o_b, in_order
-
-
-def folded(model: KSModel) -> KSModel:
-    """A copy whose batch norms are part of the convolutions before them. The model must be in eval mode."""
-    model = copy.deepcopy(model).eval()
-    _fold(model)
-    return model
-
-
-def _fold(module: nn.Module) -> None:
-    for (a, conv), (b, norm) in pairwise(list(module.named_children())):
-        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            setattr(module, a, fuse_conv_bn_eval(conv, norm))
-            setattr(module, b, nn.Identity())
-    for child in module.children():
-        _fold(child)
-
-
-def answering_weights(model: KSModel) -> dict[str, Tensor]:
-    """The folded model's tensors that its answers depend on."""
-    return {name: x for name, x in model.state_dict().items() if not name.startswith(_NOT_IN_GRAPHS)}
 
 
 def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = ()) -> ModelFile:

@@ -15,7 +15,7 @@ try:
     import torch
     from torch import Tensor, nn
 
-    from engines.export import Encoder, Head, answering_weights, folded
+    from engines.torch_model import Encoder, Head, answering_weights, folded
     from engines.torch_weights import fill
     from ks.model import KSModel, make_model
 except ImportError as exc:

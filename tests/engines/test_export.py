@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import engines.export
-from engines.export import SPEC_KEY, answering_weights, check, export, folded
+from engines.export import SPEC_KEY, check, export
 from engines.model_file import ENCODER, HEAD, ModelFile
+from engines.torch_model import answering_weights, folded
 from engines.torch_weights import fill
 from ks.errors import ModelError
 from ks.model import KSModel
