@@ -145,7 +145,7 @@ def _torch_forward(model: ModelFile, backend: str, precision: str, threads: int)
     """The naive forward of the torch model, eager, transfers inside."""
     import torch
 
-    from engines.export import answering_weights, folded
+    from engines.torch_model import answering_weights, folded
     from engines.torch_weights import fill
     from ks.model import make_model
 
