@@ -219,6 +219,8 @@ def run(command: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print("interrupted; what was saved is whole (ks-train goes on from it by --resume)", file=sys.stderr)
         return 130
+    finally:
+        logging.getLogger().removeHandler(handler)
     return 0
 
 

@@ -77,7 +77,8 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
     Raised anywhere else it could leave a lock of the pool taken, and the pool's end would wait for ever.
     """
     noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background has no Ctrl-C
         yield noted
         return
 

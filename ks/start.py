@@ -97,7 +97,7 @@ def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
 
 @contextmanager
 def stop_requested(world: int) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that a run ends after a whole step with its state saved.
+    """An event that SIGINT and SIGTERM set, unless they are ignored: a run ends after a whole step, its state saved.
 
     With several processes, which would stop at different steps, signals keep their meaning.
     """
@@ -105,7 +105,8 @@ def stop_requested(world: int) -> Iterator[threading.Event]:
     if world > 1 or threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in heard}
     try:
         yield stop
     finally:

@@ -139,6 +139,15 @@ def test_after_sigkill_the_rest_is_made_and_all_is_as_if_nothing_had_happened(tm
     assert contents(cache) == contents(tmp_path / "at once")
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """A job in the background, as a test run may be, ignores it, and so do the processes that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_ends_all_processes_and_keeps_what_is_finished(tmp_path):
     run = start(tmp_path, 2)
     os.killpg(run.pid, signal.SIGINT)
@@ -150,6 +159,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_is_finished(tmp_path):
     assert not list((tmp_path / "cache").glob("*.tmp-*"))
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_waits_for_a_moment_when_the_pool_holds_no_lock(tmp_path, monkeypatch):
     went_on = []
 
@@ -165,6 +175,16 @@ def test_ctrl_c_waits_for_a_moment_when_the_pool_holds_no_lock(tmp_path, monkeyp
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not multiprocessing.active_children()
     assert not list((tmp_path / "cache").glob("*.tmp-*"))
+
+
+def test_a_job_in_the_background_has_no_ctrl_c(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        crops = make([video(folder_of_images(tmp_path / name), range(6)) for name in "ab"], tmp_path / "c", workers=2)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [len(c.found) for c in crops] == [6, 6]
 
 
 def test_another_thread_than_the_main_one_can_crop(tmp_path):
