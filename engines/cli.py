@@ -54,6 +54,24 @@ def compile_main(argv: Sequence[str] | None = None) -> int:
         help="decisions that int8 may turn, like 2%% or 0.02 (default: 1%%)",
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = the backend's choice")
+    parser.add_argument(
+        "--plans",
+        type=Path,
+        metavar="DIR",
+        help="of TensorRT: a folder with encoder.plan and head.plan made elsewhere; needs --trust-plan",
+    )
+    parser.add_argument(
+        "--trust-plan",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="whoever made the plans of --plans may run any code here",
+    )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=sys.stderr.isatty(),
+        help="a bar on stderr while TensorRT builds its plans",
+    )
     return run(lambda: _compile(parser.parse_args(argv)))
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import F32, U8, Choice, Engine
+from engines.build_bar import build_bar
 from engines.calibrate import halves, real_crops
 from engines.cost import ALLOWED_FLIPS, TOLERANCE, Cost, answers, cost
 from engines.model_file import ENCODER, ENCODER_INT8, SUFFIX, ModelFile, open_model, write_model
-from engines.open import open_engine, pick, pick_precision
+from engines.open import check_plans, open_engine, pick, pick_precision
 from ks.errors import DataError, MissingError, ModelError
 from ks.spec import ModelSpec
 
@@ -34,6 +35,9 @@ class CompileConfig:
     face_model: str = ""  # "" = the user's cache or a download
     allow_flips: float = ALLOWED_FLIPS  # of int8, share of decisions
     threads: int = 0
+    plans: Path | None = None  # of TensorRT, made elsewhere
+    trust_plan: bool = False  # whoever made them may run code here
+    progress: bool = False  # a bar on stderr while a plan is built
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def compile_model(config: CompileConfig) -> Compiled:
     if out.suffix != SUFFIX or out.is_dir():
         raise ModelError(f"--out is a file whose name ends in {SUFFIX}; got {out}")
     backend, _ = pick(config.device)
+    check_plans(backend, config.plans, config.trust_plan)
     draft = out.with_name(f".{out.stem}-draft{SUFFIX}")
     try:
         file = _fp32(checkpoint, config, draft)
@@ -121,7 +126,17 @@ def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tu
 def _measure(file: ModelFile, config: CompileConfig, backend: str, precision: str, runs: list[U8]) -> Compiled:
     measured = runs or [_random_run(file.spec)]
     reference, name = _reference(file, measured)
-    with closing(open_engine(file, backend, precision, threads=config.threads)) as engine:
+    with build_bar(config.progress) as progress:
+        engine = open_engine(
+            file,
+            backend,
+            precision,
+            threads=config.threads,
+            plans=config.plans,
+            trust_plan=config.trust_plan,
+            progress=progress,
+        )
+    with closing(engine):
         return Compiled(file, engine.choice, name, bool(runs), cost(reference, answers(engine, measured), file.spec))
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from engines.base import F32, FEATURE_WIDTH, U8, Engine
 from engines.model_file import ModelFile, open_model
+from engines.trt_build import Progress
 from ks.errors import MissingError, ModelError
 
 BACKENDS = ("tensorrt", "torch-cuda", "openvino", "onnxruntime", "torch")
@@ -45,17 +46,27 @@ _MODULES = {backend: backend.removesuffix("-cuda") for backend in BACKENDS}
 
 
 def open_engine(
-    model: str | Path | ModelFile, device: str = "auto", precision: str = "auto", *, threads: int = 0
+    model: str | Path | ModelFile,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    threads: int = 0,
+    plans: Path | None = None,
+    trust_plan: bool = False,
+    progress: Progress | None = None,
 ) -> Engine:
-    """A model ready to run; engine.choice says with what and why. threads: on a CPU, 0 = the backend's choice.
+    """A model ready to run; engine.choice says with what and why.
 
-    Raises MissingError when what was asked for is not installed or there is no model, ModelError when the model cannot
-    be used or the backend does not do this precision.
+    threads: on a CPU, 0 = the backend's choice. plans: of TensorRT, a folder with encoder.plan and head.plan made
+    elsewhere; a plan can run any code, so trust_plan must say that their maker is known. progress: of a plan's build,
+    called from TensorRT's threads. Raises MissingError when what was asked for is not installed or there is no model,
+    ModelError when the model or the plans cannot be used or the backend does not do this precision.
     """
     file = model if isinstance(model, ModelFile) else open_model(model)
     backend, why = pick(device)
+    check_plans(backend, plans, trust_plan)
     wanted, why_precision = pick_precision(file, backend, precision)
-    engine = _opener(backend)(file, wanted, f"{why}; {why_precision}", threads)
+    engine = _opener(backend, plans, trust_plan, progress)(file, wanted, f"{why}; {why_precision}", threads)
     try:
         try_out(engine)
     except ModelError:
@@ -104,6 +115,26 @@ def pick_precision(file: ModelFile, backend: str, precision: str) -> tuple[str, 
     if precision not in offered:
         raise ModelError(f"{backend} computes in {', '.join(offered)}; got {precision!r}")
     return precision, f"{precision} was asked for"
+
+
+def check_plans(backend: str, plans: Path | None, trust_plan: bool) -> None:
+    """Raises ModelError unless these plans from elsewhere may be loaded by this backend; None and False always pass."""
+    if plans is None and not trust_plan:
+        return
+    if backend != "tensorrt":
+        raise ModelError(
+            f"--plans and --trust-plan are for tensorrt alone, and {backend} is to run here; leave them out, or use "
+            "--device tensorrt"
+        )
+    if plans is None:
+        raise ModelError("--trust-plan is about the plans of a folder; give it too: --plans DIR")
+    if not trust_plan:
+        raise ModelError(
+            f"the plans in {plans} were not built here, and a plan can run any code; leave --plans out and they are "
+            "built here, or, if you know who made them, add --trust-plan"
+        )
+    if not plans.is_dir():
+        raise ModelError(f"no folder of plans at {plans}; --plans DIR holds encoder.plan and head.plan")
 
 
 def installed(backend: str) -> bool:
@@ -155,7 +186,9 @@ def _answers(engine: Engine, faces: U8) -> list[F32]:
     return [encoded.o_a, encoded.feature, answer.probability, answer.o_b, answer.in_order]
 
 
-def _opener(backend: str) -> Callable[[ModelFile, str, str, int], Engine]:
+def _opener(
+    backend: str, plans: Path | None, trust_plan: bool, progress: Progress | None
+) -> Callable[[ModelFile, str, str, int], Engine]:
     """Imports one backend, and no other."""
     if backend == "openvino":
         from engines.openvino_engine import OpenVINOEngine
@@ -166,9 +199,10 @@ def _opener(backend: str) -> Callable[[ModelFile, str, str, int], Engine]:
 
         return lambda file, precision, why, threads: OnnxEngine(file, precision, threads=threads, why=why)
     if backend == "tensorrt":
-        from engines.tensorrt_engine import TensorRTEngine
+        from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions
 
-        return lambda file, precision, why, threads: TensorRTEngine(file, precision, why=why)
+        options = TensorRTOptions(foreign_plans=plans, trust_plan=trust_plan, progress=progress)
+        return lambda file, precision, why, threads: TensorRTEngine(file, precision, why=why, options=options)
     from engines.torch_engine import TorchEngine
 
     return lambda file, precision, why, threads: TorchEngine(file, precision, backend=backend, threads=threads, why=why)

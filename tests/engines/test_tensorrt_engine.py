@@ -14,11 +14,15 @@ from fake_nvidia import FakeCudaRuntime, FakeTensorRT, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from rich.console import Console
 
+from engines.build_bar import build_bar
+from engines.cli import compile_main
 from engines.cuda_buffers import Cuda, GpuError
 from engines.export import export
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.nvidia_api import load_cuda, load_tensorrt
+from engines.open import open_engine
 from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions, tensors
 from engines.trt_build import FILES, LIVE, Profile, build_plan
 from engines.trt_graph import graph_for_tensorrt
@@ -336,6 +340,97 @@ def test_a_foreign_plan_needs_trust(
     np.testing.assert_array_equal(engine.encode(faces(40)).o_a, expected(faces(40))["o_a"])  # 16 + 16 + 8
     engine.close()
     assert trt.cuda.held() == 0
+
+
+@pytest.fixture
+def opened_here(trt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTensorRT:
+    """The stand-ins as open_engine finds them, and a cache folder of one's own."""
+    monkeypatch.setattr("engines.open.nvidia_gpus", lambda: 1)
+    monkeypatch.setattr("engines.plans.user_cache_path", lambda name: tmp_path / name)
+    return trt
+
+
+@pytest.fixture
+def elsewhere(trt: FakeTensorRT, tmp_path: Path) -> Path:
+    """A folder of plans that were made elsewhere."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for part in (ENCODER, HEAD):
+        (folder / f"{part}.plan").write_bytes(build_plan(trt, graph(part), [Profile(1, 4, 16)]).plan)
+    trt.builds.clear()
+    return folder
+
+
+def test_open_engine_runs_trusted_plans_and_builds_none(
+    opened_here: FakeTensorRT, model: ModelFile, elsewhere: Path
+) -> None:
+    engine = open_engine(model, "tensorrt", plans=elsewhere, trust_plan=True)
+    np.testing.assert_array_equal(engine.encode(faces(40)).o_a, expected(faces(40))["o_a"])
+    engine.close()
+    assert not opened_here.builds
+
+
+def test_open_engine_reports_the_progress_of_a_build(opened_here: FakeTensorRT, model: ModelFile) -> None:
+    seen: list[tuple[str, int, int]] = []
+    open_engine(model, "tensorrt", progress=lambda *step: seen.append(step)).close()
+    assert len(opened_here.builds) == 2
+    assert seen == [("Timing", 1, 2), ("Timing", 2, 2), ("Timing", 2, 2)] * 2  # encoder, head
+
+
+def test_the_bar_has_a_line_for_each_phase_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(stderr=True, force_terminal=True, width=80)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engines.build_bar.stderr_console", lambda: console)
+        with build_bar(True) as report:
+            report("Building", 1, 4)
+            report("Timing", 1, 2)
+            report("Timing", 2, 2)  # done
+            report("Timing", 2, 2)  # TensorRT says so twice
+            report("Tactics", 1, 3)
+    captured = capsys.readouterr()
+    assert "Building" in captured.err
+    assert "1/4" in captured.err
+    assert "Tactics" in captured.err
+    assert captured.out == ""
+
+
+def test_ks_compile_measures_trusted_plans_against_the_reference(
+    opened_here: FakeTensorRT, copied: ModelFile, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--device", "tensorrt", "--plans", str(elsewhere), "--trust-plan"]
+    assert compile_main([str(copied.path), *given]) == 2  # the stand-ins compute something else
+    assert "tensorrt in fp16 differs from torch by" in capsys.readouterr().err
+    assert not opened_here.builds
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "message"),
+    [
+        ("tensorrt", ["--plans", "{folder}"], "a plan can run any code"),
+        ("tensorrt", ["--plans", "{folder}/none", "--trust-plan"], "no folder of plans at"),
+        ("tensorrt", ["--trust-plan"], "--plans DIR"),
+        ("onnxruntime", ["--plans", "{folder}"], "for tensorrt alone, and onnxruntime is to run here"),
+        ("onnxruntime", ["--plans", "{folder}", "--trust-plan"], "for tensorrt alone"),
+        ("onnxruntime", ["--trust-plan"], "for tensorrt alone"),
+    ],
+)
+def test_plans_that_may_not_be_loaded_are_one_line_and_exit_code_2(
+    opened_here: FakeTensorRT,
+    copied: ModelFile,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    device: str,
+    given: list[str],
+    message: str,
+) -> None:
+    before = copied.path.read_bytes()
+    options = [option.format(folder=elsewhere) for option in given]
+    assert compile_main([str(copied.path), "--device", device, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert copied.path.read_bytes() == before
+    assert opened_here.contexts == 0
 
 
 @pytest.mark.parametrize(
