@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.engine_worker import STAGES
 from benchmarks.figures import GREEN, PURPLE
 from benchmarks.label_rows import Row
 from benchmarks.timing import COV_LIMIT
@@ -72,6 +73,8 @@ def print_result(result: Row, console: Console) -> None:
         table.add_row(name if name != before else "", *_cells(row))
         before = name
     console.print(table)
+    if staged := [row for row in result["rows"] if _staged(row)]:
+        console.print(_stage_table(staged))
     for line in (*findings(result), *(f"warning: {text}" for text in warnings(result))):
         console.print(line, highlight=False, markup=False)
 
@@ -90,24 +93,32 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
+def _staged(row: Row) -> bool:
+    return all(row.get(name) is not None for name in STAGES)
+
+
+def _stage_table(rows: Sequence[Row]) -> Table:
+    """Where the time goes on a GPU."""
+    table = Table(title="On the GPU, launched without a CUDA graph (medians)", box=box.SIMPLE_HEAD)
+    for name in ("engine", "batch", "what", "H2D ms", "compute ms", "D2H ms"):
+        table.add_column(name, justify="left" if name in ("engine", "what") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(engine_name(row), str(row["batch"]), row["what"], *(_ms(row[name]) for name in STAGES))
+    return table
+
+
 def _ms(value: float) -> str:
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def findings(result: Row) -> list[str]:
-    """Cached against naive, memory, GPU times and what was left out, in words."""
+    """Cached against naive, memory and what was left out, in words."""
     lines = []
     for row in result["rows"]:
         if row["what"] == "whole_clip" and row.get("to_frame"):
             lines.append(
                 f"{engine_name(row)}, batch {row['batch']}: cached features are {row['to_frame']:.2f} times as fast "
                 f"as the whole clip ({row['naive']})"
-            )
-    for row in result["rows"]:
-        if row["what"] == "frame" and row.get("compute_ms") is not None:
-            lines.append(
-                f"{engine_name(row)}, batch {row['batch']}: in {_ms(row['h2d_ms'])}, compute {_ms(row['compute_ms'])}, "
-                f"out {_ms(row['d2h_ms'])} ms"
             )
     lines += [f"peak memory of {name}: {text}" for name, text in memory(result["rows"]).items()]
     if result["flags"].get("int8"):
@@ -146,9 +157,9 @@ def warnings(result: Row) -> list[str]:
             "machine was not at rest; p50 and ratios of one run hold better than means"
         )
     for row in rows:
-        if row.get("compute_ms") is None:
+        if not _staged(row):
             continue
-        name, copies = f"{engine_name(row)}, batch {row['batch']}", row["h2d_ms"] + row["d2h_ms"]
+        name, copies = f"{engine_name(row)} {row['what']}, batch {row['batch']}", row["h2d_ms"] + row["d2h_ms"]
         on_host = row["p50_ms"] - copies - row["compute_ms"]
         if copies > row["compute_ms"]:
             told.append(f"{name} is bound by transfers: {_ms(copies)} ms of copies, {_ms(row['compute_ms'])} computing")

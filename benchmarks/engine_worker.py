@@ -4,7 +4,7 @@ The parent writes one JSON object per line to stdin and reads one for each from 
 
     {"op": "run", "batch": 1, "seconds": 0.5, "least": 2, "warm_up_s": 0.2}
         -> {"ms": {"frame": [...], ...}, "rss_mb": 212.0}
-    {"op": "split", "batch": 1}
+    {"op": "stages", "batch": 1}  (medians of the encoder, on a GPU)
         -> {"h2d_ms": ..., "compute_ms": ..., "d2h_ms": ...}
 
 The first line that it writes says what it opened, or why it could not.
@@ -12,6 +12,7 @@ The first line that it writes says what it opened, or why it could not.
 
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,13 +25,15 @@ from benchmarks.timing import take
 from engines.base import FEATURE_WIDTH, U8, Engine
 from engines.model_file import ModelFile, open_model
 from engines.open import open_engine
+from engines.stages import Staged
 from ks.errors import KSError
 from ks.spec import ModelSpec
 
 STREAM, WHOLE_CLIP = "stream", "whole_clip"  # roles
 STREAM_PARTS = ("encoder", "head", "frame")
+STAGES = ("h2d_ms", "compute_ms", "d2h_ms")
 ON_GPU = ("tensorrt", "torch-cuda")
-_PROFILED = 20  # calls
+_STAGED = 20  # calls
 
 Call = Callable[[], Sequence[float]]
 
@@ -41,16 +44,18 @@ def main(argv: Sequence[str]) -> int:
     os.dup2(2, 1)  # what libraries print is no answer
     role, backend, precision, path, threads = argv
     try:
-        told, calls = _open(role, backend, precision, open_model(path), int(threads))
+        told, calls, engine = _open(role, backend, precision, open_model(path), int(threads))
     except KSError as exc:
         _say(answers, {"error": str(exc)})
         return 2
     _say(answers, {**told, "rss_mb": peak_rss_mb()})
     for line in sys.stdin:
         request = json.loads(line)
-        call = calls(request["batch"])
         try:
-            reply = _split(call) if request["op"] == "split" else _run(call, role, request)
+            if request["op"] == "stages":
+                reply = stages(engine, request["batch"])
+            else:
+                reply = _run(calls(request["batch"]), role, request)
         except (KSError, MemoryError) as exc:
             reply = {"error": str(exc) or "out of memory"}
         _say(answers, reply)
@@ -70,23 +75,27 @@ def _run(call: Call, role: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def _open(
     role: str, backend: str, precision: str, model: ModelFile, threads: int
-) -> tuple[dict[str, Any], Callable[[int], Call]]:
-    """What it is, and the call to time for each batch size."""
+) -> tuple[dict[str, Any], Callable[[int], Call], Engine | None]:
+    """What it is, the call to time for each batch size, and the engine that streams."""
     if role == STREAM:
         engine = open_engine(model, backend, precision, threads=threads)
         about = {"version": engine.choice.version, "device": engine.choice.device}
-        return about, lambda batch: stream_call(engine, batch)
+        return about, lambda batch: stream_call(engine, batch), engine
     n = model.spec.n_frames
     passes = f"{n + 1} backbone passes"
     if backend in ("torch", "torch-cuda"):
         forward = _torch_forward(model, backend, precision, threads)
-        return {"naive": f"{passes}, torch's eager forward"}, lambda batch: _clip_call(forward, model.spec, batch)
+        return {"naive": f"{passes}, torch's eager forward"}, lambda batch: _clip_call(forward, model.spec, batch), None
     if backend == "tensorrt":  # a plan is for batches of frames, not of clips
         engine = open_engine(model, backend, precision)
         told = f"all {n} frames through both branches, {2 * n} backbone passes, on this backend"
-        return {"naive": told}, lambda batch: _clip_call(_encode_all(engine), model.spec, batch)
+        return {"naive": told}, lambda batch: _clip_call(_encode_all(engine), model.spec, batch), None
     engine = _clip_engine(backend, precision, model, threads)
-    return {"naive": f"{passes} on this backend"}, lambda batch: _clip_call(_encode_all(engine), model.spec, batch)
+    return (
+        {"naive": f"{passes} on this backend"},
+        lambda batch: _clip_call(_encode_all(engine), model.spec, batch),
+        None,
+    )
 
 
 def _clip_engine(backend: str, precision: str, model: ModelFile, threads: int) -> Engine:
@@ -172,23 +181,14 @@ def noise(count: int, spec: ModelSpec) -> U8:
     return np.random.default_rng(0).integers(0, 256, (count, spec.side_px, spec.side_px, 3), np.uint8)
 
 
-def _split(call: Call) -> dict[str, Any]:
-    """Milliseconds of a call on a GPU that are copies in, computing, and copies out, as its profiler sees them."""
-    try:
-        from torch.profiler import ProfilerActivity, profile
-    except ImportError:
-        return {"error": "transfers are told apart by torch's profiler, and torch is not there"}
-    call()
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
-        for _ in range(_PROFILED):
-            call()
-    total_us = {"h2d_ms": 0.0, "compute_ms": 0.0, "d2h_ms": 0.0}
-    for event in seen.events() or ():
-        if event.device_type.name != "CUDA":
-            continue
-        copied = "h2d_ms" if "HtoD" in event.name else "d2h_ms" if "DtoH" in event.name else "compute_ms"
-        total_us[copied] += event.time_range.elapsed_us()
-    return {name: us / 1e3 / _PROFILED for name, us in total_us.items()}
+def stages(engine: Engine | None, batch: int) -> dict[str, Any]:
+    """Medians of the stages of the encoder, ms."""
+    if engine is None or not isinstance(engine, Staged):
+        return {"error": "this engine does not tell copies and computing apart"}
+    faces = noise(batch, engine.spec)
+    engine.stages_ms(faces)
+    told = [engine.stages_ms(faces) for _ in range(_STAGED)]
+    return {name: statistics.median(getattr(t, name) for t in told) for name in STAGES}
 
 
 def peak_rss_mb() -> float:

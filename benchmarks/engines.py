@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.bench_machine import gpu_used_mb, machine
 from benchmarks.bench_model import Subject, make_subject, whole_clip_twin
-from benchmarks.engine_worker import ON_GPU, STREAM, STREAM_PARTS, WHOLE_CLIP
+from benchmarks.engine_worker import ON_GPU, STAGES, STREAM, STREAM_PARTS, WHOLE_CLIP
 from benchmarks.label_rows import Row
 from benchmarks.roofline import Peak, Work, best_of, count, measured_apart, share_of_roof
 from benchmarks.timing import latency
@@ -72,7 +72,7 @@ class Point:
     ms: dict[str, list[float]] = field(default_factory=dict)  # part -> calls
     rss_mb: float = math.nan
     gpu_mb: float | None = None
-    split: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)  # of the encoder, on a GPU
 
 
 def bench(config: BenchConfig) -> Row:
@@ -218,10 +218,7 @@ def _slice(point: Point, pace: Pace, first: bool) -> None:
     if on_gpu and first:
         worker.gpu_mb = point.gpu_mb = _grown(before_mb, worker.gpu_mb)
         if worker.role == STREAM:
-            try:
-                point.split = worker.ask(op="split", batch=point.batch)
-            except WorkerError:
-                point.split = {}  # no profiler here: the columns stay empty
+            point.stages = worker.ask(op="stages", batch=point.batch)
 
 
 def _grown(before_mb: float | None, held_mb: float | None) -> float | None:
@@ -287,10 +284,8 @@ def _row(point: Point, part: str, work: Work | None, peaks: _Peaks) -> Row:
         row["roof_share"] = round(share_of_roof(work, batch, worker.precision, p50_s, peak), 4)
         row["peak_share"] = round(work.flop * batch / p50_s / peak.flop_per_s, 4)
         row["roof"] = peak.of
-    if part == "frame":
-        row |= {
-            name: round(point.split[name], 5) if point.split else None for name in ("h2d_ms", "compute_ms", "d2h_ms")
-        }
+    if part == "encoder" and point.stages:
+        row |= {name: round(point.stages[name], 5) for name in STAGES}
     if part == WHOLE_CLIP:
         row["naive"] = worker.about["naive"]
     return row

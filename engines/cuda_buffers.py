@@ -80,6 +80,22 @@ class Cuda(AbstractContextManager["Cuda"]):
         """Waits until the stream is empty."""
         self._check(self._rt.cudaStreamSynchronize(self.stream))
 
+    def event(self) -> Any:
+        """A mark for the stream; it knows when the GPU came by."""
+        return self._own(self._rt.cudaEventDestroy, self._rt.cudaEventCreate())
+
+    def record(self, event: Any) -> None:
+        """Puts a mark on the stream."""
+        self._check(self._rt.cudaEventRecord(event, self.stream))
+
+    def wait_for(self, event: Any) -> None:
+        """Waits until the GPU has come by a mark."""
+        self._check(self._rt.cudaEventSynchronize(event))
+
+    def elapsed_ms(self, start: Any, end: Any) -> float:
+        """Between two marks that the GPU has come by."""
+        return float(self._check(self._rt.cudaEventElapsedTime(start, end)))
+
     def capture(self, work: Callable[[], None]) -> Any:
         """A graph of what `work` puts on the stream; nothing of it runs yet."""
         # Thread-local: what other threads do with this GPU meanwhile neither enters the graph nor spoils it.

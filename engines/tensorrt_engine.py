@@ -13,6 +13,7 @@ from engines.cuda_buffers import Cuda
 from engines.model_file import ENCODER, HEAD, ModelFile
 from engines.nvidia_api import TensorRT, load_tensorrt
 from engines.plans import PlanFor, PlanStore, onnx_sha256, read_foreign_plan
+from engines.stages import Stages
 from engines.trt_build import FILES, LIVE, Progress, build_plan
 from engines.trt_graph import PRECISIONS, graph_for_tensorrt
 from engines.trt_runner import PlanRunner, TensorSpec
@@ -77,6 +78,11 @@ class TensorRTEngine:
         check_window(o_a, window, self.spec)
         probability, o_b, in_order = self._head.run(o_a, window)
         return Prediction(probability, o_b, in_order)
+
+    def stages_ms(self, faces: U8) -> Stages:
+        """engines.stages.Staged"""
+        check_faces(faces, self.spec)
+        return self._encoder.stages_ms(faces)
 
     def close(self) -> None:
         self._resources.close()

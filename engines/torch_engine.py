@@ -9,7 +9,8 @@ import numpy.typing as npt
 from engines.base import F32, FEATURE_WIDTH, U8, Choice, Encoded, Prediction, check_faces, check_window
 from engines.buckets import BUCKETS, bucket, parts
 from engines.model_file import ModelFile
-from ks.errors import MissingError
+from engines.stages import NO_TIME, Stages
+from ks.errors import MissingError, ModelError
 
 try:
     import torch
@@ -67,6 +68,13 @@ class TorchEngine:
         probability, o_b, in_order = self._predict(o_a, window)
         return Prediction(probability, o_b, in_order)
 
+    def stages_ms(self, faces: U8) -> Stages:
+        """engines.stages.Staged, on a GPU; raises ModelError on a CPU, which copies nothing."""
+        check_faces(faces, self.spec)
+        if not isinstance(self._encode, Graphs):
+            raise ModelError("copies and computing are told apart on a GPU; this engine computes on the CPU")
+        return self._encode.stages_ms(faces)
+
     def close(self) -> None:
         del self._encode, self._predict
 
@@ -119,6 +127,34 @@ class Graphs:
             graph.replay()
         self._stream.synchronize()
         return [pinned.numpy()[:n].copy() for pinned in pinned_out]
+
+    def stages_ms(self, *arrays: npt.NDArray[Any]) -> Stages:
+        """Where the time of such a call goes, without its graph; several turns are added up."""
+        turns = (self._stages_ms([array[part] for array in arrays]) for part in parts(len(arrays[0])))
+        return sum(turns, NO_TIME)
+
+    @torch.inference_mode()
+    def _stages_ms(self, arrays: list[npt.NDArray[Any]]) -> Stages:
+        self._turn(arrays)  # fills the pinned memory, and captures what is not ready
+        _, pinned_in, on_gpu, pinned_out = self._ready[bucket(len(arrays[0]))]
+        begun, copied_in, computed, copied_out = (
+            torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            for _ in range(4)
+        )
+        exact = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
+        with exact, torch.cuda.stream(self._stream):
+            begun.record()
+            for target, source in zip(on_gpu, pinned_in, strict=True):
+                target.copy_(source, non_blocking=True)
+            copied_in.record()
+            answers = self._forward(on_gpu)
+            computed.record()
+            for target, source in zip(pinned_out, answers, strict=True):
+                target.copy_(source, non_blocking=True)
+            copied_out.record()
+        copied_out.synchronize()
+        marks = ((begun, copied_in), (copied_in, computed), (computed, copied_out))
+        return Stages(*(start.elapsed_time(end) for start, end in marks))
 
     @torch.inference_mode()
     def capture(self, size: int) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from engines.cuda_buffers import Cuda
 from engines.nvidia_api import TensorRT, TrtICudaEngine, TrtIExecutionContext
+from engines.stages import NO_TIME, Stages
 from engines.trt_build import Messages
 from ks.errors import KSError, ModelError
 
@@ -67,6 +68,7 @@ class PlanRunner:
         self._host = {t.name: cuda.pinned((most, *t.shape), t.dtype) for t in tensors}
         self._device = {t.name: cuda.device_memory(self._host[t.name].nbytes) for t in tensors}
         self._ready: dict[tuple[int, int], _Ready] = {}
+        self._marks: tuple[Any, ...] = ()  # four events, once they are wanted
 
     def run(self, *arrays: Array) -> list[Array]:
         """arrays: one for each input, the batch first, of any size from 1. Batches above the largest are split."""
@@ -75,16 +77,28 @@ class PlanRunner:
         parts = [self._run([x[i : i + most] for x in arrays]) for i in range(0, batch, most)]
         return parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
 
+    def stages_ms(self, *arrays: Array) -> Stages:
+        """Where the time of such a call goes, without its graph; batches above the largest are added up."""
+        most = max(self.largest_batches)
+        self._cuda.activate()
+        self._marks = self._marks or tuple(self._cuda.event() for _ in range(4))
+        parts = (self._stages_ms([x[i : i + most] for x in arrays]) for i in range(0, len(arrays[0]), most))
+        return sum(parts, NO_TIME)
+
     def close(self) -> None:
         """Lets TensorRT's objects go, contexts first; memory and graphs are the Cuda object's. Call it once."""
         self._ready.clear()
         del self._engine, self._runtime
 
-    def _run(self, arrays: Sequence[Array]) -> list[Array]:
+    def _fill(self, arrays: Sequence[Array]) -> tuple[int, int]:
+        """Puts the inputs into pinned memory; the profile that runs them, and the batch."""
         batch = len(arrays[0])
         for tensor, array in zip(self._inputs, arrays, strict=True):
             np.copyto(self._host[tensor.name][:batch], array)
-        profile = next(i for i, largest in enumerate(self.largest_batches) if batch <= largest)
+        return next(i for i, largest in enumerate(self.largest_batches) if batch <= largest), batch
+
+    def _run(self, arrays: Sequence[Array]) -> list[Array]:
+        profile, batch = self._fill(arrays)
         ready = self._ready.get((profile, batch))
         if ready is not None and ready.graph is not None:
             self._cuda.launch(ready.graph)
@@ -99,11 +113,37 @@ class PlanRunner:
             ready.graph = self._cuda.capture(lambda: self._enqueue(context, batch))
         return answers
 
+    def _stages_ms(self, arrays: Sequence[Array]) -> Stages:
+        profile, batch = self._fill(arrays)
+        if (profile, batch) not in self._ready:
+            self._run(arrays)  # a context's first enqueue is not like the later ones
+        context = self._ready[profile, batch].context
+        begun, copied_in, computed, copied_out = self._marks
+        self._cuda.record(begun)
+        self._copy_in(batch)
+        self._cuda.record(copied_in)
+        self._compute(context)
+        self._cuda.record(computed)
+        self._copy_out(batch)
+        self._cuda.record(copied_out)
+        self._cuda.wait_for(copied_out)
+        elapsed_ms = self._cuda.elapsed_ms
+        return Stages(elapsed_ms(begun, copied_in), elapsed_ms(copied_in, computed), elapsed_ms(computed, copied_out))
+
     def _enqueue(self, context: TrtIExecutionContext, batch: int) -> None:
         """Copies in, computes, copies out: all of it on the stream, and in the graph."""
+        self._copy_in(batch)
+        self._compute(context)
+        self._copy_out(batch)
+
+    def _copy_in(self, batch: int) -> None:
         for tensor in self._inputs:
             self._cuda.to_device(self._device[tensor.name], self._host[tensor.name][:batch])
+
+    def _compute(self, context: TrtIExecutionContext) -> None:
         self._did(context.execute_async_v3(self._cuda.stream_handle), "run the plan")
+
+    def _copy_out(self, batch: int) -> None:
         for tensor in self._outputs:
             self._cuda.to_host(self._host[tensor.name][:batch], self._device[tensor.name])
 

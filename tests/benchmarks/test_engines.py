@@ -18,7 +18,7 @@ from benchmarks.bench_compare import compare
 from benchmarks.bench_model import make_subject
 from benchmarks.bench_report import NEEDED_IN_ROW, findings, print_result, read_json, warnings, write_json
 from benchmarks.cli import main
-from benchmarks.engine_worker import STREAM, noise
+from benchmarks.engine_worker import STREAM, noise, stages
 from benchmarks.naive import whole_clip_model
 from benchmarks.roofline import Peak, Work, attainable_flop_per_s, best_of, count, share_of_roof
 from benchmarks.timing import latency, percentile, take
@@ -26,6 +26,7 @@ from benchmarks.workers import Worker, WorkerError
 from engines.export import export
 from engines.model_file import ModelFile
 from engines.onnx_engine import OnnxEngine
+from engines.stages import Stages
 from ks.errors import KSError
 from ks.model import KSModel, make_model
 from ks.spec import ModelSpec
@@ -222,6 +223,52 @@ class TestWarnings:
         for cell in ("onnxruntime fp32", "whole_clip", "12345.6", "112.3", "12345", "12.34", "250"):
             assert cell in said
         assert "…" not in said
+
+    def test_stages_have_a_table_that_says_what_they_are(self, tmp_path: Path) -> None:
+        told = {"backend": "torch-cuda", "precision": "fp16", "p50_ms": 1234.5, "p95_ms": 1234.5, "p99_ms": 1234.5}
+        slow = row(**told, what="encoder", batch=64, per_s=123456, h2d_ms=12.3, compute_ms=1234.5, d2h_ms=0.012)
+        with (tmp_path / "table.txt").open("w+") as file:
+            wide = {"to_ort_fp32": 0.12, "gpu_mb": 12345.0, "roof_share": 0.25}
+            print_result(result({**slow, **wide}, row(what="frame")), Console(file=file, width=100))
+            file.seek(0)
+            said = file.read()
+        for cell in ("H2D ms", "compute ms", "D2H ms", "12.3", "1234.5", "0.012", "without a CUDA graph"):
+            assert cell in said
+        assert "…" not in said
+
+    def test_without_stages_there_is_no_table_of_them(self, tmp_path: Path) -> None:
+        with (tmp_path / "table.txt").open("w+") as file:
+            print_result(result(row(h2d_ms=None, compute_ms=None, d2h_ms=None)), Console(file=file, width=100))
+            file.seek(0)
+            assert "H2D" not in file.read()
+
+
+class Fixed:
+    """An engine whose stages are known."""
+
+    spec = SPEC
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def stages_ms(self, faces: np.ndarray) -> Stages:
+        self.asked.append(len(faces))
+        return Stages(0.1, float(len(self.asked)), 0.2)
+
+
+class TestStages:
+    def test_a_worker_tells_medians_and_leaves_the_first_call_out(self) -> None:
+        engine: Any = Fixed()
+        # calls 2 to 21 take 2 to 21 ms: the middle is between 11 and 12
+        assert stages(engine, 3) == {"h2d_ms": 0.1, "compute_ms": 11.5, "d2h_ms": 0.2}
+        assert set(engine.asked) == {3}
+
+    def test_an_engine_without_stages_says_so(self, tiny_file: ModelFile) -> None:
+        with (
+            Worker(STREAM, "onnxruntime", "fp32", tiny_file.path, 1) as worker,
+            pytest.raises(WorkerError, match="does not tell copies and computing apart"),
+        ):
+            worker.ask(op="stages", batch=1)
 
 
 class TestWorker:

@@ -20,6 +20,7 @@ import onnx
 Call = tuple[str, tuple[Any, ...]]
 CODES = {2: b"cudaErrorMemoryAllocation", 35: b"cudaErrorInsufficientDriver", 700: b"cudaErrorIllegalAddress"}
 TEXTS = {2: b"out of memory", 35: b"CUDA driver version is insufficient", 700: b"an illegal memory access"}
+COPY_MS, PLAN_MS = 1.0, 5.0
 DTYPES = {onnx.TensorProto.UINT8: "uint8", onnx.TensorProto.FLOAT: "float32"}
 
 
@@ -43,6 +44,8 @@ class FakeCudaRuntime:
         self.memory: dict[int, Any] = {}  # address -> buffer, while it is allocated
         self.streams: dict[int, Stream] = {}
         self.graphs: dict[int, list[Callable[[], None]]] = {}
+        self.events: dict[int, float | None] = {}  # when the stream came by
+        self.clock_ms = 0.0  # of the GPU: a copy takes COPY_MS, a plan PLAN_MS
         self._handles = iter(range(1000, 10**9))
 
     def _call(self, name: str, *args: Any) -> int:
@@ -51,7 +54,7 @@ class FakeCudaRuntime:
 
     def held(self) -> int:
         """Things that are not freed yet."""
-        return len(self.memory) + len(self.streams) + len(self.graphs)
+        return len(self.memory) + len(self.streams) + len(self.graphs) + len(self.events)
 
     def span(self, address: int) -> int:
         """Bytes from here to the end of the allocation around an address."""
@@ -60,10 +63,15 @@ class FakeCudaRuntime:
                 return start + len(buffer) - address
         raise AssertionError(f"{address} is not allocated")
 
-    def put(self, stream: int, work: Callable[[], None]) -> None:
+    def put(self, stream: int, work: Callable[[], None], takes_ms: float = 0.0) -> None:
         assert stream in self.streams, "not the default stream, nor one that is gone"
+
+        def timed() -> None:
+            work()
+            self.clock_ms += takes_ms
+
         recording = self.streams[stream].recording
-        work() if recording is None else recording.append(work)
+        timed() if recording is None else recording.append(timed)
 
     def cudaGetErrorName(self, error: Any) -> tuple[Any, ...]:
         return 0, CODES[error]
@@ -111,7 +119,7 @@ class FakeCudaRuntime:
 
     def cudaMemcpyAsync(self, dst: int, src: int, count: int, kind: Any, stream: Any) -> tuple[Any, ...]:
         assert count <= min(self.span(dst), self.span(src))
-        self.put(stream, lambda: ctypes.memmove(dst, src, min(count, self.span(dst), self.span(src))) and None)
+        self.put(stream, lambda: ctypes.memmove(dst, src, min(count, self.span(dst), self.span(src))) and None, COPY_MS)
         return (self._call("cudaMemcpyAsync", dst, src, count, kind, stream),)
 
     def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
@@ -127,6 +135,31 @@ class FakeCudaRuntime:
 
     def cudaStreamDestroy(self, stream: Any) -> tuple[Any, ...]:
         return (self._free("cudaStreamDestroy", stream, self.streams),)
+
+    def cudaEventCreate(self) -> tuple[Any, ...]:
+        if code := self._call("cudaEventCreate"):
+            return code, None
+        event = next(self._handles)
+        self.events[event] = None
+        return 0, event
+
+    def cudaEventRecord(self, event: Any, stream: Any) -> tuple[Any, ...]:
+        assert self.streams[stream].recording is None, "an event inside a capture takes no time"
+        self.events[event] = self.clock_ms
+        return (self._call("cudaEventRecord", event, stream),)
+
+    def cudaEventSynchronize(self, event: Any) -> tuple[Any, ...]:
+        assert self.events[event] is not None, "never recorded"
+        return (self._call("cudaEventSynchronize", event),)
+
+    def cudaEventElapsedTime(self, start: Any, end: Any) -> tuple[Any, ...]:
+        begun_ms, done_ms = self.events[start], self.events[end]
+        assert begun_ms is not None, "never recorded"
+        assert done_ms is not None, "never recorded"
+        return self._call("cudaEventElapsedTime", start, end), done_ms - begun_ms
+
+    def cudaEventDestroy(self, event: Any) -> tuple[Any, ...]:
+        return (self._free("cudaEventDestroy", event, self.events),)
 
     def cudaStreamBeginCapture(self, stream: Any, mode: Any) -> tuple[Any, ...]:
         assert self.streams[stream].recording is None
@@ -352,7 +385,7 @@ class FakeIExecutionContext:
             assert self.version == version, "the context's shapes changed after the capture"
             self._compute()
 
-        cuda.put(stream_handle, work)
+        cuda.put(stream_handle, work, PLAN_MS)
         return True
 
     def _compute(self) -> None:

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from engines.export import export
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.nvidia_api import load_cuda, load_tensorrt
 from engines.open import open_engine
+from engines.stages import Staged, Stages
 from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions, tensors
 from engines.trt_build import FILES, LIVE, Profile, build_plan
 from engines.trt_graph import graph_for_tensorrt
@@ -138,6 +140,44 @@ def test_copies_are_in_the_graph_and_there_is_one_wait(engine: TensorRTEngine, c
     assert captured[1:] == ["cudaMemcpyAsync", "execute_async_v3", "cudaMemcpyAsync", "cudaMemcpyAsync"]
     copied = [args[2] for name, args in cuda.calls if name == "cudaMemcpyAsync"][:3]
     assert copied == [2 * 32 * 32 * 3, 2 * 4 * 4, 2 * 64 * 4]  # two faces, not the buffers' 64
+
+
+def test_stages_are_told_apart_by_events_around_plain_copies_and_the_plan(
+    engine: TensorRTEngine, cuda: FakeCudaRuntime
+) -> None:
+    assert isinstance(engine, Staged)
+    engine.stages_ms(faces(2))  # readies batch and events
+    cuda.calls.clear()
+    told = engine.stages_ms(faces(2))
+    event, copy, elapsed = "cudaEventRecord", "cudaMemcpyAsync", "cudaEventElapsedTime"
+    wanted = ["cudaSetDevice", event, copy, event, "execute_async_v3", event, copy, copy, event]
+    assert names(cuda) == [*wanted, "cudaEventSynchronize", *[elapsed] * 3]
+    marks = [args[0] for name, args in cuda.calls if name == event]
+    assert ("cudaEventSynchronize", (marks[-1],)) in cuda.calls
+    assert [args for name, args in cuda.calls if name == elapsed] == list(pairwise(marks))
+    assert told == Stages(h2d_ms=1.0, compute_ms=5.0, d2h_ms=2.0)  # one copy in; two out, o_a and feature
+
+
+def test_stages_of_a_batch_above_the_largest_are_added_up(engine: TensorRTEngine) -> None:
+    assert engine.stages_ms(faces(150)) == Stages(h2d_ms=3.0, compute_ms=15.0, d2h_ms=6.0)  # 64 + 64 + 22
+
+
+def test_answers_are_right_after_stages_were_told_apart(engine: TensorRTEngine) -> None:
+    for seed in range(3):
+        engine.stages_ms(faces(2, 9))
+        np.testing.assert_array_equal(engine.encode(faces(2, seed)).o_a, expected(faces(2, seed))["o_a"])
+
+
+def test_events_are_made_once_and_destroyed_on_close(
+    trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions
+) -> None:
+    engine = TensorRTEngine(model, options=options)
+    for batch in (1, 2, 1):
+        engine.stages_ms(faces(batch))
+    assert names(trt.cuda).count("cudaEventCreate") == 4
+    engine.close()
+    assert names(trt.cuda).count("cudaEventDestroy") == 4
+    assert trt.cuda.held() == 0
 
 
 def test_without_graphs_each_call_enqueues(trt: FakeTensorRT, model: ModelFile, options: TensorRTOptions) -> None:

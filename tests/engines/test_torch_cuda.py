@@ -9,7 +9,8 @@ import torch
 from engines import ModelFile, open_engine
 from engines.buckets import BUCKETS
 from engines.cost import TOLERANCE
-from ks.errors import MissingError
+from engines.stages import Staged
+from ks.errors import MissingError, ModelError
 from ks.model import KSModel
 from tests.engines.conftest import some_faces
 
@@ -59,3 +60,23 @@ def test_answers_stay_when_the_next_call_is_made_on_a_gpu(tiny_file: ModelFile) 
         kept = first.o_a.copy()
         engine.encode(some_faces(2, seed=2))
     np.testing.assert_array_equal(first.o_a, kept)
+
+
+@pytest.mark.gpu
+@on_gpu
+@pytest.mark.parametrize("n", [1, 3, 130])
+def test_stages_are_told_apart_and_leave_the_answers_alone(tiny_file: ModelFile, n: int) -> None:
+    with closing(open_engine(tiny_file, "torch-cuda")) as engine:
+        before = engine.encode(some_faces(n, seed=1))
+        assert isinstance(engine, Staged)
+        told = engine.stages_ms(some_faces(n, seed=2))
+        after = engine.encode(some_faces(n, seed=1))
+    assert min(told.h2d_ms, told.compute_ms, told.d2h_ms) > 0
+    np.testing.assert_array_equal(before.o_a, after.o_a)
+
+
+def test_on_a_cpu_there_are_no_stages_to_tell_apart(tiny_file: ModelFile) -> None:
+    with closing(open_engine(tiny_file, "torch")) as engine:
+        assert isinstance(engine, Staged)
+        with pytest.raises(ModelError, match="told apart on a GPU"):
+            engine.stages_ms(some_faces(1))
