@@ -52,10 +52,10 @@ def _au_table(report: Report) -> Table:
     shown = {name: score for name, score in columns.items() if score is not None}
 
     table = Table(title="Per AU, mean over folds, in %", title_justify="left")
-    table.add_column("AU", no_wrap=True)
+    table.add_column("AU", no_wrap=True, min_width=4)
     table.add_column("action", no_wrap=True, overflow="ellipsis")
     for name in ("present", *shown):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", min_width=5)  # a narrow terminal wraps headings, not numbers
     for au in report["aus"]:
         label = au_label(au)
         cells = [percent(score["per_au"].get(label)) for score in shown.values()]
@@ -78,7 +78,8 @@ def _fold_table(report: Report) -> Table:
         del kinds["F1 at chosen"]
     table = Table(title="Per fold, mean over AUs, in %", title_justify="left")
     for name in ("fold", "frames", "unknown", *kinds):
-        table.add_column(name, justify="left" if name == "fold" else "right", no_wrap=True)
+        label = name == "fold"
+        table.add_column(name, justify="left" if label else "right", min_width=6 if label else 5)
 
     def row(name: str, frames: int, unknown: int, scores: Report, style: str = "") -> None:
         cells = [percent((scores.get(kind) or {}).get("mean")) for kind in kinds.values()]
