@@ -16,7 +16,7 @@ AMP_KINDS = ("auto", "off", "bf16", "fp16")
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Defaults are the paper's where it gives a value; the others are chosen, with the reason beside them."""
+    """Defaults are the paper's where it gives a value, save those marked measured; the others are chosen."""
 
     # data
     data: str  # bp4d, bp4d+, disfa, mme or manifest
@@ -48,9 +48,7 @@ class TrainConfig:
     batch: int = 16
     unlabelled_ratio: float = 1.0  # clips without a label per clip with one, chosen
     unlabelled_from: int = 10  # KS: epoch from which they are used (section 6.2); 0 = never
-    unlabelled_distillation: bool = (
-        True  # T_b and S_a agree on unlabelled clips too (section 6.2, our reading; measured)
-    )
+    unlabelled_distillation: bool = True  # T_b and S_a agree on unlabelled clips too (section 6.2, our reading; README)
     kl: str = "bernoulli"  # "softmax" is the paper's (measured)
     alpha: float = 0.5
     lambda_s: float = 0.5

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -430,9 +429,7 @@ def test_every_setting_has_an_option() -> None:
 
 
 def test_describe_needs_no_data(capsys: pytest.CaptureFixture[str]) -> None:
-    started = time.perf_counter()
     assert train_main(["--describe"]) == 0
     out = capsys.readouterr().out
     assert "24,276,053" in out
     assert "2 backbone passes" in out
-    assert time.perf_counter() - started < 60
