@@ -1,4 +1,4 @@
-"""On the planted people 0 KS stays above supervised training at 5 % of the labels; the README says where it does not."""
+"""On planted people 0 KS stays above supervised training at 5 % of the labels; the README says where it does not."""
 
 from pathlib import Path
 
