@@ -141,7 +141,7 @@ def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
     for count, frame in enumerate(_decode(path), 1):
         if count - 1 != index:
             continue
-        yield index, _upright(frame)
+        yield index, upright(frame)
         try:
             index = next(waiting)
         except StopIteration:
@@ -149,7 +149,7 @@ def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
     raise DataError(f"{path}: picture {index} was asked for, but only {count} can be decoded; copy or re-encode it")
 
 
-def _upright(frame: av.VideoFrame) -> U8:
+def upright(frame: av.VideoFrame) -> U8:
     picture = frame.to_ndarray(format="rgb24")
     quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 turns
     return np.ascontiguousarray(np.rot90(picture, quarter_turns), np.uint8)
