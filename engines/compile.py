@@ -120,7 +120,7 @@ def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tu
     log.info("calibrating int8 for %s on %d faces", backend, sum(map(len, own)))
     encoder = int8_encoder(file.graph(ENCODER), own, backend)
     graphs = {name: file.graph(name) for name in file.sha256} | {ENCODER_INT8[backend]: encoder}
-    return write_model(draft, file.spec, graphs, file.torch_weights, file.precision, file.costs), rest
+    return write_model(draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note), rest
 
 
 def _measure(file: ModelFile, config: CompileConfig, backend: str, precision: str, runs: list[U8]) -> Compiled:
@@ -180,4 +180,5 @@ def _write(out: Path, file: ModelFile, backend: str, compiled: Compiled) -> Mode
     precision = compiled.choice.precision
     graphs = {name: file.graph(name) for name in file.sha256}
     costs = {**file.costs, f"{backend} {precision}": {**compiled.cost.to_dict(), "real_faces": compiled.real}}
-    return write_model(out, file.spec, graphs, file.torch_weights, {**file.precision, backend: precision}, costs)
+    precisions = {**file.precision, backend: precision}
+    return write_model(out, file.spec, graphs, file.torch_weights, precisions, costs, file.note)

@@ -28,10 +28,10 @@ OUTPUTS = {ENCODER: ("o_a", "feature"), HEAD: ("probability", "o_b", "in_order")
 SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies alone still says what it computes
 
 
-def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = ()) -> ModelFile:
+def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = (), note: str = "") -> ModelFile:
     """Writes a model in eval mode as a `.ks` file.
 
-    real_crops: faces (T, side, side, 3), checked besides random ones. Raises ModelError, and writes nothing, where ONNX
+    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. Raises ModelError, and writes nothing, where ONNX
     Runtime and torch differ by more than TOLERANCE.
     """
     plain = folded(model)
@@ -40,7 +40,7 @@ def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8]
     data = {name: graph.SerializeToString() for name, graph in graphs.items()}
     worst = check(model, spec, data, real_crops)
     log.info("ONNX Runtime and torch differ by at most %.1e", worst)
-    return write_model(path, spec, data, places, precision={}, costs={})
+    return write_model(path, spec, data, places, precision={}, costs={}, note=note)
 
 
 def to_onnx(model: KSModel, spec: ModelSpec) -> dict[str, onnx.ModelProto]:

@@ -42,6 +42,7 @@ class ModelFile:
     torch_weights: Mapping[str, tuple[str, str, bool]]  # engines.torch_weights
     precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> engines.cost.Cost
+    note: str = ""  # what everyone who uses the model must be told, like "untrained"
 
     @property
     def weights_id(self) -> str:
@@ -109,6 +110,7 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
         {str(k): (str(graph), str(name), bool(turned)) for k, (graph, name, turned) in manifest["torch"].items()},
         {str(k): str(v) for k, v in manifest["precision"].items()},
         {str(k): dict(v) for k, v in manifest["costs"].items()},
+        str(manifest.get("note", "")),
     )
 
 
@@ -133,6 +135,7 @@ def write_model(
     torch_weights: Mapping[str, tuple[str, str, bool]],
     precision: Mapping[str, str],
     costs: Mapping[str, Mapping[str, Any]],
+    note: str = "",
 ) -> ModelFile:
     """Writes the file whole or not at all, and opens it. Equal contents give equal bytes."""
     assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
@@ -144,6 +147,7 @@ def write_model(
         "torch": torch_weights,
         "precision": precision,
         "costs": costs,
+        **({"note": note} if note else {}),
     }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -202,8 +202,8 @@ def _evaluate(args: argparse.Namespace) -> None:
         plot(report, args.plot)
 
 
-def run(command: Callable[[], None]) -> int:
-    """Exit code of a command: 2 and one line for what the user can mend, 130 when interrupted."""
+def run(command: Callable[[], int | None]) -> int:
+    """Exit code of a command: its own, else 0; 2 and one line for what the user can mend, 130 when interrupted."""
     on_terminal = RichHandler(
         console=stderr_console(), show_path=False, show_level=False, highlighter=NullHighlighter()
     )
@@ -212,7 +212,7 @@ def run(command: Callable[[], None]) -> int:
     for floor in ("ks", "engines", "realtime", "benchmarks"):  # others speak when something is wrong
         logging.getLogger(floor).setLevel(logging.INFO)
     try:
-        command()
+        return command() or 0
     except KSError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
@@ -221,7 +221,6 @@ def run(command: Callable[[], None]) -> int:
         return 130
     finally:
         logging.getLogger().removeHandler(handler)
-    return 0
 
 
 if __name__ == "__main__":  # python -m ks.cli, for torchrun

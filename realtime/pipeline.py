@@ -1,0 +1,200 @@
+"""analyse(): frames in, one FrameResult per frame out, in order, a row in it for each face.
+
+    frames -> look: find, follow, crop -> encode: all faces of all frames in one batch
+           -> window per face -> predict -> occurrence, events -> FrameResult
+
+A batch is the newest frame of each camera, or some frames of a recording in a row: the same code, and so the same
+numbers for the same frames.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engines.base import Encoded, Engine, Prediction
+from realtime.faces import FoundFace
+from realtime.neutral import Neutral
+from realtime.occurrence import MARGIN, Occurrences
+from realtime.times import Stages
+from realtime.types import F32, Event, Face, FaceAUs, Frame, FrameResult
+from realtime.windows import Windows
+
+
+class Finder(Protocol):
+    """What realtime.faces.FaceFinder does."""
+
+    def find(self, frame: Frame) -> list[FoundFace]: ...
+    def forget(self, stream_number: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """A batch of frames with their faces."""
+
+    frames: tuple[Frame, ...]
+    faces: tuple[tuple[FoundFace, ...], ...]  # of each frame
+
+
+class Analyser:
+    """Everything between a frame and its result. Keeps what lasts from frame to frame: tracks, windows, occurrence."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        finder: Finder,
+        *,
+        neutral_s: float = 0.0,
+        margin: float = MARGIN,
+        notes: tuple[str, ...] = (),
+        stages: Stages | None = None,
+    ) -> None:
+        self._engine, self._finder, self._notes = engine, finder, notes
+        self._windows = Windows(engine.spec)
+        self._neutral = Neutral(neutral_s)
+        self._occurrences = Occurrences(engine.spec, margin)
+        self.stages = stages or Stages()
+
+    def look(self, frames: Sequence[Frame]) -> Looked:
+        """The first half, which needs no engine. Batches must be looked at in order, by one thread at a time."""
+        with self.stages.measure("find", len(frames)):
+            return Looked(tuple(frames), tuple(tuple(self._finder.find(frame)) for frame in frames))
+
+    def answer(self, looked: Looked) -> list[FrameResult]:
+        """The second half: a result for each frame of the batch."""
+        good = [found for faces in looked.faces for found in faces if not found.face.rejected]
+        answers: list[_Answer] = self._answers(looked, good) if good else []
+        waiting = iter(answers)
+        return [self._result(frame, faces, waiting) for frame, faces in zip(looked.frames, looked.faces, strict=True)]
+
+    def forget(self, stream: int) -> None:
+        """A stream ended: its tracks, windows and events end too."""
+        self._finder.forget(stream)
+        self._windows.forget(stream)
+        self._neutral.forget(stream)
+        self._occurrences.lost(stream)
+
+    def _answers(self, looked: Looked, good: Sequence[FoundFace]) -> list["_Answer"]:
+        """One for each face of good quality: encoded in one batch, windows filled in order, predicted in one batch."""
+        with self.stages.measure("encode", len(looked.frames)):
+            encoded = self._engine.encode(np.stack([found.crop for found in good]))
+        with self.stages.measure("predict", len(looked.frames)):
+            windows = self._push(looked, encoded)
+            predicted = self._engine.predict(encoded.o_a, np.stack([window for window, _ in windows]))
+        return _unpacked(encoded, predicted, [frames for _, frames in windows])
+
+    def _push(self, looked: Looked, encoded: Encoded) -> list[tuple[F32, int]]:
+        features = iter(encoded.feature)
+        return [
+            self._windows.push(
+                (frame.stream.number, found.face.face_id), frame.time_s, next(features), found.face.fresh
+            )
+            for frame, faces in zip(looked.frames, looked.faces, strict=True)
+            for found in faces
+            if not found.face.rejected
+        ]
+
+    def _result(self, frame: Frame, faces: Sequence[FoundFace], answers: Iterator["_Answer"]) -> FrameResult:
+        events = self._occurrences.lost(frame.stream.number, frame.time_s)
+        rows = []
+        for found in faces:
+            if found.face.rejected:
+                rows.append(_unknown(found.face, len(self._engine.spec.aus)))
+            else:
+                row, brought = self._row(frame, found.face, next(answers))
+                rows.append(row)
+                events += brought
+        self._windows.forget(frame.stream.number, frame.time_s)
+        self._neutral.forget(frame.stream.number, frame.time_s)
+        latency_ms = (time.perf_counter() - frame.captured_s) * 1e3
+        return FrameResult(frame, self._engine.spec.aus, tuple(rows), tuple(events), latency_ms, self._notes)
+
+    def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
+        key = frame.stream.number, face.face_id
+        probability, calibrated = self._neutral.apply(key, frame.time_s, answer.probability)
+        present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
+        row = FaceAUs(
+            face, probability, present, answer.disagreement, answer.in_order, answer.window_frames, calibrated
+        )
+        return row, events
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """What the engine says of one face."""
+
+    probability: F32  # (U,)
+    disagreement: F32  # (U,)
+    in_order: float
+    window_frames: int
+
+
+def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[int]) -> list[_Answer]:
+    disagreement = np.abs(_sigmoid(encoded.o_a) - _sigmoid(predicted.o_b))
+    in_order = _sigmoid(predicted.in_order)
+    return [
+        _Answer(predicted.probability[i], disagreement[i], float(in_order[i]), frames)
+        for i, frames in enumerate(window_frames)
+    ]
+
+
+def _sigmoid(logit: F32) -> F32:
+    return (0.5 * (1 + np.tanh(0.5 * logit))).astype(np.float32)
+
+
+def _unknown(face: Face, u: int) -> FaceAUs:
+    """The row of a face that allows no answer."""
+    nan = np.full(u, np.nan, np.float32)
+    return FaceAUs(face, nan, np.zeros(u, np.bool_), nan, float("nan"), 0)
+
+
+def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, ahead: int = 0) -> Iterator[FrameResult]:
+    """One FrameResult per frame, in order. ahead: batches that are read and looked at while the engine works.
+
+    With ahead > 0 a thread reads and looks, so that on several cores decoding and face finding cost no extra time; a
+    live source is looked at when it is its turn, and has no use for it.
+    """
+    looked = (analyser.look(frames) for frames in batches)
+    with closing(_ahead(looked, ahead) if ahead else looked) as ready:
+        for batch in ready:
+            yield from analyser.answer(batch)
+
+
+def _ahead(items: Generator[Looked, None, None], size: int) -> Generator[Looked, None, None]:
+    """The items, made by a thread up to `size` ahead; what it raises is raised here; ends with its consumer."""
+    ready: queue.Queue[Looked | BaseException | None] = queue.Queue(size)
+    stop = threading.Event()
+
+    def put(item: Looked | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    put(item)
+                    if stop.is_set():
+                        return
+            put(None)
+        except BaseException as exc:  # handed to the consumer
+            put(exc)
+
+    thread = threading.Thread(target=work, name="look ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
