@@ -1,0 +1,61 @@
+"""CSV as OpenFace 2.2 writes it: ", " between columns, a row for each face of each frame, on disk after each frame."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from realtime.result_file import ResultFile
+from realtime.rows import Column, Kind, Row, columns, rows
+from realtime.types import FrameResult
+
+
+class CsvSink:
+    """Writes the columns of realtime.rows. pandas reads it with read_csv(path, skipinitialspace=True).
+
+    Time stamps are written in the fewest digits that give the very same number back; shares with 6 decimals. An empty
+    cell is not known. Raises DataError where the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+        self.name = f"--csv {path}"
+        self._file = ResultFile(path)
+        self._lines = CsvLines(columns(aus))
+
+    def write(self, result: FrameResult) -> None:
+        text = "".join([self._lines.line(row) for row in rows(result)])
+        self._file.write(text if self._file.started else self._lines.header + text)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class CsvLines:
+    """Rows as lines of CSV. exact: every number in as many digits as it has."""
+
+    def __init__(self, columns: Sequence[Column], separator: str = ", ", *, exact: bool = False) -> None:
+        formats = _EXACT if exact else _ROUNDED
+        self._formats = [formats[column.kind] for column in columns]
+        self._separator = separator
+        self.header = separator.join([column.name for column in columns]) + "\n"
+
+    def line(self, row: Row) -> str:
+        cells = ["" if v is None else write(v) for v, write in zip(row, self._formats, strict=True)]
+        return self._separator.join(cells) + "\n"
+
+
+def quoted(text: str, special: str = ",") -> str:
+    """The text, in double quotes where it holds what CSV reads otherwise."""
+    if any(mark in text for mark in (special, '"', "\n", "\r")) or text != text.strip():
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+_ROUNDED: dict[Kind, Callable[[Any], str]] = {
+    "integer": str,
+    "seconds": repr,
+    "share": "{:.6f}".format,
+    "pixels": "{:.2f}".format,
+    "flag": "01".__getitem__,
+    "text": quoted,
+}
+_EXACT = _ROUNDED | {"share": "{:.9g}".format, "pixels": "{:.9g}".format}  # 9 digits give any float32 back

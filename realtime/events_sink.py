@@ -1,0 +1,100 @@
+"""AU events as intervals, in a BIDS events.tsv or an ELAN .eaf: an onset waits here for its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from ks.errors import DataError
+from realtime.eaf import EafWriter
+from realtime.events_tsv import TsvWriter
+from realtime.types import Event, FrameResult, Stream
+
+
+class EventWriter(Protocol):
+    """Where intervals go as they end, in that order."""
+
+    paths: tuple[Path, ...]  # files that it may write
+
+    def frame(self, stream: Stream, time_s: float) -> None:
+        """Called for each frame, before its intervals."""
+
+    def add(self, interval: Event) -> None:
+        """Takes an event whose end_s is known. Raises DataError when the disk does not take it."""
+
+    def close(self) -> None:
+        """Makes the file whole. Safe after a failed add."""
+
+
+@dataclass(slots=True)
+class _Open:
+    event: Event
+    last_s: float  # of the last frame that shows the face
+    peak: float
+
+
+class EventsSink:
+    """path: NAME.tsv, with a sidecar NAME.json beside it, or NAME.eaf, one for each stream.
+
+    An AU that is still there at the end of the run ends at the last frame that shows the face. Raises DataError on
+    another suffix and where a file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+        self.name = f"--events {path}"
+        path = Path(path)
+        self._writer: EventWriter
+        match path.suffix.lower():
+            case ".tsv":
+                self._writer = TsvWriter(path, aus)
+            case ".eaf":
+                self._writer = EafWriter(path)
+            case _:
+                raise DataError(f"{path}: events are written as NAME_events.tsv (BIDS) or NAME.eaf (ELAN)")
+        self._open: dict[tuple[int, int], dict[int, _Open]] = {}  # (stream, face) -> AU -> since when
+        self._closed = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return self._writer.paths
+
+    def write(self, result: FrameResult) -> None:
+        stream, time_s = result.frame.stream, result.frame.time_s
+        self._writer.frame(stream, time_s)
+        for event in result.events:
+            self._take(event)
+        for answer in result.faces if self._open else ():
+            for au, held in self._open.get((stream.number, answer.face.face_id), {}).items():
+                held.last_s = time_s
+                p = float(answer.probability[result.aus.index(au)])
+                if p > held.peak:  # never for nan
+                    held.peak = p
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for of_face in self._open.values():
+                for held in of_face.values():
+                    self._writer.add(_ended(held))
+        finally:
+            self._open.clear()
+            self._writer.close()
+
+    def _take(self, event: Event) -> None:
+        key = (event.stream.number, event.face_id)
+        of_face = self._open.setdefault(key, {})
+        held = of_face.pop(event.au, None)
+        if event.end_s is None:
+            if held is not None:  # its end never came
+                self._writer.add(_ended(held))
+            of_face[event.au] = _Open(event, event.onset_s, event.peak)
+        else:
+            self._writer.add(event)
+        if not of_face:
+            del self._open[key]
+
+
+def _ended(held: _Open) -> Event:
+    return replace(held.event, end_s=held.last_s, peak=held.peak)

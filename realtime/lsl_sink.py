@@ -1,0 +1,105 @@
+"""AUs as they happen for LabStreamingLayer: a stream of type FACS for each face, a channel for each AU.
+
+A sample is the probabilities of a frame, stamped with the time at which the frame came in, on LSL's clock; all nan
+where there is no answer. Labels are AU12 and so on. The name is "SOURCE face 0"; the source_id stays the same from run
+to run, so that an inlet finds its stream again. A face not seen for 30 s takes its stream with it; when it is back, so
+is that.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ks.errors import DataError, MissingError
+from ks.spec import AU_NAMES, au_label
+from realtime.rows import printable
+from realtime.types import FaceAUs, FrameResult, Stream
+
+STREAM_TYPE = "FACS"
+_KEEP_S = 30.0
+
+
+class LslSink:
+    """Opens a stream for a face when it is first seen.
+
+    camera_delay_s: what a camera and its link take before a frame comes in, where it was measured; it goes out as
+    synchronization/offset_mean, which readers subtract from time stamps. Raises MissingError without pylsl or liblsl.
+    """
+
+    def __init__(self, aus: Sequence[int], camera_delay_s: float = 0.0) -> None:
+        self.name = "--lsl"
+        self._aus, self._camera_delay_s = tuple(aus), camera_delay_s
+        self._pylsl = _pylsl()
+        self._lsl_minus_perf_s = _clock_difference_s(self._pylsl.local_clock)
+        self._outlets: dict[tuple[int, int], tuple[Any, float]] = {}  # (stream, face) -> outlet, captured_s last pushed
+
+    def write(self, result: FrameResult) -> None:
+        captured_s = result.frame.captured_s
+        for answer in result.faces:
+            outlet = self._outlet(result.frame.stream, answer)
+            sample = answer.probability if answer.success else np.full(len(self._aus), np.nan, np.float32)
+            try:
+                outlet.push_sample(sample.tolist(), captured_s + self._lsl_minus_perf_s)
+            except (RuntimeError, OSError, ValueError) as exc:
+                raise DataError(f"LSL took no sample ({' '.join(str(exc).split())[:120]})") from exc
+            self._outlets[result.frame.stream.number, answer.face.face_id] = (outlet, captured_s)
+        gone = [key for key, (_, last_s) in self._outlets.items() if captured_s - last_s > _KEEP_S]
+        for key in gone:
+            del self._outlets[key]
+
+    def close(self) -> None:
+        self._outlets.clear()  # an outlet ends when nothing holds it
+
+    def _outlet(self, stream: Stream, answer: FaceAUs) -> Any:
+        held = self._outlets.get((stream.number, answer.face.face_id))
+        if held is not None:
+            return held[0]
+        try:
+            return self._pylsl.StreamOutlet(self._info(stream, answer.face.face_id))
+        except (RuntimeError, OSError) as exc:
+            raise DataError(f"LSL opened no stream ({' '.join(str(exc).split())[:120]})") from exc
+
+    def _info(self, stream: Stream, face_id: int) -> Any:
+        lsl, name = self._pylsl, printable(stream.name)
+        source_id = f"knowledge-spreader {stream.number} {name} {face_id}"
+        info = lsl.StreamInfo(
+            f"{name} face {face_id}", STREAM_TYPE, len(self._aus), lsl.IRREGULAR_RATE, lsl.cf_float32, source_id
+        )
+        channels = info.desc().append_child("channels")
+        for au in self._aus:
+            channel = channels.append_child("channel")
+            channel.append_child_value("label", au_label(au))
+            channel.append_child_value("type", "AU")
+            channel.append_child_value("unit", "probability")
+            channel.append_child_value("description", AU_NAMES.get(au, ""))
+        synchronization = info.desc().append_child("synchronization")
+        synchronization.append_child_value("offset_mean", f"{self._camera_delay_s:.6f}")
+        synchronization.append_child_value("can_drop_samples", "true" if stream.live else "false")
+        info.desc().append_child("acquisition").append_child_value("manufacturer", "knowledge-spreader")
+        return info
+
+
+def _pylsl() -> ModuleType:
+    try:
+        import pylsl
+    except ImportError as exc:
+        raise MissingError("--lsl needs pylsl; pip install 'knowledge-spreader[lsl]'") from exc
+    except (RuntimeError, OSError) as exc:  # it found no liblsl
+        raise MissingError(
+            "--lsl needs liblsl, which this pylsl does not carry; pip install -U pylsl, or "
+            "conda install -c conda-forge liblsl, or name the library in PYLSL_LIB"
+        ) from exc
+    module: ModuleType = pylsl
+    return module
+
+
+def _clock_difference_s(local_clock: Callable[[], float]) -> float:
+    """LSL's clock less time.perf_counter(), by the quickest of a few readings between two of ours."""
+    readings = []
+    for _ in range(20):
+        before_s, lsl_s, after_s = time.perf_counter(), local_clock(), time.perf_counter()
+        readings.append((after_s - before_s, lsl_s - (before_s + after_s) / 2))
+    return min(readings)[1]

@@ -1,0 +1,123 @@
+"""Parquet by way of a journal: a killed run leaves every row, and memory stays flat.
+
+A Parquet file cannot be read before its end is written. So rows go to OUT.parquet.part.csv, a plain CSV with all
+digits that is complete after each frame, and `close` turns it into OUT.parquet, 16 MB of text at a time. After a kill
+the journal can be read as it is, or be finished: `finish_parquet`. An earlier OUT.parquet stays until then.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ks.errors import DataError, MissingError
+from realtime.csv_sink import CsvLines
+from realtime.result_file import ResultFile, check_writable, drop_torn_line, reason, replace_whole
+from realtime.rows import Column, Kind, columns, columns_of, rows
+from realtime.types import FrameResult
+
+JOURNAL_SUFFIX = ".part.csv"
+_BLOCK_BYTES = 16 << 20  # of journal that becomes one row group
+
+
+class ParquetSink:
+    """The columns of realtime.rows, typed; null is not known.
+
+    Raises MissingError without pyarrow, DataError where the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+        self.name = f"--parquet {path}"
+        path = Path(path)
+        _pyarrow()
+        check_writable(path)
+        self._journal = ResultFile(path.with_name(path.name + JOURNAL_SUFFIX))
+        self._lines = CsvLines(columns(aus), ",", exact=True)
+        self._closed = False
+
+    def write(self, result: FrameResult) -> None:
+        text = "".join([self._lines.line(row) for row in rows(result)])
+        self._journal.write(text if self._journal.started else self._lines.header + text)
+
+    def close(self) -> None:
+        """Raises DataError where Parquet cannot be written; the journal then stays."""
+        if self._closed:
+            return
+        self._closed = True
+        self._journal.close()
+        if self._journal.started:
+            finish_parquet(self._journal.path)
+
+
+def finish_parquet(journal: Path) -> Path:
+    """Turns the journal of a run into its Parquet file, and removes the journal. Returns the file's path.
+
+    A last line that a kill or a full disk cut short is left out. Raises DataError when it is no journal of ours.
+    """
+    if not journal.name.endswith(JOURNAL_SUFFIX):
+        raise DataError(f"{journal} is no journal of --parquet; its name ends in {JOURNAL_SUFFIX}")
+    path = journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX))
+    pa = _pyarrow()
+    try:
+        drop_torn_line(journal)
+        found = columns_of(_header(journal))
+    except OSError as exc:
+        raise DataError(f"{journal} cannot be read ({reason(exc)})") from exc
+    try:
+        replace_whole(path, lambda unfinished: _convert(journal, unfinished, found))
+    except DataError as exc:
+        raise DataError(f"{exc}; the rows are safe in {journal}") from exc
+    except pa.ArrowInvalid as exc:
+        raise DataError(f"{journal} cannot be turned into Parquet ({' '.join(str(exc).split())[:160]})") from exc
+    journal.unlink()
+    return path
+
+
+def _header(journal: Path) -> list[str]:
+    with journal.open(encoding="utf-8", errors="replace", newline="") as file:
+        return file.readline(1 << 20).removesuffix("\n").split(",")
+
+
+def _convert(journal: Path, target: Path, found: Sequence[Column]) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    types = _types(pa)
+    options = pyarrow.csv.ConvertOptions(
+        column_types={column.name: types[column.kind] for column in found},
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        true_values=["1"],
+        false_values=["0"],
+    )
+    reader = pyarrow.csv.open_csv(
+        journal,
+        read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=options,
+    )
+    with reader, pyarrow.parquet.ParquetWriter(target, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _types(pa: Any) -> dict[Kind, Any]:
+    return {
+        "integer": pa.int64(),
+        "seconds": pa.float64(),
+        "share": pa.float32(),
+        "pixels": pa.float32(),
+        "flag": pa.bool_(),
+        "text": pa.dictionary(pa.int32(), pa.string()),
+    }
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.csv
+        import pyarrow.parquet
+    except ImportError as exc:
+        raise MissingError("--parquet needs pyarrow; pip install 'knowledge-spreader[table]'") from exc
+    return pyarrow
