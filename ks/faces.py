@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
@@ -40,10 +40,10 @@ Square = tuple[int, int, int]  # left, top, side in pixels; may reach beyond the
 GUESS_SCORE = 0.2  # a first look at a small face rarely gives more
 NEW_SCORE = 0.75  # of a second look; measured: real faces >= 0.79, drawn letters and clouds <= 0.73
 HELD_SCORE = 0.5  # where a face has just been, less is enough
+SAME_FACE = 0.2  # overlap of two boxes, intersection over union
 _INPUT_PX = 128  # what BlazeFace sees
 _SQUARE_PER_FACE = 2.25
 _TILE = 0.55  # of the image's longer side
-_SAME_FACE = 0.2  # overlap of two boxes, intersection over union
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,11 +98,16 @@ class FaceDetector:
         with _notes_to_log():
             self._detector.close()
 
-    def find(self, image: U8, near: Box | None = None) -> list[DetectedFace]:
+    def find(
+        self, image: U8, near: Box | None = None, *, known: Sequence[Box] = (), tiles: bool = True
+    ) -> list[DetectedFace]:
         """The faces of an RGB image (H, W, 3), largest first; with `near`, only the one that lies there, or none.
 
         Without `near` a face as wide as 0.10 of the image's longer side is found nearly always, and one of 0.06 when
         there is no larger one beside it. An image without a face costs seven looks or more, a held face one.
+
+        known: boxes of faces that the caller holds already; they are left out and cost no second look.
+        tiles: look into the six squares when the whole image shows no face; without them such an image costs one look.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise DataError(f"a picture is uint8 (H, W, 3); got {image.dtype} {image.shape}")
@@ -111,18 +116,24 @@ class FaceDetector:
             return [] if face is None else [face]
         height, width = image.shape[:2]
         side = max(height, width)
-        faces = self._confirmed(image, [((width - side) // 2, (height - side) // 2, side)])
-        return faces or self._confirmed(image, _tiles(width, height))
+        faces = self._confirmed(image, [((width - side) // 2, (height - side) // 2, side)], known)
+        return faces or (self._confirmed(image, _tiles(width, height), known) if tiles else [])
 
-    def _confirmed(self, image: U8, squares: list[Square]) -> list[DetectedFace]:
+    def _confirmed(self, image: U8, squares: list[Square], known: Sequence[Box]) -> list[DetectedFace]:
         """What bears a closer look among all that is seen in the squares, each face once, largest first."""
-        candidates = [face for square in squares for face in self._look(image, square)]
+
+        def is_known(face: DetectedFace) -> bool:
+            return any(overlap(face.box_xyxy_px, box) > SAME_FACE for box in known)
+
+        candidates = [face for square in squares for face in self._look(image, square) if not is_known(face)]
         kept: list[DetectedFace] = []
         for candidate in sorted(candidates, key=lambda face: -face.score):
             if any(overlap(candidate.box_xyxy_px, face.box_xyxy_px) > 0.5 for face in kept):
                 continue
             face = self._closer_look(image, candidate.box_xyxy_px, NEW_SCORE)
-            if face and all(overlap(face.box_xyxy_px, other.box_xyxy_px) <= _SAME_FACE for other in kept):
+            if face is None or is_known(face):
+                continue
+            if all(overlap(face.box_xyxy_px, other.box_xyxy_px) <= SAME_FACE for other in kept):
                 kept.append(face)
         return sorted(kept, key=lambda face: -box_width(face.box_xyxy_px))
 
@@ -132,7 +143,7 @@ class FaceDetector:
         left, top = round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2)
         seen = [face for face in self._look(image, (left, top, side)) if face.score >= min_score]
         face = max(seen, key=lambda face: overlap(face.box_xyxy_px, box), default=None)
-        return face if face and overlap(face.box_xyxy_px, box) >= _SAME_FACE else None
+        return face if face and overlap(face.box_xyxy_px, box) >= SAME_FACE else None
 
     def _look(self, image: U8, square: Square) -> list[DetectedFace]:
         """All that BlazeFace sees in a square of the image, in the image's pixels; black outside the image."""

@@ -1,0 +1,171 @@
+"""FaceFinder: the faces of each frame with their numbers and crops.
+
+    scene cut           all tracks end                                      realtime/cuts.py
+    each held track     one look where it was, as training crops are made   ks/faces.py, ks/cropping.py
+    two on one face     one of them is lost                                 realtime/tracks.py
+    each lost track     a look where it was or was going
+    now and then        a look at the whole image, for new faces
+    what was found      damped, cropped, judged                             ks/crop.py, realtime/quality.py
+
+When to look is decided by the frames' own times, so a file gives the same numbers however fast it is read.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ks.crop import PointFilter, crop
+from ks.errors import DataError
+from ks.faces import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
+from realtime.cuts import CutWatch
+from realtime.pose import face_box
+from realtime.quality import MIN_FACE_PX, reject
+from realtime.tracks import Track, Tracks, rivals
+from realtime.types import U8, Face, Frame
+
+# How often the whole image is looked at: a look costs 3 ms at 720p, that and six tiles 40 ms.
+SCAN_S = 0.5  # while all faces are held
+LOST_SCAN_S = 0.25  # while one is lost
+TILES_S = 0.25  # into the tiles; while there is no face the whole image is looked at in each frame
+_LARGER = 1.2  # times as wide as the smallest held face must another be to take its place when max_faces are held
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundFace:
+    """A face and its crop, (side_px, side_px, 3), as ks.crop makes it; of a rejected face too."""
+
+    face: Face
+    crop: U8
+
+
+@dataclass(slots=True, eq=False)
+class _StreamState:
+    epoch: int
+    cuts: CutWatch = field(default_factory=CutWatch)
+    tracks: Tracks = field(default_factory=Tracks)
+    scanned_s: float | None = None  # Frame.time_s of the last look at the whole image
+    tiled_s: float | None = None
+
+
+class FaceFinder:
+    """Finds and follows the faces of all streams of a run; a context manager for one thread at a time.
+
+    A face keeps its number through two seconds of loss, see realtime/tracks.py, and through a reconnect. Raises
+    MissingError or DataError like FaceDetector.
+    """
+
+    def __init__(self, model: Path, side_px: int, *, max_faces: int = 0, min_face_px: float = MIN_FACE_PX) -> None:
+        """max_faces: the largest are kept; 0: all. min_face_px: width below which a face is rejected as small."""
+        self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
+        self._streams: dict[int, _StreamState] = {}
+        self._detector = FaceDetector(model)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._detector.close()
+
+    def forget(self, stream_number: int) -> None:
+        """The stream ended; should it come again, numbers start at 0."""
+        self._streams.pop(stream_number, None)
+
+    def find(self, frame: Frame) -> list[FoundFace]:
+        """The faces of this frame, by number. Frames of one stream come in the order of their time."""
+        state = self._streams.setdefault(frame.stream.number, _StreamState(frame.epoch))
+        tracks, time_s = state.tracks, frame.time_s
+        if frame.epoch != state.epoch:
+            tracks.renew_all(time_s)
+            state.epoch, state.tiled_s = frame.epoch, None
+        if state.cuts.is_cut(frame.image):
+            tracks.end_all()
+            state.tiled_s = None
+        tracks.forget_old(time_s)
+        seen = self._look_for_held(tracks, frame)
+        found = self._look_for_others(state, frame, [face.box_xyxy_px for _, face in seen])
+        entering = self._choose(tracks, found)
+        seen = [(track, face) for track, face in seen if track in tracks.held]
+        seen += zip(tracks.take(entering, time_s), entering, strict=True)
+        shown = [self._show(tracks, track, face, frame) for track, face in seen]
+        return sorted((one for one in shown if one), key=lambda one: one.face.face_id)
+
+    def _look_for_held(self, tracks: Tracks, frame: Frame) -> list[tuple[Track, DetectedFace]]:
+        """The held faces that are where they were. The others are lost."""
+        seen: list[tuple[Track, DetectedFace]] = []
+        for track in list(tracks.held):
+            face = next(iter(self._detector.find(frame.image, track.near)), None)
+            if face and face.score >= track.wanted_score(frame.time_s):
+                seen.append((track, face))
+            else:
+                tracks.lose(track)
+        for track in rivals(seen, frame.time_s):
+            tracks.lose(track)
+        return [(track, face) for track, face in seen if track in tracks.held]
+
+    def _look_for_others(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
+        """Faces beside the known ones: first where one was lost, then, when it is time, in the whole image."""
+        image, time_s, tracks = frame.image, frame.time_s, state.tracks
+        scans = not known or _is_due(state.scanned_s, LOST_SCAN_S if tracks.lost else SCAN_S, time_s)
+        found: list[DetectedFace] = []
+        for track in tracks.lost if self._has_room(len(known)) else []:
+            just_lost = time_s - track.seen_s <= PointFilter.GAP_S
+            for place in track.places(time_s) if scans or just_lost else []:
+                face = next(iter(self._detector.find(image, place)), None)
+                if face is None or _overlaps(face, [*known, *(other.box_xyxy_px for other in found)]):
+                    continue
+                fits = math.isfinite(track.misfit(face.box_xyxy_px, time_s))
+                if face.score >= (track.wanted_score(time_s) if fits else NEW_SCORE):
+                    found.append(face)
+                    break
+        if scans:
+            known = [*known, *(face.box_xyxy_px for face in found)]
+            tiles = not known and _is_due(state.tiled_s, TILES_S, time_s)
+            state.scanned_s, state.tiled_s = time_s, time_s if tiles else state.tiled_s
+            found += self._detector.find(image, known=known, tiles=tiles)
+        return found
+
+    def _choose(self, tracks: Tracks, found: list[DetectedFace]) -> list[DetectedFace]:
+        """Those of the found faces that are to be held. A much larger one takes the place of the smallest held one."""
+        chosen: list[DetectedFace] = []
+        for face in sorted(found, key=lambda face: -box_width(face.box_xyxy_px)):
+            if not self._has_room(len(tracks.held) + len(chosen)):
+                smallest = min(tracks.held, key=lambda track: box_width(track.box), default=None)
+                if smallest is None or box_width(face.box_xyxy_px) < _LARGER * box_width(smallest.box):
+                    break
+                tracks.lose(smallest)
+            chosen.append(face)
+        return chosen
+
+    def _has_room(self, faces: int) -> bool:
+        return not self._max_faces or faces < self._max_faces
+
+    def _show(self, tracks: Tracks, track: Track, face: DetectedFace, frame: Frame) -> FoundFace | None:
+        """The face as the pipeline wants it; None where its points are no face's, which loses it."""
+        points, fresh = track.see(face, frame.time_s)
+        try:
+            picture = crop(frame.image, points, self._side_px)
+        except DataError:
+            tracks.lose(track)
+            return None
+        track.rejected = reject(
+            box_width(face.box_xyxy_px),
+            points,
+            picture,
+            frame.image,
+            min_face_px=self._min_face_px,
+            before=track.rejected,
+        )
+        return FoundFace(Face(track.face_id, face_box(points), points, face.score, track.rejected, fresh), picture)
+
+
+def _overlaps(face: DetectedFace, boxes: list[Box]) -> bool:
+    return any(overlap(face.box_xyxy_px, box) > SAME_FACE for box in boxes)
+
+
+def _is_due(last_s: float | None, period_s: float, time_s: float) -> bool:
+    return last_s is None or not 0.0 <= time_s - last_s < period_s

@@ -1,0 +1,79 @@
+"""The quality gate: a face that is too small, turned, blurred or cut off gets a reason instead of an answer.
+
+    small     narrower than min_face_px
+    edge      a tenth of the face or more lies outside the image
+    turned    yaw or pitch beyond what leaves both halves, or brows and mouth, in view
+    blurred   the crop carries less detail than a sharp face of min_face_px would give
+
+A face that was rejected has to do better than the limit by a tenth before it counts again: no flicker at the limit.
+"""
+
+import cv2
+import numpy as np
+
+from realtime.pose import outside_share, turn_deg
+from realtime.types import F32, F64, U8
+
+MIN_FACE_PX = 48.0  # width; the crop then spans 72 px of the image, and a brow is 2 px thick
+MAX_OUTSIDE = 0.10  # share of the face; a picture that ends at the lower lip lacks 0.27
+MAX_YAW_DEG = 35.0  # beyond, the far cheek and mouth corner are seen at a grazing angle
+MAX_PITCH_DEG = 30.0  # six points tell pitch to 5 degrees: only what is surely a lowered or a raised head
+# Measured, of `detail`: sharp real faces at least 0.24 (the softest are previews of 65 px), the same reduced to 48 px
+# at least 0.207; blurred by a Gaussian of 4 px of a 224 px crop at most 0.181, by motion of 15 px mostly below 0.19.
+MIN_DETAIL = 0.19
+BETTER = 1.1  # how much better than the limit a face must be that was rejected before
+
+_DETAIL_PX = 64  # side at which detail is measured: what a face of MIN_FACE_PX still carries
+_COARSE_PARTS = 16  # structure as large as a 16th of the crop: an eye's height, a lip
+_FACE_ROWS, _FACE_COLUMNS = (0.19, 0.81), (0.16, 0.84)  # brows to chin, in sides of the crop
+_DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # motion blurs one of them and leaves the others sharp
+
+
+def reject(face_px: float, points: F64, crop: U8, image: U8, *, min_face_px: float, before: str = "") -> str:
+    """Why no answer can be trusted: "small", "edge", "turned", "blurred", or "" where all is well.
+
+    face_px: width of the face; points: (6, 2) in pixels of the image it was found in; before: what this function said
+    of the same face a frame ago.
+    """
+
+    def beyond(reason: str, share: float) -> bool:
+        """share: of the limit, above 1 is too much."""
+        return share * (BETTER if before == reason else 1.0) > 1.0
+
+    if beyond("small", min_face_px / max(face_px, 1e-6)):
+        return "small"
+    if beyond("edge", outside_share(points, image.shape[1], image.shape[0]) / MAX_OUTSIDE):
+        return "edge"
+    yaw, pitch = turn_deg(points)
+    if beyond("turned", max(abs(yaw) / MAX_YAW_DEG, abs(pitch) / MAX_PITCH_DEG)):
+        return "turned"
+    if beyond("blurred", MIN_DETAIL / max(detail(crop), 1e-6)):
+        return "blurred"
+    return ""
+
+
+def detail(crop: U8) -> float:
+    """How strong the finest detail of a crop (S, S, 3) is beside structure of a 16th of it; 0.24 and up: sharp.
+
+    A quotient, so neither smooth or dark skin nor dim light counts as blur. The lowest over four directions, so motion
+    does. Sensor noise counts as detail: of a dark and noisy face nobody can say whether it is blurred.
+    """
+    side = min(_DETAIL_PX, crop.shape[0])
+    coarse = max(side // _COARSE_PARTS, 1)
+    reduced = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (side, side), interpolation=cv2.INTER_AREA)
+    grey = np.asarray(reduced, np.float32)
+    smooth = np.asarray(cv2.blur(grey, (coarse, coarse)), np.float32)
+    rows, columns = (slice(round(a * side), round(b * side)) for a, b in (_FACE_ROWS, _FACE_COLUMNS))
+
+    def curvature(picture: F32, dy: int, dx: int) -> float:
+        """Root mean square of the second difference."""
+        middle = picture[rows, columns]
+        ahead, behind = (
+            picture[rows.start + n * dy : rows.stop + n * dy, columns.start + n * dx : columns.stop + n * dx]
+            for n in (1, -1)
+        )
+        return float(np.sqrt(np.square(ahead + behind - 2 * middle).mean()))
+
+    return min(
+        curvature(grey, dy, dx) / max(curvature(smooth, dy * coarse, dx * coarse), 1e-2) for dy, dx in _DIRECTIONS
+    )
