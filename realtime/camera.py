@@ -1,0 +1,88 @@
+"""Cameras on this machine: how each system names them to ffmpeg, and a reader by OpenCV as another way."""
+
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ks.errors import DataError, MissingError
+from realtime.pictures import Intake, Picture
+from realtime.targets import Target
+
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+def backend_of(target: Target, platform: str = sys.platform) -> str:
+    """v4l2 on Linux, avfoundation on macOS; OpenCV on Windows, where dshow wants names that nobody knows by heart."""
+    if target.backend != "auto":
+        return target.backend
+    return {"linux": "v4l2", "darwin": "avfoundation"}.get(platform, "opencv")
+
+
+def camera_input(target: Target) -> tuple[str, str, dict[str, str]]:
+    """(address, format, options) for av.open."""
+    backend = backend_of(target)
+    address = target.address
+    if backend == "v4l2" and address.isdecimal():
+        address = f"/dev/video{address}"
+    if backend == "dshow" and not address.startswith("video="):
+        address = f"video={address}"
+    options = {"video_size": target.size, "framerate": f"{target.camera_rate:g}" if target.camera_rate else ""}
+    options["input_format" if backend == "v4l2" else "pixel_format"] = target.input_format
+    return address, backend, {key: value for key, value in options.items() if value}
+
+
+def no_camera(target: Target, why: str) -> MissingError:
+    return MissingError(f"{target.name} cannot be opened ({why}); {_cameras_here()}")
+
+
+def _cameras_here(folder: Path = Path("/dev")) -> str:
+    found = sorted(folder.glob("video*"))
+    if found:
+        return (
+            f"there are {', '.join(map(str, found))}; check its number, size and rate, and that no other program has it"
+        )
+    return "no camera is known to this system; plug one in, and check that this user may open it"
+
+
+class OpenCVCamera:
+    """A camera read by OpenCV: works everywhere, knows less. Its time is the clock of this machine."""
+
+    audio: Any = None
+    duration_s: float | None = None
+    finite = False
+
+    def __init__(self, target: Target, intake: Intake) -> None:
+        self._target, self._intake = target, intake
+        which = int(target.address) if target.address.isdecimal() else target.address
+        self._camera = cv2.VideoCapture(which)
+        if not self._camera.isOpened():
+            raise no_camera(target, "OpenCV finds none")
+        if target.input_format:
+            self._camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*f"{target.input_format:4.4}".upper()))
+        if target.size:
+            width, height = map(int, target.size.split("x"))
+            self._camera.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            self._camera.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        if target.camera_rate:
+            self._camera.set(cv2.CAP_PROP_FPS, target.camera_rate)
+        rate = self._camera.get(cv2.CAP_PROP_FPS)
+        self.rate = Fraction(rate).limit_denominator(1001) if 0 < rate <= 1000 else None
+
+    def pictures(self) -> Iterator[Picture]:
+        start_s = time.perf_counter()
+        while True:
+            there, bgr = self._camera.read()
+            now = time.perf_counter()
+            if not there:
+                raise DataError(f"{self._target.name}: the camera gives no more pictures")
+            picture = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+            yield Picture(picture, self._intake.next_index(), round((now - start_s) * 1e6), _MICROSECOND, now)
+
+    def close(self) -> None:
+        self._camera.release()

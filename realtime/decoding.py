@@ -1,0 +1,175 @@
+"""A container's packets, decoded: pictures with the time their packet came in, and the sound that came between."""
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.packet import Packet
+
+from ks.errors import DataError
+from realtime.backlog import EVERYTHING, KEY_FRAMES, Backlog
+from realtime.opening import open_video, reason, without_address
+from realtime.pictures import Intake, Pace, Picture, recent
+from realtime.targets import Target
+
+_ARRIVALS = 256  # packets that a decoder may hold back, and more
+
+
+class VideoReader:
+    """Reads a target by PyAV. Close it in the thread that reads it.
+
+    live: nothing before a key frame, no corrupt picture, no delay by threads, and parts left out when decoding falls
+    behind. Else every picture that the decoder hands out and does not call corrupt.
+    pace: has each packet of a recording wait until it would have come from a camera; with live only.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        intake: Intake,
+        *,
+        live: bool,
+        audio: bool,
+        timeout_s: float,
+        pace: Pace | None = None,
+    ) -> None:
+        self._target, self._intake, self._live, self._timeout_s, self._pace = target, intake, live, timeout_s, pace
+        self._opened = open_video(target, live=live, audio=audio, timeout_s=timeout_s)
+        self.rate, self.duration_s, self.audio = self._opened.rate, self._opened.duration_s, self._opened.template
+        self.finite = not target.live or (target.kind == "stream" and self.duration_s is not None)
+        self._await_key = live
+        self._backlog = Backlog()
+        self._arrivals: dict[int, tuple[float, int]] = {}  # pts of what the decoder holds -> arrival, level
+        self._arrived_s = 0.0  # the last packet
+        self._sound: tuple[Packet[Any], ...] = ()
+        self._numbering = _Numbering(self.rate)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Each picture in the order of showing. Raises DataError, one line, when reading ends before the end."""
+        problem: av.error.FFmpegError | None = None
+        while True:
+            try:
+                yield from self._read()
+                return
+            except av.error.BlockingIOError:  # avfoundation: no picture yet
+                time.sleep(0.002)
+            except av.error.FFmpegError as exc:
+                problem = exc
+                break
+        yield from self._pictures_of(self._flush())  # what came before the damage
+        raise self._broken(problem) from without_address(problem)
+
+    def close(self) -> None:
+        self._opened.container.close()
+        self._arrivals.clear()
+        self._sound = ()
+
+    def _read(self) -> Iterator[Picture]:
+        video, audio = self._opened.video, self._opened.audio
+        packets = self._opened.container.demux(*([video, audio] if audio else [video]))
+        asked_s = last_video_s = time.perf_counter()
+        for packet in packets:
+            now_s = time.perf_counter()
+            if packet.stream_index != video.index:
+                self._keep_sound(packet)
+                if now_s - last_video_s > self._timeout_s and self._target.live:
+                    raise av.error.ExitError(0, "sound, but no pictures")
+            elif packet.size:  # an empty packet in the middle would end the decoder
+                yield from self._pictures_of(self._decode(packet, now_s, now_s - asked_s))
+                last_video_s = now_s
+            asked_s = time.perf_counter()
+        yield from self._pictures_of(self._flush())
+
+    def _decode(self, packet: Packet[Any], now_s: float, waited_s: float) -> list[av.VideoFrame]:
+        level = EVERYTHING
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if self._live and stamp is not None and packet.time_base:
+            stamp_s = float(stamp * packet.time_base)
+            if self._pace:
+                stamp_s = now_s = self._pace(stamp_s)
+                waited_s = self._pace.waited_s
+            level = self._backlog.update(stamp_s, time.perf_counter(), waited_s, packet.is_keyframe)
+        self._arrived_s = now_s
+        if self._live and not self._wanted(packet, level):
+            return []
+        if packet.pts is not None and not packet.is_discard:
+            self._arrivals[packet.pts] = now_s, level
+            while len(self._arrivals) > _ARRIVALS:
+                del self._arrivals[next(iter(self._arrivals))]
+        return self._decoded(packet)
+
+    def _wanted(self, packet: Packet[Any], level: int) -> bool:
+        if not packet.is_keyframe and (self._await_key or level == KEY_FRAMES):
+            self._intake.lose("behind" if level == KEY_FRAMES else "before key frame")
+            return False
+        self._await_key = False
+        self._opened.video.codec_context.skip_frame = "DEFAULT" if level == EVERYTHING else "NONREF"
+        return True
+
+    def _decoded(self, packet: Packet[Any]) -> list[av.VideoFrame]:
+        try:
+            return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+        except av.error.FFmpegError:
+            self._intake.lose("corrupt")
+            self._await_key = self._live
+            if packet.pts is not None:
+                self._arrivals.pop(packet.pts, None)
+            return []
+
+    def _flush(self) -> list[av.VideoFrame]:
+        try:
+            return self._opened.video.decode(None)
+        except av.error.FFmpegError:
+            return []  # nothing in it, or flushed before
+
+    def _pictures_of(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
+        for frame in frames:
+            captured_s = self._arrival(frame.pts)
+            index = self._intake.next_index()
+            time_base = frame.time_base or self._opened.video.time_base or Fraction(1, 1000)
+            pts = self._numbering.pts(frame.pts, time_base)
+            if frame.is_corrupt:
+                self._intake.dropped["corrupt"] += 1
+                continue
+            sound, self._sound = self._sound, ()
+            yield Picture(frame, index, pts, time_base, captured_s, sound)
+
+    def _arrival(self, pts: int | None) -> float:
+        """When the packet of a picture came. Packets before it in time that gave no picture were left out."""
+        if pts is None:
+            return self._arrived_s
+        arrived_s, _ = self._arrivals.pop(pts, (self._arrived_s, EVERYTHING))
+        for earlier in [held for held in self._arrivals if held < pts]:
+            _, level = self._arrivals.pop(earlier)
+            if level != EVERYTHING:
+                self._intake.lose("behind")
+        return arrived_s
+
+    def _keep_sound(self, packet: Packet[Any]) -> None:
+        if packet.size:
+            self._sound = recent([*self._sound, packet])
+
+    def _broken(self, exc: av.error.FFmpegError) -> DataError:
+        if self._target.live and isinstance(exc, av.error.ExitError | av.error.TimeoutError):
+            return DataError(f"{self._target.name}: no picture for {self._timeout_s:g} s")
+        if self._target.live:
+            return DataError(f"{self._target.name}: the connection broke ({exc.strerror or type(exc).__name__})")
+        return DataError(str(reason(self._target, exc, self._timeout_s)))
+
+
+class _Numbering:
+    """Time stamps for pictures that have none: on from the last known one, at the average rate."""
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self._step_s = 1 / (rate or Fraction(25))
+        self._known, self._since = 0, -1
+
+    def pts(self, pts: int | None, time_base: Fraction) -> int:
+        if pts is not None:
+            self._known, self._since = pts, 0
+            return pts
+        self._since += 1
+        return self._known + round(self._since * self._step_s / time_base)

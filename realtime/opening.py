@@ -1,0 +1,137 @@
+"""Opens a video container with PyAV, and says in one line, without secrets, why it could not."""
+
+import io
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard
+from av.video.stream import VideoStream
+
+from ks.errors import DataError, MissingError
+from realtime.addresses import redact
+from realtime.camera import camera_input, no_camera
+from realtime.targets import Target
+
+log = logging.getLogger(__name__)
+
+_OPEN_S = 2.5  # of each of the two steps of opening, the connection and the first look at the streams
+_LOOK_S = 1.0  # how long a live stream is looked at to learn what is in it; most tell within a quarter of that
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A container and its two streams. What is not asked for is not demuxed."""
+
+    container: InputContainer
+    video: VideoStream
+    audio: AudioStream | None
+    template: Any  # of audio, for a copy; stays whole when the container is closed
+    rate: Fraction | None
+    duration_s: float | None
+
+
+def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> Opened:
+    """Raises DataError or MissingError, one line. timeout_s: how long a read may block; opening takes at most 5 s."""
+    options = _options(target, live=live, audio=audio)
+    address, form = target.address, None
+    if target.kind == "camera":
+        address, form, options = camera_input(target)
+    problem: av.error.FFmpegError | OSError
+    try:
+        container = av.open(address, format=form, options=options, timeout=(min(timeout_s, _OPEN_S), timeout_s))
+    except (av.error.FFmpegError, OSError) as exc:
+        problem = exc
+    else:
+        return _streams(container, target, live=live, audio=audio)
+    raise reason(target, problem, min(timeout_s, _OPEN_S)) from without_address(problem)
+
+
+def _options(target: Target, *, live: bool, audio: bool) -> dict[str, str]:
+    if target.kind != "stream":
+        return {}
+    options = {"analyzeduration": str(round(_LOOK_S * 1e6)), "fpsprobesize": "0"} if live else {}
+    if target.address.lower().startswith("rtsp"):
+        options["rtsp_transport"] = target.transport
+        options["allowed_media_types"] = "video+audio" if audio else "video"
+    return options
+
+
+def _streams(container: InputContainer, target: Target, *, live: bool, audio: bool) -> Opened:
+    try:
+        best = container.streams.best("video")
+        if not isinstance(best, VideoStream) or best.disposition & best.disposition.attached_pic:
+            has_sound = bool(container.streams.audio)
+            what = "it has sound but no video" if has_sound else "it has no video track"
+            raise DataError(f"{target.name}: {what}; give a video, an image or a stream with pictures")
+        sound = container.streams.best("audio") if audio else None
+        for stream in container.streams:
+            if stream is not best and stream is not sound:
+                stream.discard = Discard.all
+        best.thread_type = "SLICE" if live else "AUTO"  # frame threads hold back as many frames as there are threads
+        template = _template(sound, target) if isinstance(sound, AudioStream) else None
+        return Opened(
+            container,
+            best,
+            sound if template is not None and isinstance(sound, AudioStream) else None,
+            template,
+            best.average_rate or best.guessed_rate or None,
+            _duration_s(container, best),
+        )
+    except BaseException:
+        container.close()
+        raise
+
+
+def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
+    if video.duration and video.time_base:
+        return float(video.duration * video.time_base)  # sound may last longer
+    return container.duration / av.time_base if container.duration else None
+
+
+def _template(sound: AudioStream, target: Target) -> Any:
+    """A stream that copies can be made from, in a container of its own that is never written."""
+    try:
+        return av.open(io.BytesIO(), "w", format="matroska").add_stream_from_template(sound)
+    except (av.error.FFmpegError, ValueError) as exc:
+        log.warning("%s: its sound cannot be copied (%s); going on without", target.name, redact(str(exc)))
+        return None
+
+
+def without_address(exc: Exception) -> Exception:
+    """The same error without the address, which PyAV writes into its text."""
+    if isinstance(exc, av.error.FFmpegError):
+        return type(exc)(exc.errno or 0, exc.strerror or "")
+    return type(exc)(exc.errno, exc.strerror) if isinstance(exc, OSError) else exc
+
+
+def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | MissingError:
+    """One line: what came of which target, and what to do."""
+    if target.kind == "camera":
+        return no_camera(target, _strerror(exc))
+    known = {
+        av.error.HTTPUnauthorizedError: "the user name or the password is wrong, or one is needed; check the address",
+        av.error.HTTPForbiddenError: "this user is not allowed to see it; check the user and the camera's settings",
+        av.error.HTTPNotFoundError: "the server has nothing at this path; check what follows the host in the address",
+        av.error.ConnectionRefusedError: "nothing listens there; check host and port, and that the server runs",
+        av.error.ExitError: f"no answer within {timeout_s:g} s; check the address and the network",
+        av.error.TimeoutError: "no answer in time; check the address and the network",
+        av.error.ProtocolNotFoundError: "this kind of address is not supported; use rtsp, http, udp, tcp, rtmp or srt",
+    }
+    for kind, text in known.items():
+        if isinstance(exc, kind):
+            return DataError(f"{target.name}: {text}")
+    if target.kind == "stream":
+        return DataError(f"{target.name}: cannot be opened ({_strerror(exc)}); check the address and the network")
+    if isinstance(exc, PermissionError):
+        return DataError(f"{target.name}: no permission to read it; change its permissions or the user")
+    return DataError(f"{target.name}: this is no video that can be read ({_strerror(exc)}); copy or re-encode it")
+
+
+def _strerror(exc: Exception) -> str:
+    return redact(getattr(exc, "strerror", None) or type(exc).__name__)

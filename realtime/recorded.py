@@ -1,0 +1,105 @@
+"""Every frame of a recording, in order, at the speed at which they are wanted."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from types import TracebackType
+
+from ks.errors import DataError
+from realtime.pictures import Intake, Picture, Reader
+from realtime.readers import open_reader
+from realtime.targets import Target
+from realtime.timeline import Timeline
+from realtime.types import Frame, Stream
+
+log = logging.getLogger(__name__)
+
+_MISSING_S = 1.0  # a file that ends so much sooner than it says was cut off
+
+
+class Recording:
+    """The every-frame policy: nothing is dropped but what the decoder calls corrupt, and nothing is read ahead.
+
+    Raises DataError or MissingError from __enter__ when the target cannot be opened, and from frames() when nothing of
+    it can be decoded. Where a file is damaged further on, its frames end there with a warning.
+    """
+
+    def __init__(self, target: Target, number: int = 0, *, audio: bool = False, timeout_s: float = 5.0) -> None:
+        self._target, self._number, self._audio, self._timeout_s = target, number, audio, timeout_s
+        self._intake = Intake()
+        self._reader: Reader | None = None
+        self._stream: Stream | None = None
+
+    @property
+    def stream(self) -> Stream:
+        assert self._stream, "enter the recording first"
+        return self._stream
+
+    @property
+    def received(self) -> int:
+        return self._intake.received
+
+    @property
+    def dropped(self) -> Counter[str]:
+        return Counter(self._intake.dropped)
+
+    def __enter__(self) -> "Recording":
+        reader = open_reader(self._target, self._intake, live=False, audio=self._audio, timeout_s=self._timeout_s)
+        self._reader = reader
+        self._stream = stream_of(self._target, self._number, reader, live=False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+
+    def frames(self) -> Iterator[Frame]:
+        """Once, and within the context."""
+        assert self._reader, "enter the recording first"
+        name, timeline = self._target.name, Timeline()
+        step_s = 1 / float(self._reader.rate or 25)
+        seen, start_s, last_s = 0, 0.0, 0.0
+        try:
+            for picture in self._reader.pictures():
+                repeated = not timeline.place(picture.pts_s, picture.index * step_s, may_jump=True)
+                if repeated:
+                    log.debug("%s: frame %d has the time of the one before it", name, picture.index)
+                seen, last_s = seen + 1, picture.pts_s
+                start_s = min(start_s, last_s) if seen > 1 else last_s
+                yield frame_of(picture, self.stream, timeline.epoch, timeline.shift_s)
+        except DataError as exc:
+            if not seen:
+                raise
+            log.warning("%s; what came before, %d frames, is kept", exc, seen)
+        else:
+            self._check_end(seen, last_s - start_s + step_s)
+
+    def _check_end(self, seen: int, played_s: float) -> None:
+        name, promised_s, corrupt = self._target.name, self.stream.duration_s, self.dropped["corrupt"]
+        if not seen:
+            raise DataError(f"{name}: not one picture of it can be decoded; copy it again or re-encode it")
+        if corrupt:
+            log.warning("%s: %d damaged frames of %d are left out", name, corrupt, self.received)
+        if promised_s is not None and played_s < promised_s - _MISSING_S:
+            log.warning("%s: ends after %.1f s of the %.1f s it promises; it was cut off", name, played_s, promised_s)
+
+
+def stream_of(target: Target, number: int, reader: Reader, *, live: bool) -> Stream:
+    return Stream(target.name, number, live, target.path, reader.rate, reader.duration_s, reader.audio)
+
+
+def frame_of(picture: Picture, stream: Stream, epoch: int, shift_s: float) -> Frame:
+    return Frame(
+        picture.rgb(),
+        stream,
+        picture.index,
+        picture.pts,
+        picture.time_base,
+        picture.captured_s,
+        epoch,
+        shift_s,
+        picture.audio,
+    )
