@@ -6,6 +6,7 @@ to run, so that an inlet finds its stream again. A face not seen for 30 s takes 
 is that.
 """
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -64,7 +65,7 @@ class LslSink:
 
     def _info(self, stream: Stream, face_id: int) -> Any:
         lsl, name = self._pylsl, printable(stream.name)
-        source_id = f"knowledge-spreader {stream.number} {name} {face_id}"
+        source_id = f"knowledge-spreader {platform.node()} {stream.number} {name} {face_id}"  # one in the whole lab
         info = lsl.StreamInfo(
             f"{name} face {face_id}", STREAM_TYPE, len(self._aus), lsl.IRREGULAR_RATE, lsl.cf_float32, source_id
         )

@@ -77,14 +77,14 @@ class ResultFile:
 
 def check_writable(path: Path) -> None:
     """Raises DataError, one line, where the file could not be written. Leaves everything as it was."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give the name of a file to write")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-    if path.exists() and not path.is_file():
-        return  # a pipe or a device: opening it would already do something
-    target = Path(os.path.realpath(path))  # through links, also to files that are not there yet
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; give the name of a file to write")
+        if not path.parent.is_dir():
+            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.exists() and not path.is_file():
+            return  # a pipe or a device: opening it would already do something
+        target = Path(os.path.realpath(path))  # through links, also to files that are not there yet
         if target.exists():
             with target.open("ab"):
                 pass

@@ -1,0 +1,23 @@
+"""Writes results in a process of its own and kills it in the middle."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.realtime.results import WRITES_UNTIL_KILLED
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_and_kill(sink, path, at_least=50):
+    """Frames that were surely written before SIGKILL."""
+    command = [sys.executable, "-c", WRITES_UNTIL_KILLED, sink, str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if int(line) + 1 >= at_least:
+                process.send_signal(signal.SIGKILL)
+                break
+        last = [int(number) for number in process.stdout.read().split("\n")[:-1] if number]
+    assert process.returncode == -signal.SIGKILL
+    return max([at_least, *(number + 1 for number in last)])
