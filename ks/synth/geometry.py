@@ -1,0 +1,83 @@
+"""Meshes as a graphics card wants them: one vertex per (position, texture corner), normals across the seams, tangents."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ks.synth.formats import F32, I32, Mesh
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """Triangles to draw. `corner` leads from a drawn vertex to its place among the mesh's own vertices."""
+
+    corner: I32  # (R,) drawn vertex -> vertex
+    uv: F32  # (R, 2)
+    triangles: I32  # (F, 3) into drawn vertices
+    faces: I32  # (F, 3) into vertices
+    around: I32  # (V, K) faces at each vertex, padded with F
+
+    def normals(self, vertices: F32) -> F32:
+        """(V, 3) unit normals of vertices (V, 3), weighted by area, without seams."""
+        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
+        crossed = np.zeros((len(self.faces) + 1, 3), np.float32)
+        u, v = b - a, c - a
+        crossed[:-1, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
+        crossed[:-1, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
+        crossed[:-1, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+        summed = crossed[self.around].sum(1)
+        return np.asarray(summed / (np.linalg.norm(summed, axis=1, keepdims=True) + 1e-12), np.float32)
+
+    def tangents(self, vertices: F32) -> F32:
+        """(V, 3) unit directions in which the texture's v grows: along the strands of hair."""
+        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
+        ta, tb, tc = (self.uv[self.triangles[:, k]] for k in range(3))
+        du1, dv1 = (tb - ta).T
+        du2, dv2 = (tc - ta).T
+        area = du1 * dv2 - du2 * dv1
+        along = ((c - a) * du1[:, None] - (b - a) * du2[:, None]) * np.sign(area)[:, None]
+        along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-12
+        summed = np.concatenate([along, np.zeros((1, 3))]).astype(np.float32)[self.around].sum(1)
+        return np.asarray(summed / (np.linalg.norm(summed, axis=1, keepdims=True) + 1e-12), np.float32)
+
+
+def surface(mesh: Mesh, keep_faces: np.ndarray | None = None) -> tuple[Surface, I32]:
+    """The drawn form of a mesh or of some of its faces, and (V,) the mesh's vertex behind each of its own."""
+    faces, faces_uv = mesh.faces, mesh.faces_uv
+    if keep_faces is not None:
+        faces, faces_uv = faces[keep_faces], faces_uv[keep_faces]
+    used, flat = np.unique(faces, return_inverse=True)
+    faces = flat.reshape(-1, 3).astype(np.int32)
+    pairs = np.stack([faces.ravel(), faces_uv.ravel()], 1)
+    drawn, drawn_flat = np.unique(pairs, axis=0, return_inverse=True)
+    around = _faces_around(faces, len(used))
+    triangles = drawn_flat.reshape(-1, 3).astype(np.int32)
+    corner = drawn[:, 0].astype(np.int32)
+    return Surface(corner, mesh.uv[drawn[:, 1]], triangles, faces, around), used.astype(np.int32)
+
+
+def _faces_around(faces: I32, count: int) -> I32:
+    vertex = faces.ravel()
+    order = np.argsort(vertex, kind="stable")
+    face = np.repeat(np.arange(len(faces), dtype=np.int32), 3)[order]
+    vertex = vertex[order]
+    degree = np.bincount(vertex, minlength=count)
+    starts = np.concatenate([[0], np.cumsum(degree)[:-1]])
+    around = np.full((count, int(degree.max())), len(faces), np.int32)
+    around[vertex, np.arange(len(vertex)) - starts[vertex]] = face
+    return around
+
+
+def turned(vertices: F32, pivot: F32, rotation: F32, share: F32) -> F32:
+    """vertices (V, 3) turned about pivot by share (V,) of a rotation vector (3,) in radians: Rodrigues' formula.
+
+    A share between 0 and 1 bends the neck.
+    """
+    angle = float(np.linalg.norm(rotation))
+    if angle < 1e-7:
+        return vertices
+    axis = (rotation / angle).astype(np.float32)
+    part = (vertices - pivot).astype(np.float32)
+    cos, sin = np.cos(angle * share)[:, None], np.sin(angle * share)[:, None]
+    along = (part @ axis)[:, None] * axis
+    return np.asarray(pivot + part * cos + np.cross(axis, part) * sin + along * (1 - cos), np.float32)

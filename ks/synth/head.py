@@ -1,0 +1,161 @@
+"""One person's head, ready to move: pose -> positions and normals of every mesh that is drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ks.synth.assets import Assets
+from ks.synth.formats import F32, I32
+from ks.synth.geometry import Surface, surface, turned
+from ks.synth.people import Person
+from ks.synth.pose import Pose
+from ks.synth.recipes import BESIDE
+from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, seat, smoothstep
+
+_LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
+_BALLS = (slice(14_598, 14_670), slice(14_670, 14_742))  # helpers of the left and the right eyeball
+_REST_EYES_DM = 0.6155  # between the eyes of the base mesh
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A mesh that is drawn."""
+
+    name: str  # skin, eyes, teeth, tongue, brows, lashes, hair
+    surface: Surface
+    seat: Seat | None  # None for the skin, whose vertices are the base mesh's
+    rest: F32  # (V, 3) where each vertex lies on the resting base mesh
+    mask: F32  # (V, 4) see mesh.vert
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """A layer in one frame."""
+
+    position: F32  # (V, 3) dm
+    normal: F32  # (V, 3)
+
+
+class Head:
+    """A person's geometry. Only the vertices that something drawn needs are kept and moved."""
+
+    def __init__(self, assets: Assets, person: Person) -> None:
+        base = assets.base
+        whole = neutral(assets, person.shape)
+        self.person = person
+        self.scale = float(abs(_ball(whole, 0)[0][0] - _ball(whole, 1)[0][0]) / _REST_EYES_DM)
+        body = base.group == base.group_names.index("body")
+        drawn = body & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM)
+        skin, skin_vertices = surface(base, drawn)
+        worn = {layer: assets.wear[name] for layer, name in person.wears.items()}
+        seats = {layer: seat(wear.fit, whole) for layer, wear in worn.items()}
+        self.keep: I32 = np.unique(np.concatenate([skin_vertices, *(s.index.ravel() for s in seats.values())]))
+        place = np.full(len(base.vertices), -1, np.int32)
+        place[self.keep] = np.arange(len(self.keep))
+        self._skin_places = place[skin_vertices]
+        self.neutral: F32 = whole[self.keep]
+        self.moves: Movements = movements(assets, person.races, self.keep, self.scale)
+        rest = base.vertices
+        self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
+        for layer, wear in worn.items():
+            s = Seat(place[seats[layer].index], seats[layer].weights, seats[layer].offset)
+            drawn_surface, _ = surface(wear.mesh)
+            at_rest = np.asarray(np.einsum("ak,akc->ac", s.weights, rest[self.keep][s.index]), np.float32)
+            mask = np.zeros((len(at_rest), 4), np.float32)
+            if layer in ("hair", "brows", "lashes"):
+                mask[:, :3] = drawn_surface.tangents(s.on(self.neutral))
+            self.layers.append(Layer(layer, drawn_surface, s, at_rest, mask))
+        self._resting_height = rest[self.keep, 1]
+        self._neck_share = smoothstep(5.35, 6.25, self._resting_height)
+        self.pivot: F32 = _joint(assets, whole, "joint-neck")
+        self._balls = [_ball(whole, side) for side in (0, 1)]
+        self.ball_radius = float(np.mean([r for _, r in self._balls]))
+        self._eyelids = self._lids()
+        self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
+
+    def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
+        """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
+        found = []
+        shut = self.neutral + self.moves.left[-1] + self.moves.right[-1]  # AU 43 is the last
+        for centre, radius in self._balls:
+            away, away_shut = (np.linalg.norm(v - centre, axis=1) for v in (self.neutral, shut))
+            moves = np.linalg.norm(shut - self.neutral, axis=1) > 0.004
+            near = np.flatnonzero(moves & (away < 1.6 * radius) & (self.neutral[:, 2] > centre[2]))
+            floor = np.minimum(away, away_shut)[near]
+            found.append((near, centre, np.maximum(floor, 0.0).astype(np.float32)))
+        return found
+
+    def eyes(self) -> tuple[F32, F32]:
+        """Centres of the left and right eyeball of the neutral head."""
+        return self._balls[0][0], self._balls[1][0]
+
+    def moved(self, pose: Pose) -> tuple[dict[str, Moved], tuple[F32, F32]]:
+        """Every layer in this pose, and the eyeballs' centres."""
+        beside = pose.beside.copy()
+        beside[self._beside_up] += max(float(pose.gaze[1]), 0.0) * 1.2
+        beside[self._beside_down] += max(-float(pose.gaze[1]), 0.0) * 1.2
+        vertices = self.neutral + self.moves.at(damped(pose.au), beside)
+        for near, centre, floor in self._eyelids:
+            arm = vertices[near] - centre
+            away = np.linalg.norm(arm, axis=1)
+            vertices[near] = centre + arm * np.maximum(1.0, floor / np.maximum(away, 1e-6))[:, None]
+        still = vertices
+        vertices = turned(vertices, self.pivot, pose.head, self._neck_share) + pose.shift
+        balls = [turned(c[None], self.pivot, pose.head, np.ones(1, np.float32))[0] + pose.shift for c, _ in self._balls]
+        found = {}
+        for layer in self.layers:
+            if layer.seat is None:
+                position = vertices[self._skin_places]
+            elif layer.name == "eyes":
+                position = self._looking(layer.seat.on(still), pose)
+            else:
+                position = layer.seat.on(vertices)
+                if layer.seat.offset.any():
+                    position += turned(layer.seat.offset, np.zeros(3, np.float32), pose.head, np.ones(1, np.float32)) - layer.seat.offset
+            found[layer.name] = Moved(position, layer.surface.normals(position))
+        return found, (balls[0], balls[1])
+
+    def _looking(self, position: F32, pose: Pose) -> F32:
+        """The eyeballs turned to where they look, then with the head."""
+        all_of = np.ones(1, np.float32)
+        out = position.copy()
+        for side, (centre, _) in enumerate(self._balls):
+            mine = (position[:, 0] > 0) == (side == 0)
+            towards = np.array([-pose.gaze[1], pose.gaze[0], 0], np.float32)
+            out[mine] = turned(position[mine], centre, towards, all_of)
+        return turned(out, self.pivot, pose.head, all_of) + pose.shift
+
+
+def _ball(vertices: F32, side: int) -> tuple[F32, float]:
+    helper = vertices[_BALLS[side]]
+    centre = (helper.max(0) + helper.min(0)) / 2
+    return centre.astype(np.float32), float(np.linalg.norm(helper - centre, axis=1).mean())
+
+
+def _joint(assets: Assets, vertices: F32, name: str) -> F32:
+    base = assets.base
+    cube = np.unique(base.faces[base.group == base.group_names.index(name)])
+    return np.asarray(vertices[cube].mean(0), np.float32)
+
+
+def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
+    """(V, 4) lips, scalp, beard, wet lids, 0 to 1."""
+    rest = assets.base.vertices[keep]
+    x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
+    lips = np.zeros(len(keep), np.float32)
+    for name in ("mouth/mouth-upperlip-volume-incr", "mouth/mouth-lowerlip-volume-incr"):
+        size = np.linalg.norm(dense(assets, name), axis=1)[keep]
+        lips = np.maximum(lips, np.clip(size / size.max() * 2.2 - 0.15, 0, 1))
+    hairline = np.interp(z, [-0.4, 0.15, 0.35, 0.62, 0.80, 1.00, 1.2], [6.55, 6.75, 7.15, 7.35, 7.70, 7.95, 8.03])
+    scalp = smoothstep(-0.07, 0.09, (y - hairline - person.hairline_dm).astype(np.float32))
+    cheek_line = np.interp(x, [0.0, 0.20, 0.33, 0.5, 0.66, 0.75], [6.84, 6.84, 6.70, 6.76, 7.02, 7.25])
+    beard = smoothstep(-0.04, 0.05, (cheek_line - y).astype(np.float32)) * smoothstep(6.0, 6.12, (y + 0.25 * (z - 0.9)).astype(np.float32))
+    beard *= smoothstep(0.25, 0.45, z) * (1 - lips)
+    wet = np.zeros_like(lips)
+    for ball in _BALLS:
+        helper = assets.base.vertices[ball]
+        centre = (helper.max(0) + helper.min(0)) / 2
+        radius = np.linalg.norm(helper - centre, axis=1).mean()
+        away = np.linalg.norm(rest - centre, axis=1)
+        wet = np.maximum(wet, np.exp(-(((away - radius) / 0.012) ** 2)) * (z > centre[2] + 0.05))
+    return np.stack([lips, scalp, beard, wet], 1).astype(np.float32)

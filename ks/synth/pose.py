@@ -1,0 +1,70 @@
+"""The face at one moment: how strong each action unit is on either side, gaze, and where the head points."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ks.synth.formats import F32
+from ks.synth.recipes import AUS, BESIDE
+
+
+def _zeros(*shape: int) -> F32:
+    return np.zeros(shape, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """All zero: a neutral face that looks straight ahead. Angles in radians, moves in dm."""
+
+    au: F32 = field(default_factory=lambda: _zeros(len(AUS), 2))  # 0 to 1; left, right
+    beside: F32 = field(default_factory=lambda: _zeros(len(BESIDE)))  # 0 to 1
+    gaze: F32 = field(default_factory=lambda: _zeros(2))  # to the person's left, up
+    head: F32 = field(default_factory=lambda: _zeros(3))  # rotation vector: nod down, turn to the left, tilt
+    shift: F32 = field(default_factory=lambda: _zeros(3))  # of head and body
+
+    def strength(self, au: int) -> float:
+        """The stronger side, as FACS scores it."""
+        return float(self.au[AUS.index(au)].max())
+
+
+def pose_of(aus: dict[int, float], **rest: F32) -> Pose:
+    """A pose with some AUs, the same on both sides."""
+    au = _zeros(len(AUS), 2)
+    for unit, strength in aus.items():
+        au[AUS.index(unit)] = strength
+    return Pose(au=au, **rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """How one person's skin folds."""
+
+    depth: float = 1.0  # of folds that movement makes
+    resting: float = 0.0  # folds that stay, with age
+    phase: float = 0.3
+    spacing_dm: float = 0.085  # of forehead lines
+    wobble: float = 0.6
+    width: float = 1.0
+
+
+def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
+    """Strength of each fold, by its name in the shader: left and right, or one."""
+    au = {unit: pose.au[i] for i, unit in enumerate(AUS)}
+    beside = dict(zip(BESIDE, pose.beside, strict=True))
+    stay = skin.resting
+    sides = {
+        "fold_inner_brow": au[1] + 0.25 * au[2] + 0.30 * stay,
+        "fold_outer_brow": au[2] + 0.15 * au[1] + 0.25 * stay,
+        "fold_frown": au[4] + 0.25 * au[9] + 0.30 * stay,
+        "fold_nose_root": au[9] + 0.10 * au[4],
+        "fold_crow": au[6] + 0.30 * au[7] + 0.35 * au[12] * au[6] + 0.2 * au[43] * stay + 0.30 * stay,
+        "fold_lower_lid": 0.8 * au[6] + 0.75 * au[7] + 0.25 * stay,
+        "fold_nasolabial": 0.55 * au[9] + 0.8 * au[10] + 0.85 * au[12] + 0.25 * au[6] + 0.30 * au[20] + 0.45 * stay,
+        "fold_dimple": 1.0 * au[14] + 0.25 * au[12],
+        "fold_mouth_corner": 0.9 * au[15] + 0.4 * au[20] + 0.25 * stay,
+    }
+    found = {name: tuple(float(skin.depth * min(x, 1.3)) for x in value) for name, value in sides.items()}
+    pucker = float(beside["18 lip pucker"])
+    found["fold_chin"] = (float(skin.depth * max(au[17].max(), 0.35 * au[15].max())),)
+    found["fold_lip_lines"] = (float(skin.depth * min(1.0, 0.7 * au[23].max() + 0.2 * au[24].max() + pucker + 0.3 * stay)),)
+    return found

@@ -1,0 +1,261 @@
+"""Draws a head: shadow map, background, skin, eyes, teeth, cloth, hair; linear light, several samples to a pixel."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ks.synth import camera
+from ks.synth.assets import Assets
+from ks.synth.formats import F32
+from ks.synth.gl import Graphics, noise_picture, picture, put, texture
+from ks.synth.head import Head, Layer, Moved
+from ks.synth.occlusion import sky_share
+from ks.synth.people import Person
+from ks.synth.pose import Pose, folds
+from ks.synth.scene import Scene
+
+U8 = npt.NDArray[np.uint8]
+_CARDS = {"hair": 0.5, "brows": 0.0, "lashes": 0.0}  # layers of thin cards, and the alpha that throws a shadow (0: none)
+_DENSE = 0.45  # alpha from which a card hides what is behind it
+_FRINGE = 0.03
+_SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
+
+
+class Renderer:
+    """Pictures of one size. Give it a person, then a scene, then poses; it keeps what they share on the card."""
+
+    def __init__(self, assets: Assets, width_px: int, height_px: int, samples: int = 2, shadow_px: int = 1024) -> None:
+        self.assets, self.size, self.samples = assets, (width_px, height_px), samples
+        self.graphics = Graphics()
+        self._gl = gl = self.graphics.context
+        big = (width_px * samples, height_px * samples)
+        self._scene_colour = gl.texture(big, 4, dtype="f2")
+        self._scene_buffer = gl.framebuffer([self._scene_colour], gl.depth_renderbuffer(big))
+        self._final = gl.framebuffer([gl.renderbuffer((width_px, height_px), 4)])
+        self._shadow = gl.depth_texture((shadow_px, shadow_px))
+        self._shadow.compare_func = ""
+        self._shadow.repeat_x = self._shadow.repeat_y = False
+        self._shadow_buffer = gl.framebuffer(depth_attachment=self._shadow)
+        self._noise = texture(gl, noise_picture())
+        self._screens = {name: gl.vertex_array(self.graphics.programs[name], []) for name in ("background", "resolve")}
+        self._layers: dict[str, _Drawn] = {}
+        self._sky: Any = None
+        self._backdrop: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.graphics.close()
+
+    def set_person(self, person: Person) -> Head:
+        """Loads a person's meshes and pictures; measures how much sky each point sees."""
+        for old in self._layers.values():
+            old.release()
+        self.person, self.head = person, Head(self.assets, person)
+        moved, _ = self.head.moved(Pose())
+        self._layers = {}
+        for layer in self.head.layers:
+            path = {"skin": self.assets.skins.get(person.skin), "eyes": self.assets.irises.get(person.iris)}.get(
+                layer.name
+            )
+            path = path or self.assets.wear[person.wears[layer.name]].picture
+            image = np.full((4, 4, 4), 255, np.uint8) if path is None else picture(path)
+            self._layers[layer.name] = _Drawn(self.graphics, layer, texture(self._gl, image))
+            self._layers[layer.name].move(moved[layer.name])
+        shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
+        for name, share in shares.items():
+            self._layers[name].write_static(share)
+        return self.head
+
+    def set_scene(self, scene: Scene) -> None:
+        """Light, background and camera."""
+        self.scene = scene
+        for old in (self._sky, self._backdrop):
+            if old is not None:
+                old.release()
+        levels = scene.light.levels
+        self._sky = texture(self._gl, levels[0])
+        for i, level in enumerate(levels[1:], 1):
+            self._sky.write(np.ascontiguousarray(level).tobytes(), level=i)
+        self._sky.repeat_y = False
+        self._backdrop = texture(self._gl, scene.backdrop, mipmaps=False)
+        self._backdrop.repeat_x = self._backdrop.repeat_y = False
+
+    def draw(self, pose: Pose) -> U8:
+        """(H, W, 3) RGB of the person in this pose."""
+        moved, balls = self.head.moved(pose)
+        for name, layer in self._layers.items():
+            layer.move(moved[name])
+        shadow = self._draw_shadow(balls)
+        self._draw_scene(pose, balls, shadow)
+        return self._developed()
+
+    def _draw_shadow(self, balls: tuple[F32, F32]) -> F32:
+        gl = self._gl
+        matrix = camera.lamp_view((balls[0] + balls[1]) / 2, self.scene.light.lamp_direction, 2.6 * self.head.scale)
+        self._shadow_buffer.use()
+        self._shadow_buffer.clear(depth=1.0)
+        gl.enable_only(gl.DEPTH_TEST)
+        depth = self.graphics.programs["depth"]
+        for name, layer in self._layers.items():
+            if name in ("skin", "hair"):
+                put(depth, {"view_projection": matrix.T, "inflate": 0.0, "low": _CARDS.get(name, 0.0), "picture": 0})
+                layer.texture.use(0)
+                layer.draw("depth")
+        return matrix
+
+    def _draw_scene(self, pose: Pose, balls: tuple[F32, F32], shadow: F32) -> None:
+        gl, scene = self._gl, self.scene
+        view, place = scene.camera.matrices(self.size, self.head)
+        self._scene_buffer.use()
+        self._scene_buffer.clear()
+        gl.depth_mask = True
+        gl.enable_only(0)
+        put(self.graphics.programs["background"], {"picture": 0, "gain": scene.backdrop_gain})
+        self._backdrop.use(0)
+        self._screens["background"].render(vertices=3)
+        for slot, made in ((1, self._noise), (2, self._sky), (3, self._shadow)):
+            made.use(slot)
+        light = scene.light
+        shared = _SLOTS | {
+            "view_projection": view.T,
+            "eye_position": tuple(place),
+            "harmonics": light.harmonics,
+            "lamp_direction": tuple(light.lamp_direction),
+            "lamp_colour": tuple(light.lamp_colour),
+            "shadow_matrix": shadow.T,
+            "shadow_radius": scene.shadow_radius,
+            "ball_left": tuple(balls[0]),
+            "ball_right": tuple(balls[1]),
+            "ball_radius": self.head.ball_radius,
+            "inflate": 0.0,
+        }
+        for name in ("skin", "eye", "cornea", "hair", "mouth", "cloth"):
+            put(self.graphics.programs[name], shared)
+        self._draw_solid(pose)
+        self._draw_cards()
+
+    def _draw_solid(self, pose: Pose) -> None:
+        gl, person, programs = self._gl, self.person, self.graphics.programs
+        skin = {
+            "tint": person.tint,
+            "roughness": person.roughness,
+            "oil": person.oil,
+            "stubble_colour": tuple(c * 0.6 for c in person.hair_colour),
+            "stubble": person.stubble,
+            "root_colour": tuple(c * 0.8 for c in person.hair_colour),
+            "roots": person.roots,
+            "lip_tint": person.lip_tint,
+            "freckles": person.freckles,
+            "blush": person.blush,
+        }
+        put(programs["skin"], skin)
+        fold = person.folding
+        put(programs["skin"], {"fold_person": (fold.phase, fold.spacing_dm, fold.wobble, fold.width)})
+        put(programs["skin"], {n: v if len(v) > 1 else v[0] for n, v in folds(pose, fold).items()})
+        gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # seen from behind, sockets and cheeks would come through
+        self._use("skin").draw("skin")
+        cloth = {"cloth_colour": person.cloth_colour, "trim_colour": person.trim_colour, "neck": person.neck}
+        put(programs["cloth"], cloth | {"weave": person.weave, "inflate": 0.07})
+        gl.enable_only(gl.DEPTH_TEST)
+        self._layers["skin"].draw("cloth")
+        put(programs["eye"], {"iris_tint": person.iris_tint, "white": person.eye_white})
+        self._use("eyes").draw("eye")
+        openness = min(1.0, pose.strength(26) + 0.5 * pose.strength(25) + 0.4 * pose.strength(12) + 0.3 * pose.strength(10))
+        for name, tint in (("teeth", person.teeth_tint), ("tongue", (0.85, 0.62, 0.60))):
+            put(programs["mouth"], {"tint": tint, "openness": openness})
+            self._use(name).draw("mouth")
+        gl.enable_only(gl.DEPTH_TEST | gl.BLEND)
+        gl.blend_func = gl.ONE, gl.ONE
+        self._scene_buffer.depth_mask = False
+        self._use("eyes").draw("cornea")
+        self._scene_buffer.depth_mask = True
+
+    def _draw_cards(self) -> None:
+        """Dense hair first, with depth; then the thin rest, blended: no sorting needed."""
+        gl, person, program = self._gl, self.person, self.graphics.programs["hair"]
+        looks = {
+            "hair": (person.hair_colour, person.own_hair_colour, 1.0, 1.0),
+            "brows": (person.brow_colour, 0.0, 0.15, 1.0),
+            "lashes": (tuple(0.35 * c for c in person.brow_colour), 0.0, 0.1, 1.0),
+        }
+        for dense in (True, False):
+            gl.enable_only(gl.DEPTH_TEST if dense else gl.DEPTH_TEST | gl.BLEND)
+            gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA
+            self._scene_buffer.depth_mask = dense
+            for name, (colour, own, gloss, density) in looks.items():
+                if name in self._layers:
+                    low, high = (_DENSE, 2.0) if dense and name == "hair" else (_FRINGE, _DENSE)
+                    if name != "hair":  # brows and lashes are thin all through
+                        low, high = (2.0, 3.0) if dense else (_FRINGE, 2.0)
+                    put(program, {"hair_colour": colour, "own_colour": own, "gloss": gloss, "density": density})
+                    put(program, {"low": low, "high": high})
+                    self._use(name).draw("hair")
+        self._scene_buffer.depth_mask = True
+
+    def _use(self, name: str) -> "_Drawn":
+        self._layers[name].texture.use(0)
+        return self._layers[name]
+
+    def _developed(self) -> U8:
+        gl = self._gl
+        self._final.use()
+        gl.enable_only(0)
+        self._scene_colour.use(0)
+        put(self.graphics.programs["resolve"], {"scene": 0, "exposure": self.scene.exposure, "samples": self.samples})
+        self._screens["resolve"].render(vertices=3)
+        width, height = self.size
+        flat = np.frombuffer(self._final.read(components=3, alignment=1), np.uint8)
+        return np.ascontiguousarray(flat.reshape(height, width, 3)[::-1])
+
+
+class _Drawn:
+    """A layer's buffers on the card."""
+
+    def __init__(self, graphics: Graphics, layer: Layer, made: Any) -> None:
+        gl, drawn = graphics.context, layer.surface
+        self.layer, self.texture = layer, made
+        count = len(drawn.corner)
+        self._static = gl.buffer(reserve=count * 40)
+        self._moving = gl.buffer(reserve=count * 24)
+        self._index = gl.buffer(drawn.triangles.astype(np.int32).tobytes())
+        self._arrays: dict[str, Any] = {}
+        for name in {"skin": ("skin", "cloth", "depth"), "eyes": ("eye", "cornea", "depth")}.get(
+            layer.name, ("mouth", "depth") if layer.name in ("teeth", "tongue") else ("hair", "depth")
+        ):
+            self._arrays[name] = self._array(graphics, name)
+        self.write_static(np.ones(len(layer.rest), np.float32))
+
+    def _array(self, graphics: Graphics, name: str) -> Any:
+        program = graphics.programs[name]
+        moving, static = ("in_position", "in_normal"), ("in_uv", "in_ao", "in_rest", "in_mask")
+        sizes = {"in_position": 3, "in_normal": 3, "in_uv": 2, "in_ao": 1, "in_rest": 3, "in_mask": 4}
+
+        def part(buffer: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+            used = [n for n in names if n in program]
+            layout = " ".join(f"{sizes[n]}f" if n in program else f"{4 * sizes[n]}x" for n in names)
+            return (buffer, layout, *used)
+
+        parts = [part(self._moving, moving), part(self._static, static)]
+        return graphics.context.vertex_array(program, [p for p in parts if len(p) > 2], self._index, index_element_size=4)
+
+    def write_static(self, sky: F32) -> None:
+        layer, corner = self.layer, self.layer.surface.corner
+        columns = [layer.surface.uv, sky[corner, None], layer.rest[corner], layer.mask[corner]]
+        self._static.write(np.concatenate(columns, 1).astype(np.float32).tobytes())
+
+    def move(self, moved: Moved) -> None:
+        corner = self.layer.surface.corner
+        self._moving.write(np.concatenate([moved.position[corner], moved.normal[corner]], 1).astype(np.float32).tobytes())
+
+    def draw(self, program: str) -> None:
+        self._arrays[program].render()
+
+    def release(self) -> None:
+        for array in self._arrays.values():
+            array.release()
+        for buffer in (self._static, self._moving, self._index, self.texture):
+            buffer.release()

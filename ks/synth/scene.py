@@ -1,0 +1,55 @@
+"""What surrounds a face: the light of a panorama, a background out of focus, a camera."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ks.synth.camera import Camera
+from ks.synth.formats import F32
+from ks.synth.lighting import Light, irradiance
+
+U8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """Light and background of a clip."""
+
+    light: Light
+    camera: Camera
+    backdrop: U8  # (H, W, 3) sRGB, row 0 on top, as it is seen
+    exposure: float
+    backdrop_gain: float = 1.0
+    shadow_radius: float = 5.0
+
+
+def exposure_for(light: Light, albedo: float = 0.35, wanted: float = 0.55) -> float:
+    """The exposure at which skin of this albedo, facing the camera, comes out at a linear value of `wanted`."""
+    level = float(irradiance(light, np.array([0.0, 0.25, 0.968], np.float32)).mean())
+    return wanted / max(level * albedo, 1e-6)
+
+
+def plain_backdrop(size: tuple[int, int], colour: tuple[float, float, float], glow: float = 0.5) -> U8:
+    """A studio wall: one sRGB colour (0 to 1) that falls off from a lighter patch behind the head."""
+    width, height = size
+    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    fall = np.exp(-((x * 0.75) ** 2 + ((y + 0.1) * 0.9) ** 2))
+    image = np.array(colour) * (1 - glow / 2 + glow * fall)[..., None]
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def panorama_view(panorama: F32, size: tuple[int, int], turn_deg: float, blur: float) -> U8:
+    """What a camera sees of a panorama (linear RGB) behind a face, out of focus by a share of the picture's height."""
+    width, height = size
+    across = np.radians(48.0)
+    x = (np.linspace(-0.5, 0.5, width) * across + np.pi + np.radians(turn_deg)) / (2 * np.pi) + 0.5
+    y = np.linspace(0.5 - 0.5 * height / width * across / np.pi, 0.5 + 0.5 * height / width * across / np.pi, height)
+    columns = (x % 1.0) * panorama.shape[1]
+    wrapped = np.concatenate([panorama, panorama[:, :2]], 1)
+    grid_x, grid_y = np.meshgrid(columns.astype(np.float32), (y * panorama.shape[0]).astype(np.float32))
+    view = cv2.remap(wrapped, grid_x, grid_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    view = cv2.GaussianBlur(np.clip(view, 0, None), (0, 0), max(blur * height, 0.6))
+    view = view / max(float(np.percentile(view, 90)), 1e-6)
+    return (np.clip(view, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)

@@ -1,0 +1,9 @@
+// What lies behind: a picture out of focus, or the panorama of the light.
+in vec2 at;
+out vec4 colour;
+uniform sampler2D picture;
+uniform float gain;
+
+void main() {
+    colour = vec4(pow(texture(picture, vec2(at.x, 1.0 - at.y)).rgb, vec3(2.2)) * gain, 1.0);
+}

@@ -1,0 +1,23 @@
+// A shirt: the body's own surface below a neck line, lifted a little.
+uniform vec3 cloth_colour, trim_colour;
+uniform vec3 neck;         // height at the front, extra height at the back and sides, width of the hem; dm
+uniform float weave;       // 0 plain, 1 knitted
+
+void main() {
+    float edge = neck.x + neck.y * smoothstep(0.9, -0.3, rest.z) + neck.z * 0.0;
+    edge += 1.1 * max(abs(rest.x) - 0.35, 0.0) * step(0.5, neck.y);
+    float below = edge - rest.y;
+    if (below < 0.0) discard;
+    vec3 v = normalize(eye_position - position), n = normalize(normal);
+    if (dot(n, v) < 0.0) n = -n;
+    float creases = texture(noise, rest.xy * vec2(0.35, 0.13) + rest.z * 0.2).g + 0.5 * texture(noise, rest.xy * vec2(0.6, 0.3)).r;
+    float thread = sin(rest.x * 260.0) * sin(rest.y * 260.0) * weave;
+    float hem = smoothstep(neck.z, neck.z - 0.02, below);
+    float rib = sin(atan(rest.x, rest.z - 0.3) * 160.0) * hem;
+    n = bumped(n, creases * 0.05 + thread * 0.0015 + rib * 0.003 + 0.012 * hem + 0.012 * smoothstep(0.0, 0.02, below));
+    vec3 albedo = mix(cloth_colour, trim_colour, hem) * (1.0 + 0.05 * thread + 0.10 * rib);
+    float shade = ao * mix(0.6, 1.0, smoothstep(0.0, 0.03, below));
+    vec3 body = albedo * (ambient(n) * shade + lamp_colour * clamp(dot(n, lamp_direction), 0.0, 1.0) * lit(position, n));
+    float rim = pow(1.0 - max(dot(n, v), 0.0), 3.0) * 0.12;
+    colour = vec4(body + albedo * rim * ambient(n) * shade, 1.0);
+}

@@ -1,0 +1,23 @@
+// The eyeball: iris and white from its picture, darker under the lids, moist.
+uniform vec3 iris_tint;
+uniform float white;      // of the white of the eye
+uniform vec3 ball_left, ball_right;
+uniform float ball_radius;
+
+void main() {
+    vec4 texel = texture(picture, uv);
+    if (texel.a < 0.5) discard;
+    vec3 n = normalize(normal), v = normalize(eye_position - position), l = lamp_direction;
+    vec3 albedo = linear(texel.rgb);
+    float saturation = max(max(albedo.r, albedo.g), albedo.b) - min(min(albedo.r, albedo.g), albedo.b);
+    float sclera = smoothstep(0.25, 0.5, albedo.g) * (1.0 - smoothstep(0.25, 0.45, saturation));
+    albedo = mix(albedo * iris_tint, min(albedo, vec3(0.85)) * vec3(0.86, 0.82, 0.79) * white, sclera);
+    vec3 ball = position.x > 0.5 * (ball_left.x + ball_right.x) ? ball_left : ball_right;
+    vec3 at = (position - ball) / ball_radius;
+    float lids = smoothstep(0.62, 0.05, at.y) * 0.65 + 0.35;   // the upper lid's and the lashes' shade
+    lids *= 1.0 - 0.45 * smoothstep(0.45, 0.95, abs(at.x));
+    float shade = mix(1.0, ao, 0.6) * lids;
+    vec3 body = albedo * (ambient(n) * shade + lamp_colour * clamp(dot(n, l) * 0.8 + 0.2, 0.0, 1.0) * mix(lit(position, n), 1.0, 0.1) * lids);
+    vec3 gleam = mirrored(reflect(-v, n), 0.15) * fresnel(max(dot(n, v), 0.0), 0.02) * shade;
+    colour = vec4(body + gleam, 1.0);
+}

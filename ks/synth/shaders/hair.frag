@@ -1,0 +1,30 @@
+// Hair, brows and lashes: cards with strands; first the dense part, then the fringe (see render).
+uniform vec3 hair_colour;
+uniform float own_colour;   // 1: the picture's colour counts, 0: only its light and dark
+uniform float gloss;
+uniform float low, high;    // the alpha drawn in this pass
+uniform float density;      // of thin cards
+
+void main() {
+    vec4 texel = texture(picture, uv);
+    float alpha = clamp(texel.a * density, 0.0, 1.0);
+    if (alpha < low || alpha >= high) discard;
+    vec3 v = normalize(eye_position - position), n = normalize(normal), l = lamp_direction, t = normalize(mask.xyz);
+    if (dot(n, v) < 0.0) n = -n;
+    vec3 seen = linear(texel.rgb);
+    float light_dark = clamp(dot(seen, vec3(0.33)) * 3.2, 0.12, 1.6);
+    vec3 albedo = mix(hair_colour * light_dark, seen, own_colour);
+    float strand = (texture(noise, vec2(uv.x * 19.0, uv.y * 1.3)).r - 0.5);
+    vec3 ts = normalize(t + n * (0.12 + strand * 0.35)), tb = normalize(t - n * (0.18 + strand * 0.35));
+    vec3 half_way = normalize(v + l);
+    float first = pow(max(1.0 - pow(dot(ts, half_way), 2.0), 0.0), 60.0), second = pow(max(1.0 - pow(dot(tb, half_way), 2.0), 0.0), 14.0);
+    float sun = lit(position, n);
+    float kajiya = sqrt(max(1.0 - pow(dot(t, l), 2.0), 0.0)) * clamp(0.35 + 0.65 * dot(n, l), 0.0, 1.0);
+    float shade = mix(0.35, 1.0, ao);
+    vec3 sky_light = ambient(normalize(n + v * 0.3)) * shade * ao;
+    vec3 body = albedo * (sky_light + lamp_colour * kajiya * sun * 0.9);
+    vec3 gleam = lamp_colour * sun * (0.06 * first + 0.25 * second * albedo) * gloss;
+    vec3 across = normalize(reflect(-v, normalize(n + 0.3 * strand)));
+    gleam += mirrored(across, 0.65) * gloss * ao * (0.035 + 0.16 * albedo) * (0.7 + 0.8 * strand);
+    colour = vec4(body + gleam, low > 0.2 ? 1.0 : alpha);
+}

@@ -1,0 +1,21 @@
+// Linear light -> picture: exposure, a film's shoulder, sRGB; several samples to a pixel.
+in vec2 at;
+out vec4 colour;
+uniform sampler2D scene;
+uniform float exposure;
+uniform int samples;       // per side
+
+vec3 film(vec3 x) {        // straight in the middle, rolled off above
+    x *= exposure;
+    x = max(x, vec3(0.0));
+    vec3 y = x * (1.0 + x * 0.04) / (1.0 + 0.62 * x);
+    return clamp(pow(y, vec3(1.0 / 2.2)), 0.0, 1.0);
+}
+
+void main() {
+    ivec2 first = ivec2(gl_FragCoord.xy) * samples;
+    vec3 sum = vec3(0.0);
+    for (int y = 0; y < samples; y++)
+        for (int x = 0; x < samples; x++) sum += film(texelFetch(scene, first + ivec2(x, y), 0).rgb);
+    colour = vec4(sum / float(samples * samples), 1.0);
+}

@@ -1,0 +1,62 @@
+// Skin: two layers of gloss, light that wanders inside, folds, pores, stubble, hair roots.
+uniform vec3 tint;
+uniform float roughness;
+uniform float oil;             // how glossy
+uniform vec3 stubble_colour;
+uniform float stubble;         // 0 to 1
+uniform vec3 root_colour;
+uniform float roots;           // how much the scalp is covered with hair
+uniform float lip_tint;
+uniform float freckles;
+uniform float blush;           // of cheeks and nose
+
+void main() {
+    vec3 v = normalize(eye_position - position), n = normalize(normal);
+    float valley;
+    float h = folds(rest, valley);
+    vec3 texel = linear(texture(picture, uv).rgb);
+    vec4 fine = texture(noise, rest.xy * 3.1 + rest.z), coarse = texture(noise, rest.xy * 0.7 + 0.3 * rest.z);
+    float grain = dot(texture(picture, uv).rgb, vec3(0.33)), soft = dot(textureLod(picture, uv, 3.5).rgb, vec3(0.33));
+    h += (grain - soft) * 0.010 + (fine.r - 0.5) * 0.0011 + (texture(noise, rest.xy * 9.0).g - 0.5) * 0.0006;
+
+    vec3 albedo = texel * tint;
+    albedo *= 1.0 + (coarse.rgb - 0.5) * vec3(0.10, 0.16, 0.14);
+    float cheek = exp(-pow((abs(rest.x) - 0.42) / 0.2, 2.0) - pow((rest.y - 6.95) / 0.2, 2.0)) + 0.7 * exp(-pow(rest.x / 0.14, 2.0) - pow((rest.y - 6.92) / 0.12, 2.0));
+    albedo *= mix(vec3(1.0), vec3(1.04, 0.86, 0.86), blush * cheek * smoothstep(0.5, 1.0, rest.z));
+    float spots = smoothstep(0.63, 0.72, texture(noise, rest.xy * 2.4 + 0.5).b) * smoothstep(0.35, 0.6, coarse.g);
+    albedo *= mix(vec3(1.0), vec3(0.62, 0.48, 0.38), freckles * spots * cheek);
+    albedo *= mix(vec3(1.0), vec3(1.06, 0.78, 0.80), lip_tint * mask.x);
+    albedo *= 1.0 - vec3(0.18, 0.30, 0.30) * min(valley, 1.0);
+    float hairs = texture(noise, rest.xy * vec2(13.0, 11.0) + rest.z * 5.0).r;
+    float beard = mask.z * stubble * smoothstep(0.62 - 0.30 * stubble, 0.95 - 0.30 * stubble, 0.45 * hairs + 0.55 * stubble);
+    albedo = mix(albedo, stubble_colour, clamp(beard * 0.8, 0.0, 1.0));
+    float strands = texture(noise, vec2(atan(rest.x, rest.z) * 5.0, rest.y * 2.2)).g;
+    float scalp = smoothstep(0.35, 0.75, mask.y + 0.35 * (strands - 0.5)) * roots;
+    albedo = mix(albedo, root_colour * (0.6 + 0.6 * strands), scalp);
+    h += beard * hairs * 0.003;
+
+    vec3 nb = bumped(n, h);
+    vec3 l = lamp_direction;
+    float sun = lit(position, n);
+    // wandering light: red goes farthest, so its normal is the smoothest and its shadow edge the softest
+    vec3 wrap = vec3(0.36, 0.16, 0.10);
+    vec3 cosine = vec3(dot(normalize(mix(n, nb, 0.45)), l), dot(normalize(mix(n, nb, 0.75)), l), dot(nb, l));
+    vec3 diffuse = clamp((cosine + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
+    vec3 shadow = vec3(mix(sun, sqrt(sun), 0.55), mix(sun, sqrt(sun), 0.1), sun);
+    vec3 occluded = pow(vec3(ao), vec3(0.75, 1.0, 1.08));
+    vec3 sky_light = mix(ambient(n), ambient(nb), vec3(0.5, 0.8, 1.0)) * occluded * (1.0 - 0.45 * min(valley, 1.0));
+    vec3 body = albedo * (sky_light + lamp_colour * diffuse * shadow);
+
+    float wet = max(mask.x * 0.7, mask.w);
+    float rough = clamp(mix(roughness + 0.16 * (coarse.a - 0.5) + 0.14 * (fine.g - 0.5), 0.30, wet), 0.22, 0.9);
+    rough = mix(rough, 0.85, max(scalp, beard));
+    float zone = 0.75 + 0.5 * exp(-pow(rest.x / 0.16, 2.0)) * smoothstep(6.75, 6.95, rest.y);
+    float gloss = oil * zone * mix(1.0, 0.35, max(scalp, beard)) * (1.0 - 0.6 * min(valley, 1.0));
+    float f = fresnel(max(dot(nb, v), 0.0), 0.028) * mix(1.0, 0.35, rough * rough);
+    float hidden = clamp(pow(ao + max(dot(nb, v), 0.0), 1.0 + 1.5 * rough) - 1.0 + ao, 0.0, 1.0);
+    vec3 gleam = mirrored(reflect(-v, nb), rough) * f * hidden;
+    vec3 half_way = normalize(v + l);
+    float spark = 0.75 * ggx(nb, v, l, rough) + 0.35 * ggx(nb, v, l, min(rough * 1.7, 1.0));
+    gleam += lamp_colour * spark * fresnel(max(dot(half_way, v), 0.0), 0.028) * sun * mix(0.4, 1.0, ao);
+    colour = vec4(body + gleam * gloss, 1.0);
+}
