@@ -99,7 +99,7 @@ class FaceFinder:
         seen: list[tuple[Track, DetectedFace]] = []
         for track in list(tracks.held):
             face = next(iter(self._detector.find(frame.image, track.near)), None)
-            if face and face.score >= track.wanted_score(frame.time_s):
+            if face and track.is_seen_in(face, frame.time_s):
                 seen.append((track, face))
             else:
                 tracks.lose(track)
@@ -118,8 +118,8 @@ class FaceFinder:
                 face = next(iter(self._detector.find(image, place)), None)
                 if face is None or _overlaps(face, [*known, *(other.box_xyxy_px for other in found)]):
                     continue
-                fits = math.isfinite(track.misfit(face.box_xyxy_px, time_s))
-                if face.score >= (track.wanted_score(time_s) if fits else NEW_SCORE):
+                within_reach = math.isfinite(track.misfit(face.box_xyxy_px, time_s))
+                if face.score >= NEW_SCORE or (within_reach and track.is_seen_in(face, time_s)):
                     found.append(face)
                     break
         if scans:

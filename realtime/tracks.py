@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ks.crop import PointFilter
-from ks.faces import HELD_SCORE, NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
+from ks.faces import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
 from realtime.types import F64
 
 KEPT_S = 2.0
@@ -25,56 +25,70 @@ _REACH = 0.75  # face widths that a face may be away from its path at once ...
 _REACH_PER_S = 0.75  # ... and this much more for each second out of sight; a person who leans over makes 1 to 2
 _GROWTH = 1.6  # or 1 / 1.6: how much larger it may come back
 _SPEED_S = 0.15  # over how long the speed is averaged
+_POOR_GROWTH = 1.25  # likewise, of a face that is seen poorly
 _TRUST_S = 0.5  # how long a face may be seen poorly; and no longer than it had been seen well
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One face through time. Boxes are those of the finder, undamped."""
+    """One face through time. Boxes are those of the finder, undamped.
+
+    A face that slides behind something is seen as a smaller and smaller one beside it, with a poor score. So its place,
+    size and speed are those of the last time that the finder was sure of it.
+    """
 
     face_id: int
-    seen_s: float  # when it was last seen
-    box: Box  # where
+    box: Box  # where it was at sure_s
     near: Box  # where it is held, see ks.faces.hold
+    sure_s: float  # when the finder was last as sure of it as of a new face
+    seen_s: float  # when it was last seen
+    born_s: float  # when it last started afresh
     speed_px_s: tuple[float, float] = (0.0, 0.0)
     damped: PointFilter = field(default_factory=PointFilter)
-    born_s: float = -math.inf  # when it last started afresh
-    sure_s: float = -math.inf  # when the finder was last as sure of it as of a new face
     rejected: str = ""  # by the quality gate, a frame ago
     fresh: bool = True  # what came before does not count
 
     def see(self, face: DetectedFace, time_s: float) -> tuple[F64, bool]:
         """Takes the face of this frame: its damped (6, 2) points, and whether the track starts afresh with it."""
         box, gap_s = face.box_xyxy_px, time_s - self.seen_s
-        fresh = self.fresh or not 0.0 < gap_s <= PointFilter.GAP_S or not overlap(self.box, box)
+        fresh = self.fresh or not 0.0 < gap_s <= PointFilter.GAP_S or not overlap(self.near, box)
         if fresh:
             self.damped.reset()
-            self.speed_px_s, self.born_s = (0.0, 0.0), time_s
-        else:
-            share = -math.expm1(-gap_s / _SPEED_S)
-            moved = (b - a for a, b in zip(_centre(self.box), _centre(box), strict=True))
-            x, y = (old + share * (way / gap_s - old) for old, way in zip(self.speed_px_s, moved, strict=True))
-            self.speed_px_s = (x, y)
-        self.sure_s = time_s if face.score >= NEW_SCORE else self.sure_s
+            self.born_s = time_s
         self.near = box if fresh else hold(self.near, box)
-        self.box, self.seen_s, self.fresh = box, time_s, False
+        if fresh or face.score >= NEW_SCORE:
+            self.speed_px_s = (0.0, 0.0) if fresh else self._speed_to(box, time_s)
+            self.box, self.sure_s = box, time_s
+        self.seen_s, self.fresh = time_s, False
         return self.damped.update(face.points_px, time_s), fresh
 
-    def wanted_score(self, time_s: float) -> float:
-        """Below it, what is seen is not this face. A hand before it or a turn makes the finder less sure for a while.
+    def _speed_to(self, box: Box, time_s: float) -> tuple[float, float]:
+        gap_s = time_s - self.sure_s
+        share = -math.expm1(-gap_s / _SPEED_S)
+        moved = (b - a for a, b in zip(_centre(self.box), _centre(box), strict=True))
+        x, y = (old + share * (way / gap_s - old) for old, way in zip(self.speed_px_s, moved, strict=True))
+        return x, y
 
-        What resembled a face once has no credit: it must do so again in the next frame.
+    def is_seen_in(self, face: DetectedFace, time_s: float) -> bool:
+        """Whether what lies where this face was, is this face.
+
+        A hand before it or a turn of the head makes the finder less sure for a while; then it must at least keep its
+        size. What has only just resembled a face has no such credit.
         """
+        if face.score >= NEW_SCORE:
+            return True
+        growth = box_width(face.box_xyxy_px) / box_width(self.box)
         credit_s = min(self.sure_s - self.born_s, _TRUST_S)
-        return HELD_SCORE if time_s - self.sure_s <= credit_s else NEW_SCORE
+        return 1 / _POOR_GROWTH <= growth <= _POOR_GROWTH and time_s - self.sure_s <= credit_s
 
     def renew(self, time_s: float) -> None:
         """A new epoch: it may be there still, but what came before does not count."""
-        self.seen_s, self.speed_px_s, self.fresh = time_s, (0.0, 0.0), True
+        self.seen_s = self.sure_s = time_s
+        self.speed_px_s, self.fresh = (0.0, 0.0), True
 
     def expected(self, time_s: float) -> Box:
         """Where its last motion leads; nobody moves on unseen for longer than PointFilter.GAP_S."""
-        gap_s = min(max(time_s - self.seen_s, 0.0), PointFilter.GAP_S)
+        gap_s = min(max(time_s - self.sure_s, 0.0), PointFilter.GAP_S)
         x, y = (speed * gap_s for speed in self.speed_px_s)
         return self.box[0] + x, self.box[1] + y, self.box[2] + x, self.box[3] + y
 
@@ -91,7 +105,7 @@ class Track:
         width = box_width(self.box)
         away = _off_path(self.box, self.expected(time_s), box) / width
         alike = 1 / _GROWTH <= box_width(box) / width <= _GROWTH
-        within = away <= _REACH + _REACH_PER_S * max(time_s - self.seen_s, 0.0)
+        within = away <= _REACH + _REACH_PER_S * max(time_s - self.sure_s, 0.0)
         return away if alike and within else math.inf
 
 
@@ -118,7 +132,7 @@ class Tracks:
         self.held, self.lost = [], [*self.held, *self.lost]
 
     def forget_old(self, time_s: float) -> None:
-        self.lost = [track for track in self.lost if time_s - track.seen_s <= KEPT_S]
+        self.lost = [track for track in self.lost if time_s - track.sure_s <= KEPT_S]
 
     def take(self, faces: Sequence[DetectedFace], time_s: float) -> list[Track]:
         """The track of each face that no held track has seen: a lost one within reach, else a new one.
@@ -137,7 +151,7 @@ class Tracks:
 
     def _new(self, box: Box, time_s: float) -> Track:
         self._next_id += 1
-        return Track(self._next_id - 1, time_s, box, box)
+        return Track(self._next_id - 1, box, box, time_s, time_s, time_s)
 
 
 def rivals(seen: Sequence[tuple[Track, DetectedFace]], time_s: float) -> list[Track]:
