@@ -108,6 +108,9 @@ def _read(journal: Path) -> dict[int, _Recording]:
     return recordings
 
 
+Tiers = dict[tuple[int, int], list[tuple[int, int, str]]]  # (face, AU) -> its (begin_ms, end_ms, text)
+
+
 def document(recording: _Recording, path: Path) -> ET.Element:
     """ANNOTATION_DOCUMENT: header, times in order, tiers."""
     tiers = _tiers(recording)
@@ -123,11 +126,7 @@ def document(recording: _Recording, path: Path) -> ET.Element:
         },
     )
     _add_header(root, recording, path)
-    times = sorted({time_ms for spans in tiers.values() for begin, end, _ in spans for time_ms in (begin, end)})
-    order = ET.SubElement(root, "TIME_ORDER")
-    for n, time_ms in enumerate(times):
-        ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{n + 1}", TIME_VALUE=str(time_ms))
-    slots = {time_ms: f"ts{n + 1}" for n, time_ms in enumerate(times)}
+    slots = _add_times(root, tiers)
     number = 0
     for (face_id, au), spans in tiers.items():
         tier = ET.SubElement(
@@ -138,18 +137,32 @@ def document(recording: _Recording, path: Path) -> ET.Element:
             ANNOTATOR="knowledge-spreader",
             LINGUISTIC_TYPE_REF=_TYPE,
         )
-        for begin, end, text in spans:
+        for _, _, text in spans:
+            at = {"TIME_SLOT_REF1": slots[number, "begin"], "TIME_SLOT_REF2": slots[number, "end"]}
             number += 1
-            at = {"ANNOTATION_ID": f"a{number}", "TIME_SLOT_REF1": slots[begin], "TIME_SLOT_REF2": slots[end]}
-            annotation = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", at)
-            ET.SubElement(annotation, "ANNOTATION_VALUE").text = text
+            annotation = ET.SubElement(tier, "ANNOTATION")
+            aligned = ET.SubElement(annotation, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": f"a{number}", **at})
+            ET.SubElement(aligned, "ANNOTATION_VALUE").text = text
     ET.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID=_TYPE, TIME_ALIGNABLE="true", GRAPHIC_REFERENCES="false")
     return root
 
 
-def _tiers(recording: _Recording) -> dict[tuple[int, int], list[tuple[int, int, str]]]:
-    """(face, AU) -> its (begin_ms, end_ms, text), one after the other: ELAN takes no overlap and no empty span."""
-    tiers: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
+def _add_times(root: ET.Element, tiers: Tiers) -> dict[tuple[int, str], str]:
+    """(annotation counted from 0, "begin" or "end") -> its own time slot: in ELAN a shared one would move both."""
+    spans = [span for of_tier in tiers.values() for span in of_tier]
+    times = [(end, number, "end") for number, (_, end, _) in enumerate(spans)]
+    times += [(begin, number, "begin") for number, (begin, _, _) in enumerate(spans)]
+    order = ET.SubElement(root, "TIME_ORDER")
+    slots = {}
+    for n, (time_ms, number, side) in enumerate(sorted(times, key=lambda time: time[0])):  # at one time ends come first
+        ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{n + 1}", TIME_VALUE=str(time_ms))
+        slots[number, side] = f"ts{n + 1}"
+    return slots
+
+
+def _tiers(recording: _Recording) -> Tiers:
+    """One span after the other: ELAN takes no overlap and no empty span."""
+    tiers: Tiers = {}
     for entry in sorted(recording.intervals, key=lambda entry: (entry["face_id"], entry["au"], entry["onset_s"])):
         spans = tiers.setdefault((entry["face_id"], entry["au"]), [])
         begin = max(0, round((entry["onset_s"] - recording.origin_s) * 1000), spans[-1][1] if spans else 0)

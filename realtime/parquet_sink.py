@@ -2,7 +2,8 @@
 
 A Parquet file cannot be read before its end is written. So rows go to OUT.parquet.part.csv, a plain CSV with all
 digits that is complete after each frame, and `close` turns it into OUT.parquet, 16 MB of text at a time. After a kill
-the journal can be read as it is, or be finished: `finish_parquet`. An earlier OUT.parquet stays until then.
+the journal can be read as it is, or be finished: `finish_parquet`. An earlier OUT.parquet stays until then; a journal
+that an earlier run left is overwritten by the first result, like any output of the same name.
 """
 
 from collections.abc import Sequence

@@ -31,6 +31,7 @@ class ResultFile:
         self.path = Path(path)
         self._file: io.FileIO | None = None
         self._whole_bytes = 0  # up to the end of the last complete write
+        self._closed = False
         self._is_stdout = str(path) == "-"
         if self._is_stdout:
             self._file = _open_stdout()
@@ -39,6 +40,7 @@ class ResultFile:
 
     def write(self, text: str) -> None:
         """Writes all of it or takes back what was written of it."""
+        assert not self._closed, "a write after the end would begin the file anew"
         data = text.encode("utf-8")
         try:
             if self._file is None:
@@ -58,7 +60,7 @@ class ResultFile:
 
     def close(self) -> None:
         """Safe at any time and twice."""
-        file, self._file = self._file, None
+        file, self._file, self._closed = self._file, None, True
         if file is not None:
             try:
                 file.close()
@@ -110,12 +112,13 @@ def check_distinct(paths: Sequence[Path]) -> None:
             raise DataError(f"two outputs would be written to {path}; give each its own name")
 
 
-def replace_whole(path: Path, write: Callable[[Path], None]) -> None:
+def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Puts a file in place that `write` makes, whole or not at all. Raises DataError on a full disk and the like."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    target = Path(os.path.realpath(path))  # a link stays a link
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         write(unfinished)
-        os.replace(unfinished, path)
+        os.replace(unfinished, target)
     except OSError as exc:
         raise DataError(f"{path} cannot be written ({reason(exc)}); check the folder and the space") from exc
     finally:

@@ -14,7 +14,7 @@ The order and the first five columns are OpenFace 2.2's, so that what reads its 
     order_p         probability that the window is in its true order, by the temporal teacher
     window_frames   different frames that the answer rests on
     calibrated      1: to the person's neutral face
-    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"
+    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; empty where it is 1
     stream          name of the source, without secrets
     epoch           raised by each reconnect of the source
 
@@ -107,7 +107,7 @@ def _row(frame: Frame, answer: FaceAUs, n_aus: int) -> Row:
         known_number(answer.in_order) if answer.success else None,
         int(answer.window_frames),
         bool(answer.calibrated),
-        printable(face.rejected),
+        printable(face.rejected) or None,
         printable(frame.stream.name),
         frame.epoch,
     )

@@ -148,6 +148,8 @@ def spans(path):
     assert all(0 <= time_ms < 2**32 for time_ms in times.values())
     ids = [one.get("ANNOTATION_ID") for one in root.iter("ALIGNABLE_ANNOTATION")]
     assert len(set(ids)) == len(ids)
+    refs = [one.get(f"TIME_SLOT_REF{n}") for one in root.iter("ALIGNABLE_ANNOTATION") for n in (1, 2)]
+    assert sorted(refs) == sorted(times)  # each its own
     kinds = {kind.get("LINGUISTIC_TYPE_ID") for kind in root.iter("LINGUISTIC_TYPE")}
     found = {}
     for tier in root.iter("TIER"):

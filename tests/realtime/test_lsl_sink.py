@@ -13,7 +13,7 @@ from realtime.lsl_sink import LslSink
 from tests.realtime.results import AUS, CAMERA, FILE, answer, result
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pylsl():
     try:
         import pylsl
@@ -21,6 +21,10 @@ def pylsl():
         pytest.skip("pylsl is not installed")
     except RuntimeError as exc:
         pytest.skip(f"pylsl found no liblsl: {exc}")
+    plain = pylsl.StreamOutlet(pylsl.StreamInfo("knowledge-spreader test", "Test", 1, 0.0, pylsl.cf_float32, "ks-test"))
+    if not pylsl.resolve_byprop("name", "knowledge-spreader test", 1, 5.0):
+        pytest.skip("LSL finds no streams on this machine: multicast does not work")
+    del plain
     return pylsl
 
 

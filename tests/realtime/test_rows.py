@@ -30,7 +30,7 @@ def test_a_face_becomes_a_row_that_counts_frames_from_1():
     assert row["frame"] == 1
     assert row["face_id"] == 3
     assert row["timestamp"] == 90 / 25 + 10
-    assert (row["confidence"], row["success"], row["reason"]) == (0.9375, True, "")
+    assert (row["confidence"], row["success"], row["reason"]) == (0.9375, True, None)
     assert [row[f"face_{side}"] for side in "xywh"] == [10.0, 20.5, 100.25, 120.0]  # 110.25 - 10, 140.5 - 20.5
     assert [row[f"AU{au:02d}_c"] for au in AUS] == [False, True, True, True]
     assert [row[f"AU{au:02d}_p"] for au in AUS] == pytest.approx(p)
@@ -80,6 +80,7 @@ def test_rows_become_a_typed_data_frame():
     assert {name: str(table[name].dtype) for name in wanted} == wanted
     assert table["AU12_p"].isna().tolist() == [False, True, False]
     assert str(table["reason"].dtype) == "category"
+    assert table["reason"].isna().tolist() == [True, False, True]
     assert table["AU12_p"][0] == result(0).faces[0].probability[AUS.index(12)]  # float32, not rounded
 
 

@@ -9,7 +9,7 @@ import pytest
 from ks.errors import DataError
 from realtime.csv_sink import CsvSink
 from realtime.jsonl_sink import JsonlSink
-from realtime.result_file import ResultFile, check_distinct, check_not_input, drop_torn_line
+from realtime.result_file import ResultFile, check_distinct, check_not_input, drop_torn_line, replace_whole
 from realtime.sinks import Sinks
 from tests.realtime.results import AUS, result
 
@@ -143,6 +143,15 @@ def test_checking_that_a_file_can_be_written_leaves_no_trace(tmp_path):
     assert list(tmp_path.iterdir()) == [old]
 
 
+def test_a_write_after_the_end_does_not_begin_the_file_anew(tmp_path):
+    file = ResultFile(tmp_path / "out.txt")
+    file.write("all\n")
+    file.close()
+    with pytest.raises(AssertionError, match="after the end"):
+        file.write("more\n")
+    assert (tmp_path / "out.txt").read_text() == "all\n"
+
+
 def test_a_link_to_a_file_that_is_not_there_yet_can_be_written(tmp_path):
     (tmp_path / "link.csv").symlink_to(tmp_path / "target.csv")
     file = ResultFile(tmp_path / "link.csv")
@@ -187,3 +196,11 @@ def test_libraries_only_log(capsys, tmp_path, caplog):
     with Sinks([Fails(at=0)]) as sinks:
         sinks.write(result(0))
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_link_to_a_file_stays_a_link_when_the_file_is_replaced(tmp_path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    replace_whole(tmp_path / "link", lambda unfinished: unfinished.write_text("new"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
