@@ -35,6 +35,6 @@ def _redact_word(word: str) -> str:
         return _SCHEMELESS.sub("", word)
     before, rest = word[: url.end()], word[url.end() :]
     user_info = rest.rpartition("@")[0]
-    if ":" in user_info or "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+    if user_info and (":" in user_info or "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]):
         rest = rest.rpartition("@")[2]
     return before + _SECRET_VALUE.sub(r"\1***", rest)

@@ -1,7 +1,9 @@
 """A container's packets, decoded: pictures with the time their packet came in, and the sound that came between."""
 
+import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +18,8 @@ from realtime.pictures import Intake, Pace, Picture, recent
 from realtime.targets import Target
 
 _ARRIVALS = 256  # packets that a decoder may hold back, and more
+_HEAL_S = 2.0  # how long a key frame is waited for after damage
+_UNKNOWN = 10  # pictures without a time before we give them one
 
 
 class VideoReader:
@@ -40,15 +44,27 @@ class VideoReader:
         self._opened = open_video(target, live=live, audio=audio, timeout_s=timeout_s)
         self.rate, self.duration_s, self.audio = self._opened.rate, self._opened.duration_s, self._opened.template
         self.finite = not target.live or (target.kind == "stream" and self.duration_s is not None)
-        self._await_key = live
+        self._await_key_until_s = math.inf if live else 0.0
         self._backlog = Backlog()
         self._arrivals: dict[int, tuple[float, int]] = {}  # pts of what the decoder holds -> arrival, level
         self._arrived_s = 0.0  # the last packet
-        self._sound: tuple[Packet[Any], ...] = ()
+        self._sound: tuple[Any, ...] = ()  # packets
         self._numbering = _Numbering(self.rate)
 
     def pictures(self) -> Iterator[Picture]:
         """Each picture in the order of showing. Raises DataError, one line, when reading ends before the end."""
+        if self._live or self.audio is None:
+            yield from self._pictures()
+            return
+        held: Picture | None = None  # a copy must not lose the sound after the last picture
+        for picture in self._pictures():
+            if held is not None:
+                yield held
+            held = picture
+        if held is not None:
+            yield replace(held, audio=(*held.audio, *self._sound))
+
+    def _pictures(self) -> Iterator[Picture]:
         problem: av.error.FFmpegError | None = None
         while True:
             try:
@@ -83,7 +99,7 @@ class VideoReader:
             asked_s = time.perf_counter()
         yield from self._pictures_of(self._flush())
 
-    def _decode(self, packet: Packet[Any], now_s: float, waited_s: float) -> list[av.VideoFrame]:
+    def _decode(self, packet: "Packet[Any]", now_s: float, waited_s: float) -> list[av.VideoFrame]:
         level = EVERYTHING
         stamp = packet.dts if packet.dts is not None else packet.pts
         if self._live and stamp is not None and packet.time_base:
@@ -101,20 +117,21 @@ class VideoReader:
                 del self._arrivals[next(iter(self._arrivals))]
         return self._decoded(packet)
 
-    def _wanted(self, packet: Packet[Any], level: int) -> bool:
-        if not packet.is_keyframe and (self._await_key or level == KEY_FRAMES):
+    def _wanted(self, packet: "Packet[Any]", level: int) -> bool:
+        awaited = self._arrived_s < self._await_key_until_s
+        if not packet.is_keyframe and (awaited or level == KEY_FRAMES):
             self._intake.lose("behind" if level == KEY_FRAMES else "before key frame")
             return False
-        self._await_key = False
+        self._await_key_until_s = 0.0
         self._opened.video.codec_context.skip_frame = "DEFAULT" if level == EVERYTHING else "NONREF"
         return True
 
-    def _decoded(self, packet: Packet[Any]) -> list[av.VideoFrame]:
+    def _decoded(self, packet: "Packet[Any]") -> list[av.VideoFrame]:
         try:
             return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
         except av.error.FFmpegError:
             self._intake.lose("corrupt")
-            self._await_key = self._live
+            self._heal()
             if packet.pts is not None:
                 self._arrivals.pop(packet.pts, None)
             return []
@@ -128,14 +145,23 @@ class VideoReader:
     def _pictures_of(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         for frame in frames:
             captured_s = self._arrival(frame.pts)
+            if self._live and frame.pts is None and self._numbering.may_wait():
+                self._intake.lose("no time stamp")
+                continue
             index = self._intake.next_index()
             time_base = frame.time_base or self._opened.video.time_base or Fraction(1, 1000)
             pts = self._numbering.pts(frame.pts, time_base)
             if frame.is_corrupt:
                 self._intake.dropped["corrupt"] += 1
+                self._heal()
                 continue
             sound, self._sound = self._sound, ()
             yield Picture(frame, index, pts, time_base, captured_s, sound)
+
+    def _heal(self) -> None:
+        """What follows leans on the damage, up to the next key frame; some streams refresh bit by bit and have none."""
+        if self._live:
+            self._await_key_until_s = self._arrived_s + _HEAL_S
 
     def _arrival(self, pts: int | None) -> float:
         """When the packet of a picture came. Packets before it in time that gave no picture were left out."""
@@ -148,9 +174,11 @@ class VideoReader:
                 self._intake.lose("behind")
         return arrived_s
 
-    def _keep_sound(self, packet: Packet[Any]) -> None:
+    def _keep_sound(self, packet: "Packet[Any]") -> None:
         if packet.size:
-            self._sound = recent([*self._sound, packet])
+            self._sound = (*self._sound, packet)
+            if self._live:
+                self._sound = recent(self._sound)
 
     def _broken(self, exc: av.error.FFmpegError) -> DataError:
         if self._target.live and isinstance(exc, av.error.ExitError | av.error.TimeoutError):
@@ -166,6 +194,12 @@ class _Numbering:
     def __init__(self, rate: Fraction | None) -> None:
         self._step_s = 1 / (rate or Fraction(25))
         self._known, self._since = 0, -1
+        self._unknown = 0
+
+    def may_wait(self) -> bool:
+        """Streams often send a picture or two before they know the time; some never know it."""
+        self._unknown += 1
+        return self._since < 0 and self._unknown <= _UNKNOWN
 
     def pts(self, pts: int | None, time_base: Fraction) -> int:
         if pts is not None:

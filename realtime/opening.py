@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,7 +22,7 @@ from realtime.targets import Target
 log = logging.getLogger(__name__)
 
 _OPEN_S = 2.5  # of each of the two steps of opening, the connection and the first look at the streams
-_LOOK_S = 1.0  # how long a live stream is looked at to learn what is in it; most tell within a quarter of that
+_LOOK_S = 0.5  # how long, by its own time, a live stream is looked at to learn what is in it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,8 @@ def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> 
     address, form = target.address, None
     if target.kind == "camera":
         address, form, options = camera_input(target)
+    elif target.kind == "file":
+        address = os.path.abspath(address)  # ffmpeg takes what stands before a colon for a protocol
     problem: av.error.FFmpegError | OSError
     try:
         container = av.open(address, format=form, options=options, timeout=(min(timeout_s, _OPEN_S), timeout_s))
@@ -73,7 +76,11 @@ def _streams(container: InputContainer, target: Target, *, live: bool, audio: bo
         for stream in container.streams:
             if stream is not best and stream is not sound:
                 stream.discard = Discard.all
-        best.thread_type = "SLICE" if live else "AUTO"  # frame threads hold back as many frames as there are threads
+        if live:
+            # Threads by frame hold back a frame each; threads by slice do not tell of lost slices (H.264).
+            best.codec_context.thread_count = 1
+        else:
+            best.thread_type = "AUTO"
         template = _template(sound, target) if isinstance(sound, AudioStream) else None
         return Opened(
             container,
@@ -97,7 +104,7 @@ def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
 def _template(sound: AudioStream, target: Target) -> Any:
     """A stream that copies can be made from, in a container of its own that is never written."""
     try:
-        return av.open(io.BytesIO(), "w", format="matroska").add_stream_from_template(sound)
+        return av.open(io.BytesIO(), "w", format="nut").add_stream_from_template(sound)
     except (av.error.FFmpegError, ValueError) as exc:
         log.warning("%s: its sound cannot be copied (%s); going on without", target.name, redact(str(exc)))
         return None

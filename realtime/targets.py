@@ -116,8 +116,10 @@ def _resolve(source: str, listed_in: str = "") -> Iterator[tuple[Kind, str, str]
             yield from _resolve(line, source)
     elif is_url(source):
         yield from _from_url(source)
-    else:
+    elif source:
         yield from _from_path(Path(source))
+    else:
+        raise DataError("a source is empty; give a URL, a file, a folder, - for stdin, env:NAME or @FILE")
 
 
 def _from_environment(source: str) -> str:

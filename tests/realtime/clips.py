@@ -1,0 +1,78 @@
+"""Small real videos: picture i is grey 40 + 7 (i mod 24), so that its number can be read off it."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+STEP, FIRST, CYCLE = 7, 40, 24
+SOUND_RATE = 16_000
+
+
+def write_clip(
+    path,
+    n=30,
+    *,
+    codec="libx264",
+    pix_fmt="yuv420p",
+    size=(64, 48),
+    fps=25,
+    times_ms=None,
+    sound=False,
+    noise=False,
+    **how,
+):
+    """times_ms: when each picture is shown, for a variable rate. noise: many bytes a picture. how: for av.open."""
+    options = how.pop("options", {})
+    with av.open(str(path), "w", **how) as container:
+        stream = container.add_stream(codec, rate=fps, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        stream.bit_rate = 8_000_000
+        unit = Fraction(1, 1000) if times_ms else Fraction(1, fps)
+        stream.codec_context.time_base = unit
+        audio = container.add_stream("aac", rate=SOUND_RATE, layout="mono") if sound else None
+        spoken = 0
+        for i in range(n):
+            frame = av.VideoFrame.from_ndarray(_picture(i, size, noise), format="rgb24")
+            frame.pts, frame.time_base = (times_ms[i] if times_ms else i), unit
+            container.mux(stream.encode(frame))
+            while audio and spoken < (i + 1) * SOUND_RATE / fps:
+                container.mux(audio.encode(_silence(spoken)))
+                spoken += 1024
+        container.mux(stream.encode(None))
+        if audio:
+            container.mux(audio.encode(None))
+    return path
+
+
+def write_sound(path, seconds=1):
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for at in range(0, seconds * SOUND_RATE, 1024):
+            container.mux(audio.encode(_silence(at)))
+        container.mux(audio.encode(None))
+    return path
+
+
+def number(image, channel=1):
+    """Which picture of a cycle an image shows."""
+    return round((float(np.median(image[..., channel])) - FIRST) / STEP)
+
+
+def numbers(n):
+    return [i % CYCLE for i in range(n)]
+
+
+def _picture(i, size, noise):
+    width, height = size
+    picture = np.full((height, width, 3), FIRST + STEP * (i % CYCLE), np.uint8)
+    if noise:
+        picture[::2] = np.random.default_rng(i).integers(0, 256, picture[::2].shape, np.uint8)
+        picture[::2, ::2] = FIRST + STEP * (i % CYCLE)
+    return picture
+
+
+def _silence(at):
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, at, Fraction(1, SOUND_RATE)
+    return frame
