@@ -60,7 +60,7 @@ class FaceFinder:
         """max_faces: the largest are kept; 0: all. min_face_px: width below which a face is rejected as small."""
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
         self._streams: dict[int, _StreamState] = {}
-        self._detector = FaceDetector(model)
+        self._detector = FaceDetector(model, quick=True)
 
     def __enter__(self) -> Self:
         return self

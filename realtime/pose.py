@@ -12,8 +12,7 @@ from realtime.types import F64
 _BOX_CENTRE = (0.49, 0.45)
 _BOX_SIDE = 0.66
 # What a face needs inside the image, in sides of the crop: cheek to cheek, brows to below the chin.
-_FACE_LEFT, _FACE_RIGHT, _FACE_TOP, _FACE_BOTTOM = 0.20, 0.80, 0.18, 0.84
-_GRID = 16  # points along each side by which the part outside is counted
+_FACE = np.stack([grid.ravel() for grid in np.meshgrid(np.linspace(0.20, 0.80, 16), np.linspace(0.18, 0.84, 16))])
 
 # The nose tip stands this far in front of the line between the ears, in widths of the head (yaw) and in eye distances
 # (pitch). Fitted to the head poses of MediaPipe's FaceLandmarker on the same 334 faces, yaw -47 to 32, pitch -11 to 20
@@ -46,7 +45,6 @@ def turn_deg(points: F64) -> tuple[float, float]:
 def outside_share(points: F64, width: int, height: int) -> float:
     """How much of the face, 0 to 1, lies outside an image of width x height pixels."""
     matrix = transform(points, 1)
-    x, y = np.meshgrid(np.linspace(_FACE_LEFT, _FACE_RIGHT, _GRID), np.linspace(_FACE_TOP, _FACE_BOTTOM, _GRID))
-    at = np.linalg.solve(matrix[:, :2], np.stack([x.ravel(), y.ravel()]) - matrix[:, 2:])
-    inside = (at[0] >= 0) & (at[0] <= width) & (at[1] >= 0) & (at[1] <= height)
-    return 1.0 - float(inside.mean())
+    at = np.linalg.solve(matrix[:, :2], _FACE - matrix[:, 2:])
+    outside = (at[0] < 0) | (at[0] > width) | (at[1] < 0) | (at[1] > height)
+    return float(outside.mean())

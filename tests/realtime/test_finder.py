@@ -248,12 +248,26 @@ def test_a_small_face_that_only_the_tiles_show_is_found_and_held(finder):
 def test_the_crop_is_the_one_that_ks_crop_makes_from_the_damped_points(finder):
     image = picture("skimage_astronaut.png")
     (found,) = finder.find(frame(image, 0.0))
-    with FaceDetector(MODEL) as detector:
+    with FaceDetector(MODEL, quick=True) as detector:
         (face,) = detector.find(image)
     np.testing.assert_array_equal(found.crop, crop(image, face.points_px, 224))
     assert found.face.score == face.score
     assert overlap(found.face.box_xyxy_px, face.box_xyxy_px) > 0.7
     assert (found.face.rejected, found.face.fresh) == ("", True)
+
+
+@pytest.mark.parametrize("height", [512, 1080, 2161])
+def test_a_quick_look_finds_the_points_where_the_exact_one_of_training_does(height):
+    """At 512 px and 230 px around the face nothing is halved and all is equal to the bit."""
+    small = picture("skimage_astronaut.png")
+    mode = cv2.INTER_CUBIC
+    image = np.asarray(cv2.resize(small, (height, height), interpolation=mode), np.uint8) if height != 512 else small
+    with FaceDetector(MODEL) as exact, FaceDetector(MODEL, quick=True) as quick:
+        (face,) = exact.find(image)
+        (other,) = quick.find(image, face.box_xyxy_px)
+        (held,) = exact.find(image, face.box_xyxy_px)
+    eye_distance = np.linalg.norm(face.points_px[1] - face.points_px[0])
+    assert np.abs(other.points_px - held.points_px).max() <= (0.0 if height == 512 else 0.05 * eye_distance)
 
 
 @pytest.mark.parametrize("width", [95.0, 130.0])
