@@ -21,11 +21,11 @@ from realtime.types import F64
 
 KEPT_S = 2.0
 RIVALS = 0.5  # overlap of two boxes that hold one face; two people cheek to cheek have up to 0.2
-_REACH = 0.75  # face widths that a face may be away from its path at once ...
-_REACH_PER_S = 0.75  # ... and this much more for each second out of sight; a person who leans over makes 1 to 2
-_GROWTH = 1.6  # or 1 / 1.6: how much larger it may come back
+_REACH = 0.5  # face widths that a face may be away from its path at once ...
+_REACH_PER_S = 1.0  # ... and this much more for each second out of sight; a person who leans over makes 1 to 2
+_GROWTH = 1.25  # times larger or smaller that it may be at once, or while it is seen poorly ...
+_GROWTH_PER_S = 0.35  # ... and this much more for each second, up to a second
 _SPEED_S = 0.15  # over how long the speed is averaged
-_POOR_GROWTH = 1.25  # likewise, of a face that is seen poorly
 _TRUST_S = 0.5  # how long a face may be seen poorly; and no longer than it had been seen well
 
 
@@ -77,9 +77,8 @@ class Track:
         """
         if face.score >= NEW_SCORE:
             return True
-        growth = box_width(face.box_xyxy_px) / box_width(self.box)
         credit_s = min(self.sure_s - self.born_s, _TRUST_S)
-        return 1 / _POOR_GROWTH <= growth <= _POOR_GROWTH and time_s - self.sure_s <= credit_s
+        return _growth(self.box, face.box_xyxy_px) <= _GROWTH and time_s - self.sure_s <= credit_s
 
     def renew(self, time_s: float) -> None:
         """A new epoch: it may be there still, but what came before does not count."""
@@ -104,9 +103,9 @@ class Track:
         """
         width = box_width(self.box)
         away = _off_path(self.box, self.expected(time_s), box) / width
-        alike = 1 / _GROWTH <= box_width(box) / width <= _GROWTH
-        within = away <= _REACH + _REACH_PER_S * max(time_s - self.sure_s, 0.0)
-        return away if alike and within else math.inf
+        gap_s = max(time_s - self.sure_s, 0.0)
+        alike = _growth(self.box, box) <= _GROWTH + _GROWTH_PER_S * min(gap_s, 1.0)
+        return away if alike and away <= _REACH + _REACH_PER_S * gap_s else math.inf
 
 
 class Tracks:
@@ -169,6 +168,11 @@ def rivals(seen: Sequence[tuple[Track, DetectedFace]], time_s: float) -> list[Tr
         else:
             kept.append(face)
     return losers
+
+
+def _growth(a: Box, b: Box) -> float:
+    """How many times as wide the wider one is."""
+    return max(box_width(a), box_width(b)) / min(box_width(a), box_width(b))
 
 
 def _off_path(start: Box, end: Box, box: Box) -> float:

@@ -46,11 +46,13 @@ def test_numbers_count_from_0_in_the_order_given():
     ("x", "size", "after_s", "same"),
     [
         (100, 40, 1.0, True),
-        (155, 40, 1.0, True),  # 1.4 widths away; within 0.75 + 0.75 * 1 s
+        (155, 40, 1.0, True),  # 1.4 widths away; within 0.5 + 1.0 * 1 s
         (165, 40, 1.0, False),  # 1.6 widths
-        (125, 40, 0.05, True),  # 0.6 widths at once
-        (140, 40, 0.05, False),  # a width at once
-        (100, 60, 1.0, True),
+        (120, 40, 0.05, True),  # 0.5 widths at once
+        (125, 40, 0.05, False),
+        (100, 50, 0.05, True),  # 1.25 times as large at once
+        (100, 60, 0.05, False),
+        (100, 60, 1.0, True),  # within 1.25 + 0.35 * 1 s
         (100, 70, 1.0, False),  # 1.75 times as large
         (100, 22, 1.0, False),
     ],
@@ -77,9 +79,9 @@ def test_who_was_walking_is_expected_further_on():
     x = walk(track, 100, 120, 0, 1)  # three widths a second
     lost(tracks, track)
     assert track.places(1.3)[0] == pytest.approx((x + 36 - 20, 80, x + 36 + 20, 120), abs=2)
-    assert tracks.take([face(x + 70)], 1.3) == [track]  # 1.75 widths on: 0.9 to where it was going, 0.85 of 0.97 of reach
+    assert tracks.take([face(x + 65)], 1.3) == [track]  # 1.6 widths on: 0.9 to where it was going, 0.7 of 0.8 of reach
     lost(tracks, track)
-    assert tracks.take([face(x - 70)], 1.3) != [track]
+    assert tracks.take([face(x - 65)], 1.3) != [track]
 
 
 def test_two_lost_faces_are_matched_where_they_fit_best_whatever_the_order():
