@@ -1,0 +1,158 @@
+"""A window for each stream: what is seen, now. `q` or Esc quits, and so does closing it; the space bar pauses.
+
+OpenCV's windows belong to one thread: make, write, poll and close there (on macOS in the main one).
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ks.errors import MissingError
+from realtime.overlay import Overlay, text_size_px
+from realtime.overlay_panel import INK
+from realtime.overlay_text import darken, line_px, put, width_px
+from realtime.types import U8, FaceAUs, FrameResult
+
+log = logging.getLogger(__name__)
+
+_LARGEST_PX = (1280, 720)  # of a picture as it is shown first; a laptop's screen holds it
+_KEYS = {ord("q"): "quit", ord("Q"): "quit", 27: "quit", ord(" "): "pause"}
+_PROBE = "import cv2; cv2.namedWindow('knowledge-spreader', cv2.WINDOW_GUI_NORMAL); cv2.destroyAllWindows()"
+_PROBE_TIMEOUT_S = 30.0
+
+
+class WindowSink:
+    """Shows results. Raises MissingError when there is no display, or an OpenCV without windows.
+
+    n_frames: N of the model, for the overlay.
+    """
+
+    def __init__(self, title: str, *, n_frames: int | None = None) -> None:
+        _check_display()
+        # Qt's own word on fonts and platforms is no news to a user; who wants it sets this variable.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;*.info=false")
+        self.name = "--show"
+        self.quit = False  # asked for by key or by closing a window
+        self.paused = False
+        self._title, self._n_frames = title, n_frames
+        self._windows: dict[int, _Window] = {}
+
+    def write(self, result: FrameResult) -> None:
+        """Shows a result; while paused the picture stays, and the result is let go. Never waits."""
+        if not self.quit and not self.paused:
+            number = result.frame.stream.number
+            if number not in self._windows:
+                self._windows[number] = _open_window(self._title, result, self._n_frames)
+            self._windows[number].show(result)
+        self.poll()
+
+    def poll(self) -> None:
+        """Takes keys and clicks; for times when no result comes, so that the window stays alive."""
+        if self.quit or not self._windows:
+            return
+        wish = _KEYS.get(cv2.pollKey() & 0xFF)
+        closed = any(cv2.getWindowProperty(window.key, cv2.WND_PROP_VISIBLE) < 1 for window in self._windows.values())
+        if wish == "quit" or closed:
+            self.quit = True
+            self._destroy()
+        elif wish == "pause":
+            self.paused = not self.paused
+            for window in self._windows.values():
+                window.mark_paused(self.paused)
+
+    def close(self) -> None:
+        """Closes the windows."""
+        self._destroy()
+
+    def _destroy(self) -> None:
+        if self._windows:
+            self._windows.clear()
+            cv2.destroyAllWindows()
+            cv2.pollKey()  # Qt takes them down when it next looks at its events
+
+
+@dataclass(slots=True, eq=False)
+class _Window:
+    key: str  # OpenCV's name for it
+    overlay: Overlay
+    picture: U8  # as shown last, without the mark of a pause
+
+    def show(self, result: FrameResult) -> None:
+        self.picture = self.overlay.draw(_shrunk(result))
+        cv2.imshow(self.key, cv2.cvtColor(self.picture, cv2.COLOR_RGB2BGR))
+
+    def mark_paused(self, paused: bool) -> None:
+        shown = self.picture.copy()
+        if paused:
+            _draw_paused(shown)
+        cv2.imshow(self.key, cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
+
+
+def _open_window(title: str, result: FrameResult, n_frames: int | None) -> _Window:
+    stream, picture = result.frame.stream, _shrunk(result).frame.image
+    key = f"{title} {stream.number}"
+    cv2.namedWindow(key, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+    cv2.setWindowTitle(key, f"{title}: {stream.name}")
+    cv2.resizeWindow(key, picture.shape[1], picture.shape[0])
+    return _Window(key, Overlay(n_frames), picture)
+
+
+def _draw_paused(image: U8) -> None:
+    """Two bars and the word, at the top right."""
+    height, width = image.shape[:2]
+    em = text_size_px(width, height)
+    text = "paused, space goes on"
+    left, bottom = width - width_px(text, em, True) - 3 * em, line_px(em) + em // 2
+    darken(image, left, 0, width, bottom)
+    for x in (left + em // 2, left + em):
+        cv2.rectangle(image, (x, em // 3), (x + em // 4, bottom - em // 3), INK, cv2.FILLED)
+    put(image, text, left + 2 * em, em // 4, em, INK, True)
+
+
+def _shrunk(result: FrameResult) -> FrameResult:
+    """The result at the size that it is shown in: the overlay is drawn sharp there, not scaled with the picture."""
+    height, width = result.frame.image.shape[:2]
+    scale = min(_LARGEST_PX[0] / width, _LARGEST_PX[1] / height)
+    if scale >= 1:
+        return result
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # by less than half, quick is good enough
+    image = np.asarray(cv2.resize(result.frame.image, size, interpolation=how), np.uint8)
+    faces = tuple(_scaled(face, scale) for face in result.faces)
+    return replace(result, frame=replace(result.frame, image=image), faces=faces)
+
+
+def _scaled(face: FaceAUs, scale: float) -> FaceAUs:
+    left, top, right, bottom = face.face.box_xyxy_px
+    return replace(
+        face, face=replace(face.face, box_xyxy_px=(left * scale, top * scale, right * scale, bottom * scale))
+    )
+
+
+def _check_display() -> None:
+    """Raises MissingError where a window would fail: without a display Qt ends the whole process."""
+    advice = "run it on a desktop, or use --save for a video of what would be shown"
+    if not cv2.currentUIFramework():
+        raise MissingError(
+            "this OpenCV was built without windows; pip uninstall opencv-python-headless, then pip install "
+            "--force-reinstall opencv-contrib-python; or use --save"
+        )
+    if not sys.platform.startswith("linux"):
+        return
+    if not os.environ.get("DISPLAY"):
+        wayland = " (there is Wayland, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
+        raise MissingError(f"no display here: DISPLAY is not set{wayland}; {advice}")
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise MissingError(f"no display here: {os.environ['DISPLAY']} does not answer; {advice}") from exc
+    if tried.returncode:
+        log.debug("no window could be opened: %s", tried.stderr)
+        raise MissingError(f"no display here: no window can be opened on {os.environ['DISPLAY']}; {advice}")
