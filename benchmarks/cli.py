@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks.bench_compare import compare, print_changes
 from benchmarks.bench_report import plot, print_result, read_json, write_json
-from engines.open import BACKENDS
+from engines.open import BACKENDS, DEVICES
 from ks.errors import KSError
 
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when all is well, 2 and one line when the command cannot be followed, 130 when interrupted."""
     args = _parser().parse_args(argv)
     try:
-        _engine(args) if args.command == "engine" else _compare(args)
+        {"engine": _engine, "live": _live, "compare": _compare}[args.command](args)
     except KSError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
@@ -52,6 +52,33 @@ def _engine(args: argparse.Namespace) -> None:
         write_json(result, args.json)
     if args.plot:
         plot(result, args.plot)
+
+
+def _live(args: argparse.Namespace) -> None:
+    from benchmarks.live import LiveBenchConfig, bench_live, print_live
+    from engines.bundled import bundled_model
+    from realtime.demo import demo_clip
+
+    if args.json and args.json.is_dir():
+        raise KSError(f"{args.json} is a folder; name a file in it")
+    quick = {"seconds": 3.0, "rounds": 1} if args.quick else {}
+    config = LiveBenchConfig(
+        model=args.model or bundled_model(),
+        clip=args.clip or demo_clip(),
+        device=args.device,
+        precisions=args.precisions,
+        streams=args.streams or ((1, 2) if args.quick else (1, 2, 4)),
+        faces=args.faces or ((1,) if args.quick else (1, 4)),
+        threads=args.threads,
+        face_model=args.face_model,
+        landmarker=args.landmarker,
+        progress=args.progress,
+        **quick,
+    )
+    result = bench_live(config)
+    print_live(result, _console())
+    if args.json:
+        write_json(result, args.json)
 
 
 def _compare(args: argparse.Namespace) -> None:
@@ -112,10 +139,34 @@ def _parser() -> argparse.ArgumentParser:
         "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
     )
 
+    _add_live(commands)
+
     both = commands.add_parser("compare", help="two JSON files row by row, B over A")
     both.add_argument("before", type=Path, metavar="A.json")
     both.add_argument("after", type=Path, metavar="B.json")
     return parser
+
+
+def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    live = commands.add_parser("live", help="the whole pipeline: frames/s of a file, and how many streams are kept up with")
+    live.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled one")
+    live.add_argument("--clip", type=Path, metavar="VIDEO", help="with one face; default: the bundled clip")
+    live.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
+    live.add_argument("--precisions", type=_words, default=(), help="default: all that the file holds for the device")
+    live.add_argument("--streams", type=_numbers, default=(), help="at once; default: 1,2,4, with --quick 1,2")
+    live.add_argument("--faces", type=_numbers, default=(), help="in each picture; default: 1,4, with --quick 1")
+    live.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = the backend's choice (default)")
+    live.add_argument("--face-model", default="", help="BlazeFace .tflite; default: the user's cache, else a download")
+    live.add_argument(
+        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to run it beside"
+    )
+    live.add_argument(
+        "--quick", action=argparse.BooleanOptionalAction, default=False, help="3 s a run, once: within a minute"
+    )
+    live.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    live.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Options:
     camera_size: str = ""  # like 1280x720; "" = the camera's choice
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
     camera_backend: str = "auto"
+    camera_format: str = ""  # of its pictures, as the backend calls it: mjpeg, yuyv422; "" = the camera's choice
     image_rate: float = 25.0  # frames per second of a folder of images
     rtsp_transport: str = "tcp"
     timeout_s: float = 4.0  # a stream that is silent for longer is opened anew
@@ -40,8 +41,6 @@ class Options:
             raise DataError(f"the time-out is 0.1 to 60 s; got {self.timeout_s:g}")
         if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0:
             raise DataError("--max-faces, --min-face, --threads and --rate are 0 or more")
-        if not self.image_rate > 0:
-            raise DataError(f"--image-rate is above 0 frames per second; got {self.image_rate:g}")
 
     @property
     def own_face_model(self) -> str | None:

@@ -30,6 +30,8 @@ WITHOUT_TORCH = [
     "engines.calibrate",
     "engines.compile",
     "engines.cli",
+    "realtime",
+    "realtime.cli",
 ]
 
 

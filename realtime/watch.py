@@ -1,0 +1,220 @@
+"""watch(): a run of the live pipeline as an iterator of results, the same that ks-live runs."""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from engines.bundled import bundled_model
+from engines.model_file import ModelFile, open_model
+from engines.open import open_engine
+from ks.errors import DataError, KSError
+from ks.face_model import find_face_model
+from realtime.capture import Capture, newest
+from realtime.faces import FaceFinder
+from realtime.options import Options
+from realtime.pipeline import Analyser, analyse
+from realtime.recorded import Recording
+from realtime.tally import Tally
+from realtime.targets import Target, targets
+from realtime.times import Stages
+from realtime.types import Frame, FrameResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+_BATCH = 4  # frames of a recording that go through the engine together
+_BATCH_BYTES = 1 << 26
+_AHEAD = 2  # batches
+
+
+class Watch:
+    """One run over some sources: a context manager, and an iterator of FrameResults in order.
+
+    Recordings follow one another; cameras and streams run at the same time, the faces of all in one batch. Raises
+    KSError where a model or source cannot be used. When it has ended, or in between, report() tells what happened.
+    """
+
+    def __init__(self, sources: Sequence[Target], options: Options) -> None:
+        self._targets, self._options = sources, options
+        self.live = _is_live(sources, options.policy)
+        self._stop = threading.Event()
+        self._open = ExitStack()
+        with ExitStack() as opening:
+            self.model: ModelFile = open_model(options.model or bundled_model())
+            face_model = find_face_model(options.own_face_model)
+            engine = open_engine(self.model, options.device, options.precision, threads=options.threads)
+            opening.callback(engine.close)
+            finder = opening.enter_context(_finder(face_model, self.model.spec.side_px, options))
+            self._open = opening.pop_all()
+        notes = (self.model.note,) if self.model.note else ()
+        self.choice = engine.choice
+        self._stages = Stages()
+        self._analyser = Analyser(
+            engine, finder, neutral_s=options.neutral_s, margin=options.margin, notes=notes, stages=self._stages
+        )
+        described = {
+            "file": str(self.model.path),
+            "weights": self.model.weights_id,
+            "note": self.model.note,
+        }
+        self.tally = Tally(engine.choice, described, self._stages)
+        self._results = self._run()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        return self
+
+    def __next__(self) -> FrameResult:
+        return next(self._results)
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """The AUs of the model, in the order of all (U,) arrays."""
+        return self.model.spec.aus
+
+    @property
+    def stages(self) -> Stages:
+        """For what happens to results outside, to be told beside the rest."""
+        return self._stages
+
+    def stop(self) -> None:
+        """Ends the run after what is under way. May be called from another thread and from a signal handler."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Closes the sources, the engine and the face finder; safe to be called twice."""
+        self._stop.set()
+        self._results.close()
+        self._open.close()
+
+    def report(self) -> dict[str, Any]:
+        """Counts, latencies, stages, engine: what `ks-live --report` writes."""
+        return self.tally.report()
+
+    def _run(self) -> Generator[FrameResult, None, None]:
+        for result in self._live() if self.live else self._recorded():
+            self.tally.add(result)
+            yield result
+
+    def _live(self) -> Iterator[FrameResult]:
+        options = self._options
+        with ExitStack() as stack:
+            news = threading.Condition()
+            captures: list[Capture] = []
+            for number, target in enumerate(self._targets):
+                capture = Capture(target, number, audio=options.audio, timeout_s=options.timeout_s, news=news)
+                captures.append(stack.enter_context(capture))
+                self.tally.opened(capture)
+                stack.callback(self.tally.ended, number)
+            self.tally.start()
+            yield from analyse(newest(captures, self._stop), self._analyser)
+
+    def _recorded(self) -> Iterator[FrameResult]:
+        self.tally.start()
+        for number, target in enumerate(self._targets):
+            if self._stop.is_set():
+                return
+            try:
+                yield from self._recording(target, number)
+            except KSError as exc:
+                self.tally.failed(target.name, str(exc))
+                if len(self._targets) == 1:
+                    raise
+                log.warning("%s; going on with the next source", exc)
+
+    def _recording(self, target: Target, number: int) -> Iterator[FrameResult]:
+        timeout_s = self._options.timeout_s
+        with Recording(target, number, audio=self._options.audio, timeout_s=timeout_s) as recording:
+            self.tally.opened(recording)
+            try:
+                yield from analyse(self._batches(recording), self._analyser, _AHEAD)
+            finally:
+                self.tally.ended(number)
+                self._analyser.forget(number)
+
+    def _batches(self, recording: Recording) -> Iterator[list[Frame]]:
+        """Frames in a row, few enough at a time for the memory that they take."""
+        batch: list[Frame] = []
+        frames = iter(recording.frames())
+        while not self._stop.is_set():
+            with self._stages.measure("read"):
+                frame = next(frames, None)
+            if frame is None:
+                break
+            batch.append(frame)
+            if len(batch) == min(_BATCH, max(1, _BATCH_BYTES // frame.image.nbytes)):
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def _is_live(sources: Sequence[Target], policy: str) -> bool:
+    """Raises DataError where nothing, or cameras and recordings together are to be watched without a word on how."""
+    if not sources:
+        raise DataError("there is nothing to watch; give --camera 0 or --source FILE, URL or FOLDER")
+    live = [target.live for target in sources]
+    if policy == "auto" and any(live) != all(live):
+        raise DataError(
+            "cameras or streams and recordings come together; say how: --policy live plays the recordings at their own "
+            "pace, --policy every-frame waits for each frame of a stream"
+        )
+    if policy == "every-frame" and len(sources) > 1 and any(live):
+        raise DataError("--policy every-frame takes one camera or stream at a time; give one, or use --policy live")
+    return policy == "live" or (policy == "auto" and all(live))
+
+
+def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
+    if options.min_face_px:
+        return FaceFinder(model, side_px, max_faces=options.max_faces, min_face_px=options.min_face_px)
+    return FaceFinder(model, side_px, max_faces=options.max_faces)
+
+
+def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:
+    """Results of cameras (numbers), streams, files and folders, frame by frame, as they come.
+
+        with realtime.watch("rtsp://camera/door", model="b1.ks") as results:
+            for result in results:
+                for row in result.faces: ...
+
+    model: a .ks file; "" = options.model, else the bundled one. Raises KSError like Watch.
+    """
+    options = options or Options()
+    if model:
+        options = replace(options, model=str(model))
+    return Watch(parse_targets(sources, options), options)
+
+
+def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list[Target]:
+    """Cameras are numbers, all else is what --source takes. Raises KSError on what cannot be opened."""
+    return targets(
+        [str(source) for source in sources if not isinstance(source, int)],
+        [str(source) for source in sources if isinstance(source, int)],
+        image_rate=options.image_rate,
+        transport=options.rtsp_transport,
+        size=options.camera_size,
+        camera_rate=options.camera_rate,
+        backend=options.camera_backend,
+        input_format=options.camera_format,
+    )
+
+
+def table(source: str | Path, model: str | Path = "", options: Options | None = None) -> "pd.DataFrame":
+    """All rows of a recording as a pandas frame, with the columns of --csv. Raises KSError like Watch."""
+    from realtime.data_frame import rows_to_frame
+    from realtime.rows import rows
+
+    with watch(source, model=model, options=options) as results:
+        return rows_to_frame((row for result in results for row in rows(result)), results.aus)

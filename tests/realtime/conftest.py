@@ -1,0 +1,36 @@
+"""What many tests of the live floor share: the bundled model on this machine's CPU, and real clips where they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.base import Engine
+from engines.bundled import bundled_model
+from engines.open import open_engine
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    made = open_engine(bundled_model(), "openvino", "fp32", threads=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Real clips."""
+    if not (SHARED / "media").is_dir():
+        pytest.skip("real clips (../shared/data/media) are not here")
+    return SHARED / "media"
+
+
+@pytest.fixture(scope="session")
+def face_model() -> Path:
+    """BlazeFace."""
+    path = SHARED / "models" / "blaze_face_short_range.tflite"
+    if not path.is_file():
+        pytest.skip("the face model (../shared/data/models) is not here")
+    return path
