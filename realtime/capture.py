@@ -28,7 +28,7 @@ class Capture:
 
     A stream that breaks or falls silent for timeout_s is opened again, at first after first_retry_s, then after twice
     that and so on up to last_retry_s, each shortened at random so that many do not come at once. A recording is played
-    at its own pace, times `speed`, and ends; so does a stream of known length. Captures that one consumer waits for
+    at its own pace, times `speed`, and ends; so is a video at a web server. Captures that one consumer waits for
     share `news`. __enter__ raises DataError or MissingError when the source cannot be opened.
     """
 
@@ -50,7 +50,7 @@ class Capture:
         self._target, self._number, self._audio, self._timeout_s = target, number, audio, timeout_s
         self._first_retry_s, self._last_retry_s = first_retry_s, last_retry_s
         self._intake, self._timeline, self._stop = Intake(), Timeline(), threading.Event()
-        self._pace = None if target.live else Pace(speed, self._stop)
+        self._pace = Pace(speed, self._stop)
         self._newest: tuple[Picture, int, float] | None = None  # and its epoch and shift
         self._error: BaseException | None = None
         self._lost_s: float | None = None  # since when, while the source is away

@@ -40,10 +40,12 @@ class VideoReader:
         timeout_s: float,
         pace: Pace | None = None,
     ) -> None:
-        self._target, self._intake, self._live, self._timeout_s, self._pace = target, intake, live, timeout_s, pace
+        self._target, self._intake, self._live, self._timeout_s = target, intake, live, timeout_s
         self._opened = open_video(target, live=live, audio=audio, timeout_s=timeout_s)
         self.rate, self.duration_s, self.audio = self._opened.rate, self._opened.duration_s, self._opened.template
         self.finite = not target.live or (target.kind == "stream" and self.duration_s is not None)
+        plays = not target.live or (self.finite and target.address.lower().startswith("http"))  # else the server paces
+        self._pace = pace if plays else None
         self._await_key_until_s = math.inf if live else 0.0
         self._backlog = Backlog()
         self._arrivals: dict[int, tuple[float, int]] = {}  # pts of what the decoder holds -> arrival, level
@@ -89,13 +91,14 @@ class VideoReader:
         asked_s = last_video_s = time.perf_counter()
         for packet in packets:
             now_s = time.perf_counter()
+            if self._target.live and now_s - last_video_s > self._timeout_s:
+                # Only sound came. Or the read timed out and ffmpeg hands out what it has of a picture first.
+                raise av.error.ExitError(0, "no pictures")
             if packet.stream_index != video.index:
                 self._keep_sound(packet)
-                if now_s - last_video_s > self._timeout_s and self._target.live:
-                    raise av.error.ExitError(0, "sound, but no pictures")
             elif packet.size:  # an empty packet in the middle would end the decoder
                 yield from self._pictures_of(self._decode(packet, now_s, now_s - asked_s))
-                last_video_s = now_s
+                last_video_s = time.perf_counter()
             asked_s = time.perf_counter()
         yield from self._pictures_of(self._flush())
 

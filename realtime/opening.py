@@ -47,7 +47,13 @@ def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> 
         address = os.path.abspath(address)  # ffmpeg takes what stands before a colon for a protocol
     problem: av.error.FFmpegError | OSError
     try:
-        container = av.open(address, format=form, options=options, timeout=(min(timeout_s, _OPEN_S), timeout_s))
+        container = av.open(
+            address,
+            format=form,
+            options=options,
+            timeout=(min(timeout_s, _OPEN_S), timeout_s),
+            metadata_errors="replace",
+        )
     except (av.error.FFmpegError, OSError) as exc:
         problem = exc
     else:

@@ -76,3 +76,19 @@ def _silence(at):
     frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, at, Fraction(1, SOUND_RATE)
     return frame
+
+
+def repeat_clip(source, path, times):
+    """The same packets again and again, each time later: long to decode, quick to make. Without B-frames."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        video = container.streams.video[0]
+        packets = [p for p in container.demux(video) if p.size]
+        copy = out.add_stream_from_template(video)
+        length = round(len(packets) / video.average_rate / video.time_base)
+        for again in range(times):
+            for packet in packets:
+                twin = av.Packet(bytes(packet))
+                twin.stream, twin.time_base, twin.is_keyframe = copy, packet.time_base, packet.is_keyframe
+                twin.pts, twin.dts = packet.pts + again * length, packet.dts + again * length
+                out.mux(twin)
+    return path
