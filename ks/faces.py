@@ -122,6 +122,14 @@ class FaceDetector:
         faces = self._confirmed(image, [((width - side) // 2, (height - side) // 2, side)], known)
         return faces or (self._confirmed(image, _tiles(width, height), known) if tiles else [])
 
+    def find_in_tile(self, image: U8, number: int, *, known: Sequence[Box] = ()) -> list[DetectedFace]:
+        """The faces beside the known ones that one of the six squares shows, largest first; numbers go round.
+
+        For small faces beside a large one, where find does not look into the squares.
+        """
+        squares = _tiles(image.shape[1], image.shape[0])
+        return self._confirmed(image, [squares[number % len(squares)]], known)
+
     def _confirmed(self, image: U8, squares: list[Square], known: Sequence[Box]) -> list[DetectedFace]:
         """What bears a closer look among all that is seen in the squares, each face once, largest first."""
 
