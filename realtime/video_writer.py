@@ -111,10 +111,7 @@ class VideoWriter:
 
     def _open(self) -> OutputContainer:
         kind = CONTAINERS[self._path.suffix.lower()]
-        options = {
-            "flush_packets": "1",
-            "max_interleave_delta": "500000",
-        }  # microseconds that a track waits for another
+        options = {"flush_packets": "1", "max_interleave_delta": "500000"}  # the latter in us: how long tracks wait
         if kind == "matroska":
             options["avoid_negative_ts"] = "disabled"
             options["cluster_time_limit"] = str(round(_FRAGMENT_S * 1000))

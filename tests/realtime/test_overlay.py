@@ -139,6 +139,20 @@ def test_present_and_absent_differ_in_shape_not_only_in_colour():
     assert thick[0] >= 1.5 * thick[1] > 0
 
 
+@pytest.mark.parametrize(
+    ("in_order", "window", "amber"), [(0.9, 5, False), (0.2, 5, True), (0.9, 3, True), (np.nan, 5, True)]
+)
+def test_a_doubtful_order_and_a_window_that_fills_are_said_in_amber_words(in_order, window, amber):
+    one = face((10, 10, 100, 100), in_order=in_order, window=window)
+    for form in forms(15)[:4]:
+        size = panel_size(one, AUS, form, 5)
+        image = ground("black", *size)
+        draw_panel(image, Rect(0, 0, *size), one, AUS, form, 5)
+        below_bars = image[-(line_px(form.em_px) * (1 if form.long_names else 2)) - round(0.45 * form.em_px) :]
+        assert (below_bars.max(axis=2) > 120).any()
+        assert (below_bars == PRESENT).all(axis=2).any() == amber
+
+
 def test_a_rejected_face_has_a_dashed_box_its_reason_and_no_panel():
     image = ground("black", 640, 480)
     result = result_of(image, [face((200, 200, 300, 300), rejected="turned")])

@@ -156,11 +156,14 @@ def test_space_holds_the_picture_while_results_go_by_and_space_goes_on(screen):
 
 
 def test_a_picture_larger_than_a_screen_is_shown_smaller(screen):
-    """3840 x 2160 in 1280 x 720."""
-    with Shown(screen[0], 3840, 2160) as shown:
+    """3840 x 2160 in 1280 x 720: a third of each; so the box's upper side lies at 0.2 x 720 = 144."""
+    display, memory = screen
+    with Shown(display, 3840, 2160) as shown:
         shown.until(index=5)
         geometry = shown.tool("getwindowgeometry", shown.window())
         assert any("1280x720" in line for line in geometry)
+        shown.until(index=20)
+        assert (screenshot(memory)[144, 200:500] == 248).all()
 
 
 def test_each_stream_has_a_window_and_closing_one_by_mouse_quits(screen):
