@@ -74,6 +74,34 @@ def picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)[::-1])
 
 
+def bled(image: np.ndarray) -> np.ndarray:
+    """RGBA whose clear parts take the colour of what is beside them, so that no dark rim shows where they blend.
+
+    Texels of pure black and the picture's border were never painted, whatever their alpha says.
+    """
+    image = image.copy()
+    image[..., 3][image[..., :3].max(-1) < 2] = 0
+    image[:3, :, 3] = image[-3:, :, 3] = image[:, :3, 3] = image[:, -3:, 3] = 0
+    small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)
+    solid = (small[..., 3] > 100).astype(np.float32)
+    colour = small[..., :3] * solid[..., None]
+    spread = np.zeros((256, 256, 3), np.float32)
+    for sigma in (40.0, 8.0, 2.0):  # far first; what is nearer counts more
+        weight = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
+        near = np.minimum(weight * 20, 1)
+        spread = spread * (1 - near) + near * cv2.GaussianBlur(colour, (0, 0), sigma) / np.maximum(weight, 1e-4)
+    wide = cv2.resize(spread.clip(0, 255), (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    clear = image[..., 3] <= 100
+    image[clear, :3] = wide[clear].astype(np.uint8)
+    return image
+
+
+def brightness(image: np.ndarray) -> float:
+    """Mean linear luminance of the opaque part."""
+    solid = image[..., 3] > 100
+    return float(((image[..., :3][solid] / 255.0) ** 2.2).mean()) if solid.any() else 0.5
+
+
 def texture(context: Any, image: np.ndarray, *, mipmaps: bool = True) -> Any:
     """A texture of uint8 or float32 (H, W, channels)."""
     kind = "f1" if image.dtype == np.uint8 else "f4"

@@ -9,7 +9,7 @@ from ks.synth.formats import F32, I32
 from ks.synth.geometry import Surface, surface, turned
 from ks.synth.people import Person
 from ks.synth.pose import Pose
-from ks.synth.recipes import BESIDE
+from ks.synth.recipes import AUS, BESIDE
 from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, seat, smoothstep
 
 _LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
@@ -56,6 +56,7 @@ class Head:
         self.neutral: F32 = whole[self.keep]
         self.moves: Movements = movements(assets, person.races, self.keep, self.scale)
         rest = base.vertices
+        self._rest_leaning(person)
         self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
         for layer, wear in worn.items():
             s = Seat(place[seats[layer].index], seats[layer].weights, seats[layer].offset)
@@ -70,8 +71,15 @@ class Head:
         self.pivot: F32 = _joint(assets, whole, "joint-neck")
         self._balls = [_ball(whole, side) for side in (0, 1)]
         self.ball_radius = float(np.mean([r for _, r in self._balls]))
+        self._lips = place[list(_lip_middles(assets))]
         self._eyelids = self._lids()
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
+
+    def _rest_leaning(self, person: Person) -> None:
+        au = np.zeros((len(AUS), 2), np.float32)
+        for unit, lean in person.resting.items():
+            au[AUS.index(unit)] = lean
+        self.neutral = self.neutral + self.moves.at(au, np.zeros(len(BESIDE), np.float32))
 
     def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
         """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
@@ -84,6 +92,11 @@ class Head:
             floor = np.minimum(away, away_shut)[near]
             found.append((near, centre, np.maximum(floor, 0.0).astype(np.float32)))
         return found
+
+    def lip_gap_dm(self, pose: Pose) -> float:
+        """How far the middles of the lips are apart, against the neutral face."""
+        moves = self.moves.at(damped(pose.au), pose.beside, self._lips)
+        return max(0.0, float(moves[0, 1] - moves[1, 1]))
 
     def eyes(self) -> tuple[F32, F32]:
         """Centres of the left and right eyeball of the neutral head."""
@@ -138,6 +151,15 @@ def _joint(assets: Assets, vertices: F32, name: str) -> F32:
     return np.asarray(vertices[cube].mean(0), np.float32)
 
 
+def _lip_middles(assets: Assets) -> tuple[int, int]:
+    """The base mesh's vertices in the middle of the lips where they touch: above, and below, which a falling jaw takes along."""
+    rest, falls = assets.base.vertices, dense(assets, "arkit/jawOpen")[:, 1]
+    middle = np.flatnonzero((np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72))
+    lower = middle[falls[middle] < 0.5 * falls.min()]
+    upper = middle[falls[middle] > 0.2 * falls.min()]
+    return int(upper[rest[upper, 1].argmin()]), int(lower[rest[lower, 1].argmax()])
+
+
 def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
     """(V, 4) lips, scalp, beard, wet lids, 0 to 1."""
     rest = assets.base.vertices[keep]
@@ -147,7 +169,8 @@ def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
         size = np.linalg.norm(dense(assets, name), axis=1)[keep]
         lips = np.maximum(lips, np.clip(size / size.max() * 2.2 - 0.15, 0, 1))
     hairline = np.interp(z, [-0.4, 0.15, 0.35, 0.62, 0.80, 1.00, 1.2], [6.55, 6.75, 7.15, 7.35, 7.70, 7.95, 8.03])
-    scalp = smoothstep(-0.07, 0.09, (y - hairline - person.hairline_dm).astype(np.float32))
+    ear = smoothstep(0.68, 0.73, x) * (z < 0.62) * (y < 7.55)
+    scalp = smoothstep(-0.10, 0.08, (y - hairline - person.hairline_dm).astype(np.float32)) * (1 - ear)
     cheek_line = np.interp(x, [0.0, 0.20, 0.33, 0.5, 0.66, 0.75], [6.84, 6.84, 6.70, 6.76, 7.02, 7.25])
     beard = smoothstep(-0.04, 0.05, (cheek_line - y).astype(np.float32)) * smoothstep(6.0, 6.12, (y + 0.25 * (z - 0.9)).astype(np.float32))
     beard *= smoothstep(0.25, 0.45, z) * (1 - lips)

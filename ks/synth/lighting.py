@@ -32,6 +32,21 @@ def read_panorama(path: Path) -> F32:
     return np.maximum(small, 0).astype(np.float32)
 
 
+def studio_panorama(key: float = 1.0, fill: float = 0.5, rim: float = 0.6) -> F32:
+    """(128, 256, 3) a portrait studio of ours: a large soft key to the left of the picture, a fill, a rim, grey walls."""
+    towards, _ = directions(_WIDTH // 2, _WIDTH)
+
+    def panel(x: float, y: float, z: float, size: float, colour: tuple[float, float, float]) -> F32:
+        middle = np.array([x, y, z]) / np.linalg.norm([x, y, z])
+        edge = np.clip((towards @ middle - np.cos(size)) / 0.12, 0, 1)
+        return np.asarray(edge[..., None] * np.array(colour), np.float32)
+
+    walls = (0.30 + 0.16 * towards[..., 1:2]) * np.array([0.96, 0.98, 1.03], np.float32)
+    lamps = key * panel(-0.75, 0.60, 0.85, 0.50, (4.6, 4.35, 4.05)) + fill * panel(1.0, 0.15, 0.75, 0.60, (1.3, 1.33, 1.4))
+    lamps = lamps + rim * (panel(0.85, 0.5, -0.8, 0.35, (4.2, 4.2, 4.3)) + panel(-0.9, 0.45, -0.7, 0.25, (3.2, 3.2, 3.3)))
+    return np.asarray(walls + lamps, np.float32)
+
+
 def directions(height: int, width: int) -> tuple[F32, F32]:
     """(h, w, 3) direction and (h, w) solid angle of each texel; column 0 looks along -z, half way is +z."""
     theta = (np.arange(height) + 0.5) / height * np.pi
@@ -51,11 +66,11 @@ def harmonics_basis(direction: F32) -> F32:
     return np.stack(terms, -1).astype(np.float32)
 
 
-def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.6, softness: float = 1.0) -> Light:
+def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.8, lamp_from: float = 6.0) -> Light:
     """The light of a panorama turned about the head.
 
-    grey: how far its white balance is pulled to neutral, as a camera does. softness: 1 leaves in the lamp only what
-    outshines the rest a lot; 0 leaves no lamp.
+    grey: how far its white balance is pulled to neutral, as a camera does. lamp_from: what outshines the mean by this
+    factor becomes the lamp, which throws shadows.
     """
     image = np.roll(panorama, round(turn_deg / 360 * panorama.shape[1]), axis=1)
     direction, solid = directions(*image.shape[:2])
@@ -63,9 +78,9 @@ def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.6, softness: 
     image = image * (mean.mean() / np.maximum(mean, 1e-6)) ** np.float32(grey)
     luminance = image.mean(-1)
     level = np.average(luminance, weights=solid)
-    limit = np.float32(level * 6)
+    limit = np.float32(level * lamp_from)
     lamp = image * np.clip(1 - limit / np.maximum(luminance, 1e-6), 0, 1)[..., None]
-    lamp *= (direction[..., 1:2] > -0.2) * np.float32(softness)
+    lamp *= direction[..., 1:2] > -0.2
     power = (lamp.mean(-1) * solid)[..., None]
     towards = (direction * power).reshape(-1, 3).sum(0)
     length = np.linalg.norm(towards)

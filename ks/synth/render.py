@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ks.synth import camera
 from ks.synth.assets import Assets
 from ks.synth.formats import F32
-from ks.synth.gl import Graphics, noise_picture, picture, put, texture
+from ks.synth.gl import Graphics, bled, brightness, noise_picture, picture, put, texture
 from ks.synth.head import Head, Layer, Moved
 from ks.synth.occlusion import sky_share
 from ks.synth.people import Person
@@ -63,8 +63,13 @@ class Renderer:
             )
             path = path or self.assets.wear[person.wears[layer.name]].picture
             image = np.full((4, 4, 4), 255, np.uint8) if path is None else picture(path)
-            self._layers[layer.name] = _Drawn(self.graphics, layer, texture(self._gl, image))
+            image = bled(image) if layer.name in _CARDS else image
+            made = texture(self._gl, image)
+            made.repeat_x = made.repeat_y = layer.name not in _CARDS
+            self._layers[layer.name] = _Drawn(self.graphics, layer, made, brightness(image))
             self._layers[layer.name].move(moved[layer.name])
+            if layer.name == "skin":
+                self._skin_tint = _tint(layer, image, person.tone)
         shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
         for name, share in shares.items():
             self._layers[name].write_static(share)
@@ -141,7 +146,7 @@ class Renderer:
     def _draw_solid(self, pose: Pose) -> None:
         gl, person, programs = self._gl, self.person, self.graphics.programs
         skin = {
-            "tint": person.tint,
+            "tint": self._skin_tint,
             "roughness": person.roughness,
             "oil": person.oil,
             "stubble_colour": tuple(c * 0.6 for c in person.hair_colour),
@@ -159,7 +164,7 @@ class Renderer:
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # seen from behind, sockets and cheeks would come through
         self._use("skin").draw("skin")
         cloth = {"cloth_colour": person.cloth_colour, "trim_colour": person.trim_colour, "neck": person.neck}
-        put(programs["cloth"], cloth | {"weave": person.weave, "inflate": 0.07})
+        put(programs["cloth"], cloth | {"weave": person.weave, "vee": person.vee, "inflate": 0.07})
         gl.enable_only(gl.DEPTH_TEST)
         self._layers["skin"].draw("cloth")
         put(programs["eye"], {"iris_tint": person.iris_tint, "white": person.eye_white})
@@ -178,8 +183,8 @@ class Renderer:
         """Dense hair first, with depth; then the thin rest, blended: no sorting needed."""
         gl, person, program = self._gl, self.person, self.graphics.programs["hair"]
         looks = {
-            "hair": (person.hair_colour, person.own_hair_colour, 1.0, 1.0),
-            "brows": (person.brow_colour, 0.0, 0.15, 1.0),
+            "hair": (person.hair_colour, 0.0, 1.0, 1.0),
+            "brows": (person.brow_colour, 0.0, 0.15, person.brow_density),
             "lashes": (tuple(0.35 * c for c in person.brow_colour), 0.0, 0.1, 1.0),
         }
         for dense in (True, False):
@@ -192,7 +197,7 @@ class Renderer:
                     if name != "hair":  # brows and lashes are thin all through
                         low, high = (2.0, 3.0) if dense else (_FRINGE, 2.0)
                     put(program, {"hair_colour": colour, "own_colour": own, "gloss": gloss, "density": density})
-                    put(program, {"low": low, "high": high})
+                    put(program, {"low": low, "high": high, "brightness": self._layers[name].brightness})
                     self._use(name).draw("hair")
         self._scene_buffer.depth_mask = True
 
@@ -212,12 +217,22 @@ class Renderer:
         return np.ascontiguousarray(flat.reshape(height, width, 3)[::-1])
 
 
+def _tint(skin: Layer, image: U8, tone: tuple[float, float, float]) -> tuple[float, ...]:
+    """What a skin's picture is multiplied with so that the front of the face has this mean albedo."""
+    at = skin.rest[skin.surface.corner]
+    front = (at[:, 2] > 1.15) & (at[:, 1] > 6.3) & (at[:, 1] < 7.9)
+    height, width = image.shape[:2]
+    column, row = (skin.surface.uv[front] * (width - 1, height - 1)).round().astype(int).T
+    mean = ((image[row.clip(0, height - 1), column.clip(0, width - 1), :3] / 255.0) ** 2.2).mean(0)
+    return tuple(float(np.clip(t / m, 0.3, 2.5)) for t, m in zip(tone, mean, strict=True))
+
+
 class _Drawn:
     """A layer's buffers on the card."""
 
-    def __init__(self, graphics: Graphics, layer: Layer, made: Any) -> None:
+    def __init__(self, graphics: Graphics, layer: Layer, made: Any, bright: float) -> None:
         gl, drawn = graphics.context, layer.surface
-        self.layer, self.texture = layer, made
+        self.layer, self.texture, self.brightness = layer, made, bright
         count = len(drawn.corner)
         self._static = gl.buffer(reserve=count * 40)
         self._moving = gl.buffer(reserve=count * 24)

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ks.synth.assets import Assets
 from ks.synth.camera import Camera
 from ks.synth.formats import F32
-from ks.synth.lighting import Light, irradiance
+from ks.synth.lighting import Light, irradiance, light_of, read_panorama, studio_panorama
 
 U8 = npt.NDArray[np.uint8]
 
@@ -29,6 +30,11 @@ def exposure_for(light: Light, albedo: float = 0.35, wanted: float = 0.55) -> fl
     """The exposure at which skin of this albedo, facing the camera, comes out at a linear value of `wanted`."""
     level = float(irradiance(light, np.array([0.0, 0.25, 0.968], np.float32)).mean())
     return wanted / max(level * albedo, 1e-6)
+
+
+def backdrop_gain(light: Light, shown: float = 1.0) -> float:
+    """The gain at which a backdrop looks as bright as it was painted, whatever the light's unit."""
+    return shown * 1.0 / exposure_for(light)
 
 
 def plain_backdrop(size: tuple[int, int], colour: tuple[float, float, float], glow: float = 0.5) -> U8:
@@ -53,3 +59,30 @@ def panorama_view(panorama: F32, size: tuple[int, int], turn_deg: float, blur: f
     view = cv2.GaussianBlur(np.clip(view, 0, None), (0, 0), max(blur * height, 0.6))
     view = view / max(float(np.percentile(view, 90)), 1e-6)
     return (np.clip(view, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
+
+
+def stage(assets: Assets, seed: int, size: tuple[int, int]) -> Scene:
+    """A scene from a seed: a panorama turned at random or our studio, what lies behind, how the camera looks."""
+    rng = np.random.default_rng([0x5CE, seed])
+    name = str(rng.choice([*sorted(assets.lights), "studio"]))
+    turn = float(rng.uniform(0, 360))
+    panorama = studio_panorama(*rng.uniform(0.4, 1.6, 3)) if name == "studio" else read_panorama(assets.lights[name])
+    if name == "studio":
+        turn = float(rng.normal(0, 40))
+    light = light_of(panorama, turn, float(rng.uniform(0.6, 0.95)), float(rng.uniform(1.8, 7)))
+    if rng.random() < 0.25 or name == "studio":
+        backdrop = plain_backdrop(size, tuple(rng.uniform(0.1, 0.85, 3) * 0.5 + rng.uniform(0.1, 0.4)), float(rng.uniform(0, 0.6)))
+    else:
+        backdrop = panorama_view(panorama, size, turn, float(rng.uniform(0.01, 0.06)))
+    camera = Camera(
+        angle_deg=float(rng.uniform(10, 38)),
+        face=float(np.clip(rng.normal(0.55, 0.1), 0.36, 0.75)),
+        right=float(rng.normal(0, 0.05)),
+        up=float(rng.normal(0.0, 0.04)),
+        yaw_deg=float(rng.normal(0, 8)),
+        pitch_deg=float(rng.normal(0, 6)),
+        roll_deg=float(rng.normal(0, 3)),
+    )
+    exposure = exposure_for(light, wanted=float(0.55 * np.exp(rng.normal(0, 0.22))))
+    gain = backdrop_gain(light, float(np.exp(rng.normal(0.1, 0.35))))
+    return Scene(light, camera, backdrop, exposure, gain, float(rng.uniform(2, 12)))

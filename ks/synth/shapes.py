@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ks.synth.assets import RACES, Assets
-from ks.synth.formats import F32, Fit
+from ks.synth.formats import F32, I32, Fit
 from ks.synth.recipes import AUS, BESIDE, RECIPES, Part
 
 _SIDE_DM = 0.16  # half of the strip over the nose in which left passes into right
@@ -80,14 +80,16 @@ class Movements:
     right: F32  # (18, V, 3)
     beside: F32  # (B, V, 3)
 
-    def at(self, au: F32, beside: F32) -> F32:
-        """(V, 3) for au (18, 2), left and right, and beside (B,)."""
-        flat = au.astype(np.float32)
-        moved = np.tensordot(flat[:, 0], self.left, 1) + np.tensordot(flat[:, 1], self.right, 1)
-        active = np.flatnonzero(beside)
-        if len(active):
-            moved = moved + np.tensordot(beside[active].astype(np.float32), self.beside[active], 1)
-        return np.asarray(moved, np.float32)
+    def at(self, au: F32, beside: F32, places: I32 | None = None) -> F32:
+        """(V, 3) for au (18, 2), left and right, and beside (B,); of all vertices, or of some places."""
+        some: slice | I32 = slice(None) if places is None else places
+        parts = ((self.left, au[:, 0]), (self.right, au[:, 1]), (self.beside, beside))
+        total = np.zeros_like(self.left[0][some])
+        for shapes, weights in parts:
+            for shape, weight in zip(shapes, weights, strict=True):
+                if weight:
+                    total += np.float32(weight) * shape[some]
+        return total
 
 
 def movements(assets: Assets, races: Mapping[str, float], keep: np.ndarray, scale: float) -> Movements:
@@ -112,6 +114,8 @@ def damped(au: F32) -> F32:
     held[i[7]] *= 1 - 0.3 * np.clip(squeezed - 0.3, 0, 1)
     wide_open = np.minimum(au[i[12]], au[i[26]])
     held[i[12]] -= 0.15 * wide_open
+    open_smile = np.minimum(au[i[12]], au[i[25]])
+    held[i[10]] = np.maximum(held[i[10]], 0.30 * open_smile)  # a smile that shows teeth lifts the upper lip with it
     for unit in (23, 24):
         held[i[unit]] *= 1 - 0.8 * np.clip(np.maximum(au[i[25]], au[i[26]]), 0, 1)
     return held

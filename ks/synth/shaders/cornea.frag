@@ -8,7 +8,7 @@ void main() {
     vec3 ball = position.x > 0.5 * (ball_left.x + ball_right.x) ? ball_left : ball_right;
     float lids = smoothstep(0.65, 0.25, (position - ball).y / ball_radius);
     float f = fresnel(max(dot(n, v), 0.0), 0.035);
-    vec3 gleam = mirrored(reflect(-v, n), 0.04) * f * 1.4 * lids;
-    gleam += lamp_colour * ggx(n, v, l, 0.16) * 0.05 * lit(position, n);
+    vec3 gleam = mirrored(reflect(-v, n), 0.04) * f * 0.75 * lids;
+    gleam += lamp_colour * ggx(n, v, l, 0.13) * 0.09 * lit(position, n);
     colour = vec4(min(gleam, vec3(6.0)), 1.0);
 }

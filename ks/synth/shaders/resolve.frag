@@ -9,7 +9,9 @@ vec3 film(vec3 x) {        // straight in the middle, rolled off above
     x *= exposure;
     x = max(x, vec3(0.0));
     vec3 y = x * (1.0 + x * 0.04) / (1.0 + 0.62 * x);
-    return clamp(pow(y, vec3(1.0 / 2.2)), 0.0, 1.0);
+    y = clamp(pow(y, vec3(1.0 / 2.2)), 0.0, 1.0);
+    y = mix(y, y * y * (3.0 - 2.0 * y), 0.30);
+    return clamp(mix(vec3(dot(y, vec3(0.299, 0.587, 0.114))), y, 1.14), 0.0, 1.0);
 }
 
 void main() {

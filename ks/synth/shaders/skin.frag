@@ -20,16 +20,16 @@ void main() {
     h += (grain - soft) * 0.010 + (fine.r - 0.5) * 0.0011 + (texture(noise, rest.xy * 9.0).g - 0.5) * 0.0006;
 
     vec3 albedo = texel * tint;
-    albedo *= 1.0 + (coarse.rgb - 0.5) * vec3(0.10, 0.16, 0.14);
+    albedo *= 1.0 + (coarse.r - 0.5) * vec3(0.05, 0.13, 0.12) + (coarse.g - 0.5) * 0.06;
     float cheek = exp(-pow((abs(rest.x) - 0.42) / 0.2, 2.0) - pow((rest.y - 6.95) / 0.2, 2.0)) + 0.7 * exp(-pow(rest.x / 0.14, 2.0) - pow((rest.y - 6.92) / 0.12, 2.0));
     albedo *= mix(vec3(1.0), vec3(1.04, 0.86, 0.86), blush * cheek * smoothstep(0.5, 1.0, rest.z));
-    float spots = smoothstep(0.63, 0.72, texture(noise, rest.xy * 2.4 + 0.5).b) * smoothstep(0.35, 0.6, coarse.g);
+    float spots = smoothstep(0.58, 0.70, texture(noise, rest.xy * 5.3 + 0.5).b) * smoothstep(0.35, 0.6, coarse.g);
     albedo *= mix(vec3(1.0), vec3(0.62, 0.48, 0.38), freckles * spots * cheek);
     albedo *= mix(vec3(1.0), vec3(1.06, 0.78, 0.80), lip_tint * mask.x);
     albedo *= 1.0 - vec3(0.18, 0.30, 0.30) * min(valley, 1.0);
-    float hairs = texture(noise, rest.xy * vec2(13.0, 11.0) + rest.z * 5.0).r;
-    float beard = mask.z * stubble * smoothstep(0.62 - 0.30 * stubble, 0.95 - 0.30 * stubble, 0.45 * hairs + 0.55 * stubble);
-    albedo = mix(albedo, stubble_colour, clamp(beard * 0.8, 0.0, 1.0));
+    float hairs = texture(noise, rest.xy * vec2(5.5, 4.5) + rest.z * 0.7).r;
+    float beard = clamp(mask.z * stubble * (0.65 + 0.6 * hairs), 0.0, 1.0);
+    albedo = mix(albedo, stubble_colour, beard * 0.85);
     float strands = texture(noise, vec2(atan(rest.x, rest.z) * 5.0, rest.y * 2.2)).g;
     float scalp = smoothstep(0.35, 0.75, mask.y + 0.35 * (strands - 0.5)) * roots;
     albedo = mix(albedo, root_colour * (0.6 + 0.6 * strands), scalp);
@@ -52,7 +52,7 @@ void main() {
     rough = mix(rough, 0.85, max(scalp, beard));
     float zone = 0.75 + 0.5 * exp(-pow(rest.x / 0.16, 2.0)) * smoothstep(6.75, 6.95, rest.y);
     float gloss = oil * zone * mix(1.0, 0.35, max(scalp, beard)) * (1.0 - 0.6 * min(valley, 1.0));
-    float f = fresnel(max(dot(nb, v), 0.0), 0.028) * mix(1.0, 0.35, rough * rough);
+    float f = 0.028 + (max(1.0 - rough, 0.028) - 0.028) * 0.7 * pow(clamp(1.0 - dot(nb, v), 0.0, 1.0), 5.0);
     float hidden = clamp(pow(ao + max(dot(nb, v), 0.0), 1.0 + 1.5 * rough) - 1.0 + ao, 0.0, 1.0);
     vec3 gleam = mirrored(reflect(-v, nb), rough) * f * hidden;
     vec3 half_way = normalize(v + l);

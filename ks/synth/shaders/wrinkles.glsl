@@ -22,13 +22,13 @@ float folds(vec3 p, out float valley) {
     float side = smoothstep(-0.08, 0.08, p.x);
     #define DRIVE(f) mix(f.y, f.x, side)
     float x = abs(p.x), front = smoothstep(0.3, 0.9, p.z), w = fold_person.w;
-    vec4 n = texture(noise, p.xy * 0.55 + fold_person.x);
-    float wobble = (n.r - 0.5) * fold_person.z;
+    vec4 n = textureLod(noise, p.xy * 0.8 + fold_person.x, 4.5);
+    float wobble = (n.r - 0.5) * 2.0 * fold_person.z;
     float h = 0.0;
 
     // forehead: lines that rise a little over each brow and break
     float t = (p.y - 7.66 - 0.05 * cos(p.x * 6.0) + wobble * 0.10) / fold_person.y + fold_person.x;
-    float line = crease((fract(t) - 0.5) * fold_person.y, 0.013 * w) * (0.45 + 1.1 * texture(noise, vec2(p.x * 0.7, floor(t) * 0.37)).g);
+    float line = crease((fract(t) - 0.5) * fold_person.y, 0.013 * w) * (0.35 + 1.2 * textureLod(noise, vec2(p.x * 0.9, floor(t) * 0.37), 4.0).g);
     float rows = smoothstep(7.56, 7.64, p.y) * (1.0 - smoothstep(7.88, 8.02, p.y));
     float across = DRIVE(fold_inner_brow) * bell(x, 0.26) + DRIVE(fold_outer_brow) * bell(x - 0.34, 0.19);
     h += line * rows * min(across, 1.2);
@@ -45,8 +45,8 @@ float folds(vec3 p, out float valley) {
     // outer corner of the eye: rays
     vec2 q = vec2(x - 0.40, p.y - 7.275);
     float r = length(q), angle = atan(q.y, q.x), step_angle = 0.36;
-    float ray = crease((fract(angle / step_angle + 0.5 + wobble * 0.4) - 0.5) * step_angle * r, 0.0095 * w);
-    h += DRIVE(fold_crow) * ray * smoothstep(0.09, 0.13, r) * (1.0 - smoothstep(0.17, 0.30, r)) * (1.0 - smoothstep(0.5, 0.95, abs(angle + 0.1)));
+    float ray = crease((fract(angle / step_angle + 0.5 + wobble * 0.4) - 0.5) * step_angle * r, 0.0115 * w);
+    h += DRIVE(fold_crow) * 0.7 * ray * smoothstep(0.085, 0.13, r) * (1.0 - smoothstep(0.13, 0.25, r)) * (1.0 - smoothstep(0.45, 0.85, abs(angle + 0.1)));
 
     // under the eye: the lid's lower border
     vec2 e = vec2((x - 0.31) / 0.185, (p.y - 7.285) / 0.125);
@@ -56,8 +56,8 @@ float folds(vec3 p, out float valley) {
 
     // from the wing of the nose to beside the mouth
     float s = clamp((p.y - 6.58) / 0.36, -0.3, 1.2);
-    float fold = x - mix(0.375, 0.185, s) - 0.025 * sin(s * PI);
-    h += DRIVE(fold_nasolabial) * (-bell(fold, 0.024) + 0.75 * bell(fold - 0.055, 0.042)) * 1.6 * smoothstep(-0.25, 0.15, s) * (1.0 - smoothstep(0.95, 1.12, s));
+    float fold = x - mix(0.365, 0.180, s) - 0.020 * sin(s * PI);
+    h += DRIVE(fold_nasolabial) * (-bell(fold, 0.026) + 0.65 * bell(fold - 0.060, 0.045)) * 1.05 * smoothstep(-0.12, 0.30, s) * (1.0 - smoothstep(0.95, 1.12, s));
 
     // beside and below the corners of the mouth
     h += DRIVE(fold_dimple) * (-bell(length(vec2(x - 0.375, (p.y - 6.605) * 0.42)), 0.030) * 1.9 + 0.5 * bell(x - 0.43, 0.035) * bell(p.y - 6.60, 0.09));
@@ -70,7 +70,7 @@ float folds(vec3 p, out float valley) {
 
     // lips drawn together: fine lines across them
     float mouth = bell(p.y - 6.69, 0.055) + 0.6 * bell(p.y - 6.51, 0.05);
-    h += fold_lip_lines * 0.45 * sin(p.x * 95.0 + wobble * 5.0) * mouth * bell(x, 0.20);
+    h += fold_lip_lines * 0.28 * sin(p.x * 95.0 + wobble * 5.0) * mouth * bell(x, 0.20);
 
     valley = clamp(-h, 0.0, 1.5) * front;
     return h * front * 0.0095;

@@ -1,0 +1,213 @@
+"""A person from a seed: age, sex, ancestry, face shape, skin, eyes, brows, lashes, hair; thousands that differ."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ks.synth.assets import RACES, Assets
+from ks.synth.people import Colour, Person
+from ks.synth.pose import Folding
+from ks.synth.recipes import AUS
+from ks.synth.shapes import macro_weights
+
+_SPREAD = {"asym": 0.35, "ears": 0.3, "cheek": 0.3, "chin": 0.28, "forehead": 0.3, "head": 0.2, "mouth": 0.3, "neck": 0.2}
+_SPREAD |= {"nose": 0.3, "eyes": 0.28, "eyebrows": 0.42}
+_OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.5, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}  # else 0.5
+_PAIRS = (("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"), ("compress", "uncompress"))
+_LEAVE = ("trans-in", "trans-out", "head-trans", "neck-trans", "nose-trans-in", "mouth-trans-in", "shape-pointed", "flap")
+_GENTLE = {"eye-trans": 0.5, "eye-scale": 0.9, "mouth-trans": 0.5, "neck-scale": 0.5, "prognathism": 0.6, "head-age": 0.0, "double": 0.5}
+_HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
+_FEMALE_HAIR = {"long01": 0.42, "ponytail01": 0.28, "bob02": 0.05, "braid01": 0.03, "short01": 0.08, "short04": 0.07, "": 0.07}
+_MALE_HAIR = {"short01": 0.22, "short02": 0.22, "short04": 0.2, "short03": 0.03, "ponytail01": 0.04, "long01": 0.03, "": 0.24}
+_HAIR_COLOURS: dict[str, Colour] = {
+    "black": (0.012, 0.010, 0.009),
+    "dark brown": (0.040, 0.022, 0.013),
+    "brown": (0.095, 0.050, 0.026),
+    "light brown": (0.19, 0.11, 0.055),
+    "blond": (0.42, 0.29, 0.15),
+    "red": (0.23, 0.075, 0.025),
+    "grey": (0.30, 0.29, 0.28),
+    "white": (0.62, 0.61, 0.59),
+}
+_LIGHT, _DARK = np.array([0.66, 0.30, 0.21]), np.array([0.095, 0.042, 0.023])
+
+
+def cast(assets: Assets, seed: int) -> Person:
+    """The person with this number: always the same for the same assets."""
+    rng = np.random.default_rng([0xFACE, seed])
+    years, male = _years(rng), float(np.clip(rng.choice([0.08, 0.92]) + rng.normal(0, 0.07), 0, 1))
+    shares = rng.dirichlet([0.45] * 3)
+    races = {race: float(share) for race, share in zip(RACES, shares, strict=True)}
+    weight, muscle = (float(np.clip(rng.normal(0.5, 0.18), 0.05, 0.95)) for _ in range(2))
+    shape = macro_weights(age_scale(years), male, races, muscle, weight)
+    shape |= _details(assets, rng, races, years)
+    melanin = float(np.clip(races["african"] * 0.78 + races["asian"] * 0.24 + races["caucasian"] * 0.1 + rng.normal(0, 0.09), 0, 1))
+    hair_colour = _hair_colour(rng, melanin, years)
+    wears, roots, hairline = _wears(assets, rng, male, races, years)
+    brow = tuple(float(min(c, 0.30) * rng.uniform(0.5, 0.95)) for c in hair_colour)
+    bearded = male > 0.5 and years > 18 and rng.random() < 0.55
+    wrinkled = float(np.clip((years - 28) / 50, 0, 1.1))
+    return Person(
+        shape=shape,
+        races=races,
+        wears=wears,
+        skin=_skin(assets, rng, melanin, male, years),
+        iris=_iris(assets, rng, melanin),
+        tone=tone_of(melanin, rng),
+        resting=_resting(rng),
+        age_years=years,
+        roughness=float(rng.uniform(0.44, 0.60)),
+        oil=float(rng.uniform(0.6, 1.25)),
+        lip_tint=float(rng.uniform(0, 0.9) if male < 0.5 and years > 15 and rng.random() < 0.5 else rng.uniform(0, 0.15)),
+        blush=float(rng.uniform(0.1, 0.9)),
+        freckles=float(rng.uniform(0.3, 1.0) if melanin < 0.3 and rng.random() < 0.18 else 0.0),
+        stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
+        hair_colour=hair_colour,
+        brow_colour=(brow[0], brow[1], brow[2]),
+        brow_density=float(rng.uniform(0.8, 1.9)),
+        hairline_dm=hairline,
+        roots=roots,
+        iris_tint=(*(float(x) for x in rng.uniform(0.7, 1.35, 1).repeat(3) * rng.uniform(0.94, 1.06, 3)),),  # type: ignore[arg-type]
+        eye_white=float(rng.uniform(0.85, 1.05)),
+        teeth_tint=_teeth(rng, years),
+        **_clothes(rng),  # type: ignore[arg-type]
+        folding=Folding(
+            depth=float(np.clip(rng.normal(0.55 + 0.55 * wrinkled, 0.15), 0.15, 1.3)),
+            resting=float(np.clip(wrinkled * rng.uniform(0.5, 1.3), 0, 1.2)),
+            phase=float(rng.random()),
+            spacing_dm=float(rng.uniform(0.07, 0.115)),
+            wobble=float(rng.uniform(0.2, 1.0)),
+            width=float(rng.uniform(0.85, 1.35)),
+        ),
+    )
+
+
+def age_scale(years: float) -> float:
+    """MakeHuman's 0 to 1: 1 year, .1875 ten years, .5 twenty-five, 1 ninety."""
+    return float(np.interp(years, [1, 10, 25, 90], [0, 0.1875, 0.5, 1]))
+
+
+def tone_of(melanin: float, rng: np.random.Generator) -> Colour:
+    """Mean albedo of a face; melanin 0 to 1."""
+    tone = np.exp((1 - melanin) * np.log(_LIGHT) + melanin * np.log(_DARK)) * rng.normal(1, [0.01, 0.02, 0.03])
+    return float(tone[0]), float(tone[1]), float(tone[2])
+
+
+def _years(rng: np.random.Generator) -> float:
+    young, middle, old = rng.uniform(6, 17), rng.uniform(18, 50), rng.uniform(50, 82)
+    return float(rng.choice([young, middle, old], p=[0.12, 0.6, 0.28]))
+
+
+def _details(assets: Assets, rng: np.random.Generator, races: Mapping[str, float], years: float) -> dict[str, float]:
+    """Weights of modelling shapes, left and right alike but for a little."""
+    found: dict[str, float] = {"units/caucasian/mouth-parling": -0.22}
+    child = 0.7 if years < 16 else 1.0
+    for low, high, folder in _detail_pairs(assets):
+        if rng.random() > _OFTEN.get(folder, 0.5):
+            continue
+        gentle = next((g for name, g in _GENTLE.items() if name in low), 1.0)
+        value = float(np.clip(rng.normal(0, _SPREAD[folder] * gentle * child), -0.9, 0.9))
+        for side in ("l-", "r-") if "/l-" in low else ("",):
+            name = (low if value < 0 else high).replace("/l-", f"/{side}") if side else (low if value < 0 else high)
+            if name in assets.targets:
+                found[name] = abs(value) * float(1 + rng.normal(0, 0.12) * bool(side))
+    for head in _HEADS:
+        if rng.random() < 0.3:
+            found[f"head/head-{head}"] = float(rng.uniform(0, 0.55) * child)
+    for side in "lr":  # the inner fold of the eye
+        found[f"eyes/{side}-eye-epicanthus-in"] = float(np.clip(races["asian"] * 0.8 + rng.normal(0, 0.08), 0, 1))
+    if years > 45:
+        found["head/head-age-incr"] = float(np.clip((years - 45) / 60 * rng.uniform(0.3, 1.2), 0, 0.7))
+    return {name: weight for name, weight in found.items() if name in assets.targets}
+
+
+def _detail_pairs(assets: Assets) -> list[tuple[str, str, str]]:
+    """(lesser, greater, folder) of each modelling shape with two ends; sides by their left one."""
+    found = []
+    for name in sorted(assets.targets):
+        folder = name.split("/", 1)[0]
+        if folder not in _SPREAD or "/r-" in name or any(word in name for word in _LEAVE):
+            continue
+        if folder == "asym" and name.endswith("-l"):
+            found.append((name, name[:-1] + "r", folder))
+        for low, high in _PAIRS:
+            if name.endswith(f"-{low}") and name[: -len(low)] + high in assets.targets:
+                found.append((name, name[: -len(low)] + high, folder))
+    return found
+
+
+def _pick(rng: np.random.Generator, chances: Mapping[str, float]) -> str:
+    p = np.array(list(chances.values()))
+    return str(rng.choice(list(chances), p=p / p.sum()))
+
+
+def _wears(
+    assets: Assets, rng: np.random.Generator, male: float, races: Mapping[str, float], years: float
+) -> tuple[dict[str, str], float, float]:
+    """Layers, how much of the scalp is painted, and how far the hairline has gone back."""
+
+    def any_of(kind: str) -> str:
+        return str(rng.choice(sorted(name for name in assets.wear if name.startswith(f"{kind}/"))))
+
+    wears = {"eyes": "eyes/high-poly", "teeth": any_of("teeth"), "tongue": any_of("tongue")}
+    wears |= {"brows": any_of("eyebrows"), "lashes": any_of("eyelashes")}
+    chances = dict(_MALE_HAIR if male > 0.5 else _FEMALE_HAIR)
+    chances["afro01"] = 0.25 * races["african"]
+    hair = _pick(rng, {name: p for name, p in chances.items() if not name or f"hair/{name}" in assets.wear})
+    receding = max(0.0, float(rng.normal(0.02, 0.05))) + (max(0.0, years - 35) / 400 if male > 0.5 else 0)
+    if hair:
+        return wears | {"hair": f"hair/{hair}"}, 1.0, 0.0
+    bald = male > 0.5 and years > 35 and rng.random() < 0.5
+    return wears, float(rng.uniform(0, 0.35) if bald else rng.uniform(0.75, 1.0)), receding * (2.5 if bald else 1)
+
+
+def _hair_colour(rng: np.random.Generator, melanin: float, years: float) -> Colour:
+    light = np.clip(0.55 - melanin, 0.02, 0.5)
+    chances = {"black": 0.25 + 1.6 * melanin, "dark brown": 0.35, "brown": 0.9 * light, "light brown": 0.6 * light}
+    chances |= {"blond": 0.6 * light, "red": 0.22 * light}
+    grey = float(np.clip((years - 42) / 40, 0, 0.95))
+    name = _pick(rng, {"grey": 0.6, "white": 0.4}) if rng.random() < grey else _pick(rng, chances)
+    colour = np.array(_HAIR_COLOURS[name]) * rng.uniform(0.7, 1.35) * rng.normal(1, 0.05, 3)
+    return float(colour[0]), float(colour[1]), float(colour[2])
+
+
+def _skin(assets: Assets, rng: np.random.Generator, melanin: float, male: float, years: float) -> str:
+    age = "young" if years < 34 else "middleage" if years < 56 else "old"
+    shade, sex = "darkskinned" if melanin > 0.5 else "lightskinned", "male" if male > 0.5 else "female"
+    for wanted in (f"{age}_{shade}_{sex}", f"{shade}_{sex}", sex):
+        found = [name for name in sorted(assets.skins) if wanted in name and (sex == "female") == ("female" in name)]
+        if found:
+            return str(rng.choice(found))
+    return min(assets.skins)
+
+
+def _iris(assets: Assets, rng: np.random.Generator, melanin: float) -> str:
+    dark = [name for name in sorted(assets.irises) if "brown" in name] or sorted(assets.irises)
+    if rng.random() < 0.45 + 1.2 * melanin:
+        return str(rng.choice(dark))
+    return str(rng.choice(sorted(assets.irises)))
+
+
+def _resting(rng: np.random.Generator) -> dict[int, float]:
+    """A third of all faces lean towards some movement when they rest; a classifier must learn not to mind."""
+    if rng.random() > 0.45:
+        return {}
+    units: Sequence[int] = rng.choice([1, 2, 4, 5, 7, 12, 15, 17, 24], size=int(rng.integers(1, 4)), replace=False)
+    return {int(u): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for u in units if int(u) in AUS}
+
+
+def _teeth(rng: np.random.Generator, years: float) -> Colour:
+    yellow = float(np.clip(rng.normal(0.1 + years / 300, 0.08), 0, 0.5))
+    return 1.25, 1.24 - 0.12 * yellow, 1.18 - 0.5 * yellow
+
+
+def _clothes(rng: np.random.Generator) -> dict[str, object]:
+    colour = rng.uniform(0.02, 0.75) * (0.35 + 0.65 * rng.dirichlet([1.2] * 3) * 2)
+    trim = colour * rng.uniform(0.75, 1.2) if rng.random() < 0.8 else rng.uniform(0.02, 0.7, 3)
+    return {
+        "cloth_colour": tuple(float(min(c, 0.8)) for c in colour),
+        "trim_colour": tuple(float(min(c, 0.8)) for c in trim),
+        "neck": (float(rng.uniform(5.25, 5.62)), float(rng.uniform(0.35, 0.5)), float(rng.uniform(0.03, 0.14))),
+        "vee": float(rng.choice([0.0, rng.uniform(0.2, 0.6)], p=[0.7, 0.3])),
+        "weave": float(rng.uniform(0, 1)),
+    }

@@ -1,0 +1,65 @@
+"""One clip from start to end: a person, a scene and a performance, drawn frame by frame, with the AUs that are seen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ks.synth.action import Performance, perform
+from ks.synth.assets import Assets, load_assets
+from ks.synth.casting import cast
+from ks.synth.formats import F32
+from ks.synth.people import Person
+from ks.synth.recipes import AUS
+from ks.synth.render import Renderer
+from ks.synth.scene import Scene, stage
+from ks.synth.sensor import Sensor, sensor_of
+
+U8 = npt.NDArray[np.uint8]
+_PARTED_DM = 0.075  # between the lips' middles: AU 25 at its full strength
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What a clip shows and the truth about it. A frame is drawn when it is asked for."""
+
+    person: Person
+    scene: Scene
+    performance: Performance
+    sensor: Sensor | None  # None: as drawn, without a camera's faults
+    seed: int
+
+
+def clip_of(assets: Assets, seed: int, frames: int, fps: float, size: tuple[int, int], person: int | None = None) -> Clip:
+    """The clip with this number; `person` sets who is in it, else the seed does. size: width and height in pixels."""
+    who = cast(assets, seed if person is None else person)
+    return Clip(who, stage(assets, seed, size), perform(seed, frames, fps), sensor_of(seed), seed)
+
+
+def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
+    """(H, W, 3) RGB and (18,) AU intensities, 0 to 1 in the order of AUS, of each frame."""
+    head = renderer.set_person(clip.person)
+    renderer.set_scene(clip.scene)
+    before: U8 | None = None
+    for t in range(len(clip.performance)):
+        pose = clip.performance.pose(t)
+        image = renderer.draw(pose)
+        intensities = pose.au.max(1)
+        parted = float(np.clip(head.lip_gap_dm(pose) / (_PARTED_DM * head.scale), 0, 1))
+        intensities[AUS.index(25)] = max(float(intensities[AUS.index(25)]), parted)
+        seen = image if clip.sensor is None else clip.sensor.see(image, before, t)
+        before = image
+        yield seen, intensities.astype(np.float32)
+
+
+def render_clip(
+    seed: int, assets: Path, frames: int = 64, fps: float = 25.0, size: tuple[int, int] = (256, 256), samples: int = 2
+) -> tuple[U8, F32]:
+    """(T, H, W, 3) RGB frames and (T, 18) intensities of the clip with this seed. Raises KSError without assets or driver."""
+    loaded = load_assets(assets)
+    clip = clip_of(loaded, seed, frames, fps, size)
+    with Renderer(loaded, *size, samples=samples) as renderer:
+        drawn = list(draw(renderer, clip))
+    return np.stack([image for image, _ in drawn]), np.stack([truth for _, truth in drawn])
