@@ -24,11 +24,7 @@ class VideoSink:
             raise DataError(f"{path}: a video is saved as {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it")
         if not 0 <= crf <= 51:
             raise DataError(f"the quality of a saved video (crf) lies between 0 and 51; got {crf:g}")
-        if path.is_dir() or not path.parent.is_dir():
-            what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-            raise DataError(
-                f"{path}: cannot save a video here, {what}; give the name of a file in a folder that exists"
-            )
+        _check_place(path)
         self.name = f"--save {path}"
         self._path, self._crf, self._overlay, self._n_frames = path, crf, overlay, n_frames
         self._writers: dict[int, tuple[VideoWriter, Overlay]] = {}
@@ -53,6 +49,16 @@ class VideoSink:
                 failures.append(exc)
         if failures:
             raise failures[0]
+
+
+def _check_place(path: Path) -> None:
+    try:
+        taken, folder = path.is_dir(), path.parent.is_dir()
+    except OSError as exc:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"{path}: cannot save a video here ({exc.strerror}); choose another place") from exc
+    if taken or not folder:
+        what = "this is a folder" if taken else f"there is no folder {path.parent}"
+        raise DataError(f"{path}: cannot save a video here, {what}; give the name of a file in a folder that exists")
 
 
 def stream_path(path: Path, stream: Stream) -> Path:

@@ -388,9 +388,16 @@ def pictures_until_cut(path):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("no/such/out.mp4", "there is no folder"), ("out.avi", r"saved as \.mp4"), (".", r"saved as \.mp4")],
+    [
+        ("no/such/out.mp4", "there is no folder"),
+        ("out.avi", r"saved as \.mp4"),
+        (".", r"saved as \.mp4"),
+        ("folder.mp4", "this is a folder"),
+        ("x" * 300 + ".mp4", "File name too long"),
+    ],
 )
 def test_a_place_that_cannot_be_written_to_is_refused_in_one_line(tmp_path, name, reason):
+    (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(DataError, match=reason) as caught:
         VideoSink(tmp_path / name)
     assert "\n" not in str(caught.value)
