@@ -61,6 +61,7 @@ def test_a_stream_plays_with_its_own_times_and_little_delay(server):
     assert np.median(delays_s) < 0.05
 
 
+@pytest.mark.slow
 def test_frames_that_lean_on_later_ones_come_in_order():
     with RtspServer(h264(encoder="bframes=2 b-adapt=false")) as server, capture_of(server) as capture:
         frames = taken(capture, lambda frame: frame.index >= 60)
@@ -70,6 +71,7 @@ def test_frames_that_lean_on_later_ones_come_in_order():
     np.testing.assert_allclose(steps, np.diff([frame.index for frame in frames]), atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_started_again_is_back_within_two_seconds(server, caplog):
     with caplog.at_level(logging.WARNING), capture_of(server) as capture:
         frames = taken(capture, lambda frame: frame.index >= 15)
@@ -145,6 +147,7 @@ def test_a_path_that_the_server_does_not_have_is_one_line(server):
         Capture(target).__enter__()
 
 
+@pytest.mark.slow
 def test_sound_comes_along_when_it_is_asked_for():
     with RtspServer(h264(sound=True)) as server, capture_of(server, audio=True) as capture:
         frames = taken(capture, lambda frame: frame.index >= 45)
@@ -154,6 +157,7 @@ def test_sound_comes_along_when_it_is_asked_for():
     assert_whole(frames)
 
 
+@pytest.mark.slow
 def test_every_frame_of_a_stream_can_be_had_too(server):
     with Recording(targets([server.url()])[0]) as recording:
         frames = [frame for frame, _ in zip(recording.frames(), range(30), strict=False)]
