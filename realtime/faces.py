@@ -4,7 +4,7 @@
     each held track     one look where it was, as training crops are made   ks/faces.py, ks/cropping.py
     two on one face     one of them is lost                                 realtime/tracks.py
     each lost track     a look where it was or was going
-    now and then        a look at the whole image, for new faces
+    now and then        a look at the whole image, or into a tile of it, for new faces
     what was found      damped, cropped, judged                             ks/crop.py, realtime/quality.py
 
 When to look is decided by the frames' own times, so a file gives the same numbers however fast it is read.
@@ -25,10 +25,9 @@ from realtime.quality import MIN_FACE_PX, reject
 from realtime.tracks import Track, Tracks, rivals
 from realtime.types import U8, Face, Frame
 
-# How often the whole image is looked at: a look costs 3 ms at 720p, that and six tiles 40 ms.
-SCAN_S = 0.5  # while all faces are held; with one of the tiles in turn
-LOST_SCAN_S = 0.25  # while one is lost
-TILES_S = 0.25  # into the tiles; while there is no face the whole image is looked at in each frame
+# How often new faces are looked for: a look costs 3 ms at 720p, the whole image and six tiles 25.
+SCAN_S = 0.25  # while a face is held: the whole image, or one tile, in turn
+TILES_S = 0.25  # into all tiles while there is no face; then the whole image is looked at in each frame
 # Measured, in a square 1.5 times as large as that in which they score 0.75: real faces at least 0.85, drawn letters and
 # clouds at most 0.63.
 _WIDER = 1.5
@@ -48,9 +47,9 @@ class _StreamState:
     epoch: int
     cuts: CutWatch = field(default_factory=CutWatch)
     tracks: Tracks = field(default_factory=Tracks)
-    scanned_s: float | None = None  # Frame.time_s of the last look at the whole image
+    scanned_s: float | None = None  # Frame.time_s of the last look for new faces
     tiled_s: float | None = None  # of the last look into all tiles
-    tile: int = 0  # that was looked into last while a face was held
+    scans: int = 0
 
 
 class FaceFinder:
@@ -114,7 +113,7 @@ class FaceFinder:
     def _look_for_others(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
         """Faces beside the known ones: first where one was lost, then, when it is time, in the whole image."""
         image, time_s, tracks = frame.image, frame.time_s, state.tracks
-        scans = not known or _is_due(state.scanned_s, LOST_SCAN_S if tracks.lost else SCAN_S, time_s)
+        scans = not known or _is_due(state.scanned_s, SCAN_S, time_s)
         found: list[DetectedFace] = []
         for track in tracks.lost if self._has_room(len(known)) else []:
             just_lost = time_s - track.seen_s <= PointFilter.GAP_S
@@ -127,15 +126,19 @@ class FaceFinder:
                     found.append(face)
                     break
         if scans:
-            known = [*known, *(face.box_xyxy_px for face in found)]
-            tiles = not known and _is_due(state.tiled_s, TILES_S, time_s)
-            state.scanned_s, state.tiled_s = time_s, time_s if tiles else state.tiled_s
-            new = self._detector.find(image, known=known, tiles=tiles)
-            if known and not new:  # a small face beside a large one; all tiles in three seconds
-                state.tile += 1
-                new = self._detector.find_in_tile(image, state.tile, known=known)
-            found += [face for face in new if self._bears_a_wider_look(image, face)]
+            found += self._scan(state, frame, [*known, *(face.box_xyxy_px for face in found)])
         return found
+
+    def _scan(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
+        """New faces. Where a large one is held and none is lost, every other time in one tile, for small ones."""
+        state.scans, state.scanned_s = state.scans + 1, frame.time_s
+        if known and not state.tracks.lost and state.scans % 2:
+            found = self._detector.find_in_tile(frame.image, state.scans // 2, known=known)
+        else:
+            tiles = not known and _is_due(state.tiled_s, TILES_S, frame.time_s)
+            state.tiled_s = frame.time_s if tiles else state.tiled_s
+            found = self._detector.find(frame.image, known=known, tiles=tiles)
+        return [face for face in found if self._bears_a_wider_look(frame.image, face)]
 
     def _bears_a_wider_look(self, image: U8, face: DetectedFace) -> bool:
         """Whether it is a face in a square of another size too; where every frame is searched, chance faces turn up."""

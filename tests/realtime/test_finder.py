@@ -209,7 +209,7 @@ def test_a_small_face_beside_a_large_one_is_found_within_three_seconds(finder):
     assert_at(seen[-1], {0: large, 1: small})
 
 
-def test_one_held_face_costs_one_look_a_frame_and_two_each_half_second(finder, monkeypatch):
+def test_one_held_face_costs_one_look_a_frame_and_one_more_each_quarter_second(finder, monkeypatch):
     looks = 0
     look = FaceDetector._look
 
@@ -222,7 +222,7 @@ def test_one_held_face_costs_one_look_a_frame_and_two_each_half_second(finder, m
     monkeypatch.setattr(FaceDetector, "_look", counted)
     for time_s in every(STEP_S, STEP_S, 2 + STEP_S):
         finder.find(shot([("astronaut", 300, 150, 100)], time_s))
-    assert looks == 60 + 4 * 2
+    assert looks == 60 + 60 // 8  # each eighth frame is the first after a quarter of a second
 
 
 def test_without_a_face_the_tiles_are_looked_at_four_times_a_second(finder, monkeypatch):
