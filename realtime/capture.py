@@ -159,10 +159,11 @@ class Capture:
 
     def _reopened(self, why: str) -> Reader | None:
         """Tries until the source is there again; None when it is time to stop."""
+        retry_s = self._last_retry_s  # it was there again, but gave no picture
         if self._lost_s is None:
             log.warning("%s; trying to get it back", why)
             self._lost_s = time.perf_counter()
-        retry_s = self._first_retry_s
+            retry_s = self._first_retry_s
         self._stop.wait(retry_s * random.uniform(0.5, 1.0))
         while not self._stop.is_set():
             tried_s = time.perf_counter()

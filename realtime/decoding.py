@@ -52,6 +52,7 @@ class VideoReader:
         self._arrived_s = 0.0  # the last packet
         self._sound: tuple[Any, ...] = ()  # packets
         self._numbering = _Numbering(self.rate)
+        self._closed = False
 
     def pictures(self) -> Iterator[Picture]:
         """Each picture in the order of showing. Raises DataError, one line, when reading ends before the end."""
@@ -81,6 +82,7 @@ class VideoReader:
         raise self._broken(problem) from without_address(problem)
 
     def close(self) -> None:
+        self._closed = True
         self._opened.container.close()
         self._arrivals.clear()
         self._sound = ()
@@ -98,6 +100,8 @@ class VideoReader:
                 self._keep_sound(packet)
             elif packet.size:  # an empty packet in the middle would end the decoder
                 yield from self._pictures_of(self._decode(packet, now_s, now_s - asked_s))
+                if self._closed:  # PyAV would crash
+                    return
                 last_video_s = time.perf_counter()
             asked_s = time.perf_counter()
         yield from self._pictures_of(self._flush())

@@ -1,12 +1,12 @@
 """Ends a read of PyAV that blocks, from another thread.
 
 ffmpeg asks ten times a second whether to give up. PyAV answers by a clock: it compares its time-out with
-`time.monotonic()` and offers nothing to make it end earlier. Here its clock jumps to the end of time in a thread that
-shall stop, and so the read ends as if it had timed out. Should PyAV come to ask another clock, the read ends with its
-time-out instead, a few seconds later; nothing else changes.
+`time.monotonic()` and offers nothing to make it end earlier. Here its clock leaps ahead at each look in a thread that
+shall stop, and so the read ends as if it had timed out, and each later one too. Should PyAV come to ask another clock,
+the read ends with its time-out instead, a few seconds later; nothing else changes.
 """
 
-import math
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import av.container.core
 
+_LEAP_S = 1e6  # longer than any time-out
 _stops: dict[int, threading.Event] = {}  # by thread; the callback carries nothing else to find its owner by
 
 
@@ -31,10 +32,13 @@ def interruptible(stop: threading.Event) -> Iterator[None]:
 class _Clock:
     """What PyAV uses of the module `time`."""
 
-    @staticmethod
-    def monotonic() -> float:
+    _leaps = itertools.count(1)
+
+    @classmethod
+    def monotonic(cls) -> float:
         stop = _stops.get(threading.get_ident())
-        return math.inf if stop is not None and stop.is_set() else time.monotonic()
+        leaps = next(cls._leaps) if stop is not None and stop.is_set() else 0
+        return time.monotonic() + leaps * _LEAP_S
 
 
 setattr(av.container.core, "time", _Clock)  # noqa: B010  the name is not in its stubs

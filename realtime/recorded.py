@@ -61,21 +61,21 @@ class Recording:
         assert self._reader, "enter the recording first"
         name, timeline = self._target.name, Timeline()
         step_s = 1 / float(self._reader.rate or 25)
-        seen, start_s, last_s = 0, 0.0, 0.0
+        seen, first_s, last_s = 0, 0.0, 0.0
         try:
             for picture in self._reader.pictures():
-                repeated = not timeline.place(picture.pts_s, picture.index * step_s, may_jump=True)
-                if repeated:
-                    log.debug("%s: frame %d has the time of the one before it", name, picture.index)
-                seen, last_s = seen + 1, picture.pts_s
-                start_s = min(start_s, last_s) if seen > 1 else last_s
+                if not timeline.place(picture.pts_s, picture.index * step_s, may_jump=True):
+                    log.debug("%s: frame %d does not come after the one before it", name, picture.index)
+                last_s = picture.pts_s + timeline.shift_s
+                first_s = first_s if seen else last_s
+                seen += 1
                 yield frame_of(picture, self.stream, timeline.epoch, timeline.shift_s)
+            if self._reader:  # not closed in the midst of it
+                self._check_end(seen, last_s - first_s + step_s)
         except DataError as exc:
             if not seen:
                 raise
             log.warning("%s; what came before, %d frames, is kept", exc, seen)
-        else:
-            self._check_end(seen, last_s - start_s + step_s)
 
     def _check_end(self, seen: int, played_s: float) -> None:
         name, promised_s, corrupt = self._target.name, self.stream.duration_s, self.dropped["corrupt"]

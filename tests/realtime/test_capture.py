@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ks.errors import DataError
 from realtime.backlog import EVERYTHING, KEY_FRAMES, REFERENCES, Backlog
 from realtime.capture import Capture, newest
+from realtime.interrupt import interruptible
 from realtime.targets import targets
 from realtime.timeline import Timeline
 from tests.realtime.clips import number, repeat_clip, write_clip
@@ -355,6 +356,32 @@ def test_closing_ends_the_thread_at_once_even_while_it_waits_for_a_server(tmp_pa
         assert time.perf_counter() - start_s < 1.0
         assert not any(thread.name.startswith("capture") for thread in threading.enumerate())
     assert "left behind" not in caplog.text
+
+
+def test_a_read_that_begins_after_the_stop_ends_too():
+    stop = threading.Event()
+    stop.set()
+    with silent_server() as port, interruptible(stop):
+        start_s = time.perf_counter()
+        with pytest.raises(av.error.ExitError):
+            av.open(f"tcp://127.0.0.1:{port}", timeout=SOON_S)
+        assert time.perf_counter() - start_s < 1.0
+
+
+def test_a_server_that_gives_no_pictures_is_not_hammered(tmp_path):
+    data = transport(tmp_path, 20)
+    calls_s, enough = [], threading.Event()
+
+    def send(number, write):
+        calls_s.append(time.perf_counter())
+        write(data if number == 0 else b"")
+        if number == 8:
+            enough.set()
+
+    with HttpStream(send) as server, Capture(target_of(server.url()), first_retry_s=0.02, last_retry_s=0.2):
+        assert enough.wait(SOON_S)
+    waits_s = np.diff(calls_s)
+    assert np.median(waits_s[3:]) > 0.09  # at least half of the longest
 
 
 def test_a_consumer_that_raises_leaves_nothing_behind(tmp_path):

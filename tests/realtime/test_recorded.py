@@ -281,6 +281,15 @@ def test_a_video_can_be_piped_in(tmp_path):
     assert done.stdout.split() == ["stdin", "12"]
 
 
+def test_frames_end_when_the_recording_is_closed(tmp_path, caplog):
+    (target,) = targets([str(write_clip(tmp_path / "a.mkv", 60))])
+    with Recording(target) as recording:
+        frames = recording.frames()
+        next(frames)
+    assert len(list(frames)) < 59  # those that were decoded already
+    assert not caplog.records
+
+
 def test_a_recording_leaves_no_thread_and_no_file_behind(tmp_path):
     path = write_clip(tmp_path / "a.mkv", 60)
     frames_of(path)
