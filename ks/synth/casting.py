@@ -64,7 +64,7 @@ def cast(assets: Assets, seed: int) -> Person:
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
         hair_colour=hair_colour,
         brow_colour=(brow[0], brow[1], brow[2]),
-        brow_density=float(rng.uniform(0.8, 1.9)),
+        brow_density=float(rng.uniform(0.7, 1.5)),
         hairline_dm=hairline,
         roots=roots,
         iris_tint=(*(float(x) for x in rng.uniform(0.7, 1.35, 1).repeat(3) * rng.uniform(0.94, 1.06, 3)),),  # type: ignore[arg-type]

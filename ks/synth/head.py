@@ -55,8 +55,9 @@ class Head:
         self._skin_places = place[skin_vertices]
         self.neutral: F32 = whole[self.keep]
         self.moves: Movements = movements(assets, person.races, self.keep, self.scale)
-        rest = base.vertices
         self._rest_leaning(person)
+        whole[self.keep] = self.neutral
+        rest = base.vertices
         self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
         for layer, wear in worn.items():
             s = Seat(place[seats[layer].index], seats[layer].weights, seats[layer].offset)
@@ -71,6 +72,8 @@ class Head:
         self.pivot: F32 = _joint(assets, whole, "joint-neck")
         self._balls = [_ball(whole, side) for side in (0, 1)]
         self.ball_radius = float(np.mean([r for _, r in self._balls]))
+        for side, moves in enumerate((self.moves.left, self.moves.right)):
+            moves[-1] *= _closing_gain(assets, whole, side) / self.scale  # AU 43 is the last
         self._lips = place[list(_lip_middles(assets))]
         self._eyelids = self._lids()
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
@@ -84,7 +87,7 @@ class Head:
     def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
         """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
         found = []
-        shut = self.neutral + self.moves.left[-1] + self.moves.right[-1]  # AU 43 is the last
+        shut = self.neutral + self.moves.left[-1] + self.moves.right[-1]
         for centre, radius in self._balls:
             away, away_shut = (np.linalg.norm(v - centre, axis=1) for v in (self.neutral, shut))
             moves = np.linalg.norm(shut - self.neutral, axis=1) > 0.004
@@ -97,6 +100,11 @@ class Head:
         """How far the middles of the lips are apart, against the neutral face."""
         moves = self.moves.at(damped(pose.au), pose.beside, self._lips)
         return max(0.0, float(moves[0, 1] - moves[1, 1]))
+
+    def lid_share(self) -> F32:
+        """(V,) of the skin's vertices: 1 on the lids, which unfold when they close."""
+        moves = np.linalg.norm(self.moves.left[-1] + self.moves.right[-1], axis=1)[self._skin_places]
+        return np.asarray(np.clip(2.5 * moves / moves.max(), 0, 1), np.float32)
 
     def eyes(self) -> tuple[F32, F32]:
         """Centres of the left and right eyeball of the neutral head."""
@@ -149,6 +157,17 @@ def _joint(assets: Assets, vertices: F32, name: str) -> F32:
     base = assets.base
     cube = np.unique(base.faces[base.group == base.group_names.index(name)])
     return np.asarray(vertices[cube].mean(0), np.float32)
+
+
+def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
+    """How much farther these lids have to go than the base mesh's to meet: wide eyes leave a slit otherwise."""
+    rest = assets.base.vertices
+    closing = dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")
+    upper = int(closing[:, 1].argmin())
+    below = (np.abs(rest[:, 0] - rest[upper, 0]) < 0.04) & (rest[:, 2] > 1.36) & (rest[:, 1] > 7.16) & (rest[:, 1] < 7.26)
+    rim = np.flatnonzero(below)
+    lower = int(rim[rest[rim, 1].argmax()])
+    return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
 
 
 def _lip_middles(assets: Assets) -> tuple[int, int]:

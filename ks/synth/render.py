@@ -71,6 +71,8 @@ class Renderer:
             if layer.name == "skin":
                 self._skin_tint = _tint(layer, image, person.tone)
         shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
+        lids = self.head.lid_share()
+        shares["skin"] += lids * np.maximum(0.72 - shares["skin"], 0)
         for name, share in shares.items():
             self._layers[name].write_static(share)
         return self.head
