@@ -4,20 +4,38 @@ VENV ?= .venv
 comma := ,
 BIN := $(VENV)/bin
 PROOF := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$(comma)trt-proof)
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"' apt
+# a real RTSP server; a real X server and its keys; a software GL driver
+FOR_TESTS := gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+	gstreamer1.0-plugins-ugly xvfb xdotool libgl1-mesa-dri libegl-mesa0 libgl1
 
-.PHONY: setup test test-quick test-gpu lint
+.PHONY: demo setup test test-quick test-soak test-gpu lint
+
+demo: $(VENV)/.live
+	@mkdir -p demo
+	$(BIN)/ks-live --demo --save demo/annotated.mp4 --csv demo/aus.csv --events demo/events.tsv --report demo/report.json
+	@echo "the clip with its AUs: demo/annotated.mp4; a row per frame: demo/aus.csv; onsets: demo/events.tsv"
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "Python 3.11 to 3.13 is needed, $(PYTHON) is another; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[train,dev$(PROOF)]'
 	@$(BIN)/python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libEGL.so.1", "libGLESv2.so.2")]' 2>/dev/null || \
-		{ echo "MediaPipe needs libEGL and libGLESv2; installing libegl1 and libgles2"; \
-		  $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && apt-get install -y -qq libegl1 libgles2'; }
+		{ echo "MediaPipe needs libEGL and libGLESv2; installing libegl1 and libgles2"; $(APT) libegl1 libgles2; }
+	touch $@
+
+$(VENV)/.live: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.ready: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[train,dev$(PROOF)]'
+	@if command -v apt-get > /dev/null; then \
+		dpkg -s $(FOR_TESTS) > /dev/null 2>&1 || { echo "installing what tests run: $(FOR_TESTS)"; $(APT) $(FOR_TESTS) || echo "could not: their tests are skipped"; }; \
+	else echo "no apt-get: tests that need an RTSP server, an X server or a GL driver are skipped where it is missing"; fi
 	touch $@
 
 lint: setup

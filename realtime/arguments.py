@@ -46,6 +46,7 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         help="a stream (rtsp, http, ...), video, image, folder of either, - for stdin; env:NAME takes the address from "
         "an environment variable, @FILE a list from a file, one a line: ps then shows no password",
     )
+    group.add_argument("--demo", action="store_true", help="the bundled clip: a rendered person, a few seconds")
     group.add_argument(
         "--policy",
         choices=POLICIES,

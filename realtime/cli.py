@@ -14,6 +14,7 @@ from ks.cli import run
 from ks.errors import DataError, KSError
 from realtime.arguments import options_of, parser
 from realtime.console import Bar, StatsLine, print_report
+from realtime.demo import demo_clip
 from realtime.making import Outputs, check_paths, make_outputs
 from realtime.sinks import Sinks
 from realtime.watch import Watch, parse_targets
@@ -53,9 +54,8 @@ def _main(args: argparse.Namespace) -> int:
 
 def _watch(args: argparse.Namespace) -> Watch:
     options = options_of(args)
-    if not args.camera and not args.source:
-        raise DataError("there is nothing to watch; try ks-live --camera 0, or --source FILE, URL or FOLDER")
-    found = parse_targets([*args.source, *args.camera], options)
+    demo = [demo_clip()] if args.demo else []
+    found = parse_targets([*args.source, *demo, *args.camera], options)
     check_paths(args, found)
     return Watch(found, options)
 

@@ -57,22 +57,22 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     if args.save:
         from realtime.video_sink import VideoSink
 
-        sinks += [VideoSink(path) for path in args.save]
+        sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames) for path in args.save]
     if args.lsl:
         from realtime.lsl_sink import LslSink
 
         sinks.append(LslSink(watch.aus))
-    window = _window(args, bool(sinks))
+    window = _window(args, watch.model.spec.n_frames, bool(sinks))
     return Outputs((*sinks, window) if window else tuple(sinks), window)
 
 
-def _window(args: argparse.Namespace, others: bool) -> "WindowSink | None":
+def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSink | None":
     if others and not args.show:
         return None
     from realtime.window_sink import WindowSink
 
     try:
-        return WindowSink("ks-live")
+        return WindowSink("ks-live", n_frames=n_frames)
     except MissingError as exc:
         if args.show:
             raise

@@ -62,4 +62,4 @@ class Neutral:
 
 def _logit(probability: F32 | np.float32) -> F32:
     p = np.clip(probability, _EPSILON, 1 - _EPSILON)
-    return np.log(p / (1 - p)).astype(np.float32)
+    return np.asarray(np.log(p / (1 - p)), np.float32)

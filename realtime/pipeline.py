@@ -144,7 +144,7 @@ def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[i
 
 
 def _sigmoid(logit: F32) -> F32:
-    return (0.5 * (1 + np.tanh(0.5 * logit))).astype(np.float32)
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32)
 
 
 def _unknown(face: Face, u: int) -> FaceAUs:

@@ -42,7 +42,7 @@ class Watch:
     """
 
     def __init__(self, sources: Sequence[Target], options: Options) -> None:
-        self._targets, self._options = sources, options
+        self._targets, self._options = _told_apart(sources), options
         self.live = _is_live(sources, options.policy)
         self._stop = threading.Event()
         self._open = ExitStack()
@@ -174,6 +174,15 @@ def _is_live(sources: Sequence[Target], policy: str) -> bool:
     if policy == "every-frame" and len(sources) > 1 and any(live):
         raise DataError("--policy every-frame takes one camera or stream at a time; give one, or use --policy live")
     return policy == "live" or (policy == "auto" and all(live))
+
+
+def _told_apart(sources: Sequence[Target]) -> list[Target]:
+    """Names that differ: the second of a name is called "name #2"."""
+    found: list[Target] = []
+    for target in sources:
+        same = 1 + sum(earlier.name == target.name for earlier in sources[: len(found)])
+        found.append(replace(target, name=f"{target.name} #{same}") if same > 1 else target)
+    return found
 
 
 def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:

@@ -36,7 +36,8 @@ def slow_copy(source: Path, target: Path, frames: int, fps: int = 8) -> Path:
         for i, frame in enumerate(clip.decode(video=0)):
             if i == frames:
                 break
-            stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
+            if not i:
+                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
             frame.pts, frame.time_base = i, Fraction(1, fps)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -83,11 +84,11 @@ def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Pat
 
 
 def test_live_and_file_give_the_same_numbers(media: Path, face_model: Path, tmp_path: Path) -> None:
-    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 24)
+    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 16, fps=4)
     for policy in ("live", "every-frame"):
         assert live(face_model, "--source", clip, "--policy", policy, "--csv", tmp_path / f"{policy}.csv") == 0
     played, read = (pd.read_csv(tmp_path / f"{p}.csv", skipinitialspace=True) for p in ("live", "every-frame"))
-    assert len(read) == 24
+    assert len(read) == 16
     pd.testing.assert_frame_equal(played, read, atol=2e-6, rtol=0)
 
 
@@ -115,8 +116,9 @@ def test_too_much_for_the_machine_drops_frames_and_counts_them(
     assert frames["in"] == frames["analysed"] + sum(frames["dropped"].values())
     rows = pd.read_csv(tmp_path / "o.csv", skipinitialspace=True)
     assert len(rows) >= frames["analysed"]
+    assert rows["stream"].nunique() == 6  # six names, though all are one file
     for _, stream in rows.groupby("stream"):
-        assert stream["timestamp"].is_monotonic_increasing or stream["face_id"].nunique() > 1
+        assert stream["timestamp"].is_monotonic_increasing
 
 
 def test_json_lines_on_stdout_are_nothing_but_json(media: Path, face_model: Path) -> None:
