@@ -38,7 +38,20 @@ _TOGETHER: tuple[tuple[tuple[int, ...], float], ...] = (  # units that often act
 )
 _ALONE = {25: 0.7, 26: 0.6, 43: 0.7}  # the rest 1: each unit must also be seen without its usual company
 _EXCLUDES = ((5, 43), (23, 25), (23, 26), (24, 25), (24, 26), (12, 15), (23, 24), (7, 5), (20, 12))
-_ONE_SIDED = {1: 0.06, 2: 0.12, 4: 0.03, 6: 0.05, 7: 0.06, 9: 0.04, 10: 0.10, 12: 0.10, 14: 0.30, 15: 0.05, 20: 0.05, 43: 0.08}
+_ONE_SIDED = {
+    1: 0.06,
+    2: 0.12,
+    4: 0.03,
+    6: 0.05,
+    7: 0.06,
+    9: 0.04,
+    10: 0.10,
+    12: 0.10,
+    14: 0.30,
+    15: 0.05,
+    20: 0.05,
+    43: 0.08,
+}
 _I = {unit: i for i, unit in enumerate(AUS)}
 _B = {name: i for i, name in enumerate(BESIDE)}
 
@@ -114,7 +127,9 @@ def sample_events(rng: np.random.Generator, seconds: float) -> list[Event]:
     return found
 
 
-def _event(rng: np.random.Generator, unit: int, at: float, onset: float, apex: float, offset: float, peak: float) -> Event:
+def _event(
+    rng: np.random.Generator, unit: int, at: float, onset: float, apex: float, offset: float, peak: float
+) -> Event:
     own = float(np.clip(peak * rng.uniform(0.65, 1.25), 0.05, 1.0))
     if unit in (43, 26):
         own = max(own, 0.5)
@@ -182,9 +197,19 @@ def speak(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) ->
 
 def _pout(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> None:
     """A movement without a label, so that not all that moves is one of the 18."""
-    names = ["18 lip pucker", "22 lip funneler", "28 lip suck", "30 jaw left", "30 jaw right", "34 cheek puff", "38 nostril dilator"]
+    names = [
+        "18 lip pucker",
+        "22 lip funneler",
+        "28 lip suck",
+        "30 jaw left",
+        "30 jaw right",
+        "34 cheek puff",
+        "38 nostril dilator",
+    ]
     for _ in range(int(rng.integers(1, 3))):
-        shape = pulse(time_s, rng.uniform(0, time_s[-1]), rng.uniform(0.15, 0.5), rng.exponential(0.6), rng.uniform(0.2, 0.7))
+        shape = pulse(
+            time_s, rng.uniform(0, time_s[-1]), rng.uniform(0.15, 0.5), rng.exponential(0.6), rng.uniform(0.2, 0.7)
+        )
         column = _B[str(rng.choice(names))]
         beside[:, column] = np.maximum(beside[:, column], shape * np.float32(rng.uniform(0.3, 1.0)))
 

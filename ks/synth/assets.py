@@ -109,7 +109,9 @@ def _listed(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
-def _build(folder: Path, shapes: Mapping[str, Path], wear: Mapping[str, Path], ict: list[Path]) -> dict[str, np.ndarray]:
+def _build(
+    folder: Path, shapes: Mapping[str, Path], wear: Mapping[str, Path], ict: list[Path]
+) -> dict[str, np.ndarray]:
     base = read_obj(folder / CORE / "3dobjs/base.obj")
     arrays = _mesh_arrays("base", base)
     targets = {name: read_target(path) for name, path in shapes.items()}
@@ -125,7 +127,11 @@ def _build(folder: Path, shapes: Mapping[str, Path], wear: Mapping[str, Path], i
         if len(mesh.vertices) != len(fit.index):
             raise DataError(f"{path}: {len(fit.index)} rows for {len(mesh.vertices)} vertices; copy the folder again")
         arrays |= _mesh_arrays(name, mesh)
-        arrays[f"{name}:index"], arrays[f"{name}:weights"], arrays[f"{name}:offset"] = fit.index, fit.weights, fit.offset
+        arrays[f"{name}:index"], arrays[f"{name}:weights"], arrays[f"{name}:offset"] = (
+            fit.index,
+            fit.weights,
+            fit.offset,
+        )
         arrays[f"{name}:scale"] = np.array(fit.scale)
     return arrays
 

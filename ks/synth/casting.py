@@ -10,15 +10,64 @@ from ks.synth.pose import Folding
 from ks.synth.recipes import AUS
 from ks.synth.shapes import macro_weights
 
-_SPREAD = {"asym": 0.35, "ears": 0.3, "cheek": 0.3, "chin": 0.28, "forehead": 0.3, "head": 0.2, "mouth": 0.3, "neck": 0.2}
+_SPREAD = {
+    "asym": 0.35,
+    "ears": 0.3,
+    "cheek": 0.3,
+    "chin": 0.28,
+    "forehead": 0.3,
+    "head": 0.2,
+    "mouth": 0.3,
+    "neck": 0.2,
+}
 _SPREAD |= {"nose": 0.3, "eyes": 0.28, "eyebrows": 0.42}
 _OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.5, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}  # else 0.5
-_PAIRS = (("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"), ("compress", "uncompress"))
-_LEAVE = ("trans-in", "trans-out", "head-trans", "neck-trans", "nose-trans-in", "mouth-trans-in", "shape-pointed", "flap")
-_GENTLE = {"eye-trans": 0.5, "eye-scale": 0.9, "mouth-trans": 0.5, "neck-scale": 0.5, "prognathism": 0.6, "head-age": 0.0, "double": 0.5}
+_PAIRS = (
+    ("decr", "incr"),
+    ("down", "up"),
+    ("in", "out"),
+    ("backward", "forward"),
+    ("concave", "convex"),
+    ("compress", "uncompress"),
+)
+_LEAVE = (
+    "trans-in",
+    "trans-out",
+    "head-trans",
+    "neck-trans",
+    "nose-trans-in",
+    "mouth-trans-in",
+    "shape-pointed",
+    "flap",
+)
+_GENTLE = {
+    "eye-trans": 0.5,
+    "eye-scale": 0.9,
+    "mouth-trans": 0.5,
+    "neck-scale": 0.5,
+    "prognathism": 0.6,
+    "head-age": 0.0,
+    "double": 0.5,
+}
 _HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
-_FEMALE_HAIR = {"long01": 0.42, "ponytail01": 0.28, "bob02": 0.05, "braid01": 0.03, "short01": 0.08, "short04": 0.07, "": 0.07}
-_MALE_HAIR = {"short01": 0.22, "short02": 0.22, "short04": 0.2, "short03": 0.03, "ponytail01": 0.04, "long01": 0.03, "": 0.24}
+_FEMALE_HAIR = {
+    "long01": 0.42,
+    "ponytail01": 0.28,
+    "bob02": 0.05,
+    "braid01": 0.03,
+    "short01": 0.08,
+    "short04": 0.07,
+    "": 0.07,
+}
+_MALE_HAIR = {
+    "short01": 0.22,
+    "short02": 0.22,
+    "short04": 0.2,
+    "short03": 0.03,
+    "ponytail01": 0.04,
+    "long01": 0.03,
+    "": 0.24,
+}
 _HAIR_COLOURS: dict[str, Colour] = {
     "black": (0.012, 0.010, 0.009),
     "dark brown": (0.040, 0.022, 0.013),
@@ -41,7 +90,9 @@ def cast(assets: Assets, seed: int) -> Person:
     weight, muscle = (float(np.clip(rng.normal(0.5, 0.18), 0.05, 0.95)) for _ in range(2))
     shape = macro_weights(age_scale(years), male, races, muscle, weight)
     shape |= _details(assets, rng, races, years)
-    melanin = float(np.clip(races["african"] * 0.78 + races["asian"] * 0.24 + races["caucasian"] * 0.1 + rng.normal(0, 0.09), 0, 1))
+    melanin = float(
+        np.clip(races["african"] * 0.78 + races["asian"] * 0.24 + races["caucasian"] * 0.1 + rng.normal(0, 0.09), 0, 1)
+    )
     hair_colour = _hair_colour(rng, melanin, years)
     wears, roots, hairline = _wears(assets, rng, male, races, years)
     brow = tuple(float(min(c, 0.30) * rng.uniform(0.5, 0.95)) for c in hair_colour)
@@ -58,7 +109,9 @@ def cast(assets: Assets, seed: int) -> Person:
         age_years=years,
         roughness=float(rng.uniform(0.44, 0.60)),
         oil=float(rng.uniform(0.6, 1.25)),
-        lip_tint=float(rng.uniform(0, 0.9) if male < 0.5 and years > 15 and rng.random() < 0.5 else rng.uniform(0, 0.15)),
+        lip_tint=float(
+            rng.uniform(0, 0.9) if male < 0.5 and years > 15 and rng.random() < 0.5 else rng.uniform(0, 0.15)
+        ),
         blush=float(rng.uniform(0.1, 0.9)),
         freckles=float(rng.uniform(0.3, 1.0) if melanin < 0.3 and rng.random() < 0.18 else 0.0),
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,

@@ -32,7 +32,9 @@ class Clip:
     seed: int
 
 
-def clip_of(assets: Assets, seed: int, frames: int, fps: float, size: tuple[int, int], person: int | None = None) -> Clip:
+def clip_of(
+    assets: Assets, seed: int, frames: int, fps: float, size: tuple[int, int], person: int | None = None
+) -> Clip:
     """The clip with this number; `person` sets who is in it, else the seed does. size: width and height in pixels."""
     who = cast(assets, seed if person is None else person)
     return Clip(who, stage(assets, seed, size), perform(seed, frames, fps), sensor_of(seed), seed)

@@ -38,7 +38,12 @@ TONES_HZ = (392.0, 329.6, 523.3, 440.0, 349.2)
 
 def demo_person() -> Person:
     races = {"african": 0.12, "asian": 0.10, "caucasian": 0.78}
-    look = {"mouth/mouth-angles-up": 0.3, "eyebrows/eyebrows-trans-up": 0.3, "head/head-oval": 0.5, "chin/chin-width-incr": 0.15}
+    look = {
+        "mouth/mouth-angles-up": 0.3,
+        "eyebrows/eyebrows-trans-up": 0.3,
+        "head/head-oval": 0.5,
+        "chin/chin-width-incr": 0.15,
+    }
     look |= {"eyes/l-eye-scale-incr": 0.25, "eyes/r-eye-scale-incr": 0.25, "nose/nose-scale-horiz-decr": 0.2}
     look |= {"units/caucasian/mouth-parling": -0.22, "forehead/forehead-scale-vert-decr": 0.5}
     wears = {"eyes": "eyes/high-poly", "teeth": "teeth/teeth_base", "tongue": "tongue/tongue01", "hair": "hair/short01"}
@@ -76,7 +81,9 @@ def demo_performance() -> Performance:
     head[:, 0] += np.radians(2.5) * pulse(time, *SCRIPT[2][0])  # a nod with the smile
     shift = np.stack([0.025 * wander(rng, time, 8.0, 2.5) for _ in range(3)], 1).astype(np.float32)
     gaze = np.stack([steps(rng, time, 1.6, 0.05, 0.06), steps(rng, time, 1.6, 0.03, 0.06)], 1)
-    return Performance(float(FPS), play(events, time), np.zeros((len(time), len(BESIDE)), np.float32), gaze, head, shift)
+    return Performance(
+        float(FPS), play(events, time), np.zeros((len(time), len(BESIDE)), np.float32), gaze, head, shift
+    )
 
 
 def demo_sound() -> F32:

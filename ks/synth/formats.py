@@ -32,7 +32,9 @@ class Fit:
     index: I32  # (A, 3)
     weights: F32  # (A, 3)
     offset: F32  # (A, 3)
-    scale: tuple[tuple[int, int, float], ...]  # x, y, z: distance of two base vertices along the axis, and its rest value
+    scale: tuple[
+        tuple[int, int, float], ...
+    ]  # x, y, z: distance of two base vertices along the axis, and its rest value
 
 
 def read_text(path: Path) -> str:

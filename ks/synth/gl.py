@@ -36,7 +36,7 @@ class Graphics:
             raise
 
     def _program(self, vertex: str, fragments: Sequence[str]) -> Any:
-        head = "#version 330 core\n"
+        head = f"#version 330 core\n#define TAPS {9 if fragments[-1] == 'skin.frag' else 5}\n"
         body = "\n".join(_shader(name) for name in fragments)
         return self.context.program(vertex_shader=head + _shader(vertex), fragment_shader=head + body)
 
@@ -98,6 +98,7 @@ def bled(image: np.ndarray) -> np.ndarray:
 
 def brightness(image: np.ndarray) -> float:
     """Mean linear luminance of the opaque part."""
+    image = image[::4, ::4]
     solid = image[..., 3] > 100
     return float(((image[..., :3][solid] / 255.0) ** 2.2).mean()) if solid.any() else 0.5
 
@@ -105,7 +106,9 @@ def brightness(image: np.ndarray) -> float:
 def texture(context: Any, image: np.ndarray, *, mipmaps: bool = True) -> Any:
     """A texture of uint8 or float32 (H, W, channels)."""
     kind = "f1" if image.dtype == np.uint8 else "f4"
-    made = context.texture((image.shape[1], image.shape[0]), image.shape[2], np.ascontiguousarray(image).tobytes(), dtype=kind)
+    made = context.texture(
+        (image.shape[1], image.shape[0]), image.shape[2], np.ascontiguousarray(image).tobytes(), dtype=kind
+    )
     if mipmaps:
         made.build_mipmaps()
         made.filter = (context.LINEAR_MIPMAP_LINEAR, context.LINEAR)

@@ -132,7 +132,10 @@ class Head:
             else:
                 position = layer.seat.on(vertices)
                 if layer.seat.offset.any():
-                    position += turned(layer.seat.offset, np.zeros(3, np.float32), pose.head, np.ones(1, np.float32)) - layer.seat.offset
+                    position += (
+                        turned(layer.seat.offset, np.zeros(3, np.float32), pose.head, np.ones(1, np.float32))
+                        - layer.seat.offset
+                    )
             found[layer.name] = Moved(position, layer.surface.normals(position))
         return found, (balls[0], balls[1])
 
@@ -164,7 +167,9 @@ def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
     rest = assets.base.vertices
     closing = dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")
     upper = int(closing[:, 1].argmin())
-    below = (np.abs(rest[:, 0] - rest[upper, 0]) < 0.04) & (rest[:, 2] > 1.36) & (rest[:, 1] > 7.16) & (rest[:, 1] < 7.26)
+    below = (
+        (np.abs(rest[:, 0] - rest[upper, 0]) < 0.04) & (rest[:, 2] > 1.36) & (rest[:, 1] > 7.16) & (rest[:, 1] < 7.26)
+    )
     rim = np.flatnonzero(below)
     lower = int(rim[rest[rim, 1].argmax()])
     return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
@@ -173,7 +178,9 @@ def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
 def _lip_middles(assets: Assets) -> tuple[int, int]:
     """The base mesh's vertices in the middle of the lips where they touch: above, and below, which a falling jaw takes along."""
     rest, falls = assets.base.vertices, dense(assets, "arkit/jawOpen")[:, 1]
-    middle = np.flatnonzero((np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72))
+    middle = np.flatnonzero(
+        (np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72)
+    )
     lower = middle[falls[middle] < 0.5 * falls.min()]
     upper = middle[falls[middle] > 0.2 * falls.min()]
     return int(upper[rest[upper, 1].argmin()]), int(lower[rest[lower, 1].argmax()])
@@ -191,7 +198,9 @@ def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
     ear = smoothstep(0.68, 0.73, x) * (z < 0.62) * (y < 7.55)
     scalp = smoothstep(-0.10, 0.08, (y - hairline - person.hairline_dm).astype(np.float32)) * (1 - ear)
     cheek_line = np.interp(x, [0.0, 0.20, 0.33, 0.5, 0.66, 0.75], [6.84, 6.84, 6.70, 6.76, 7.02, 7.25])
-    beard = smoothstep(-0.04, 0.05, (cheek_line - y).astype(np.float32)) * smoothstep(6.0, 6.12, (y + 0.25 * (z - 0.9)).astype(np.float32))
+    beard = smoothstep(-0.04, 0.05, (cheek_line - y).astype(np.float32)) * smoothstep(
+        6.0, 6.12, (y + 0.25 * (z - 0.9)).astype(np.float32)
+    )
     beard *= smoothstep(0.25, 0.45, z) * (1 - lips)
     wet = np.zeros_like(lips)
     for ball in _BALLS:

@@ -1,9 +1,9 @@
 """ICT-FaceKit's scanned expressions carried onto MakeHuman's mesh: one warp of space, then each point to its nearest.
 
-    1. thin-plate spline through the pairs of ict_points, mirrored: hm08 -> ICT's space
-    2. three rounds: towards the nearest ICT points whose surface faces the same way, smoothed over the mesh
-    3. a vertex takes the move of the points that it lies on, turned back through the warp's affine part
-    4. insides of mouth, nose and sockets that lie on nothing take the mean of their neighbours
+1. thin-plate spline through the pairs of ict_points, mirrored: hm08 -> ICT's space
+2. three rounds: towards the nearest ICT points whose surface faces the same way, smoothed over the mesh
+3. a vertex takes the move of the points that it lies on, turned back through the warp's affine part
+4. insides of mouth, nose and sockets that lie on nothing take the mean of their neighbours
 """
 
 import zipfile
@@ -40,7 +40,10 @@ def read_ict(files: Sequence[Path]) -> Ict:
     if len(files) == 1 and files[0].suffix == ".npz":
         try:
             with np.load(files[0]) as z:
-                moves = {str(n): m[:_SKIN].astype(np.float32) for n, m in zip(z["expression_names"], z["expression"], strict=True)}
+                moves = {
+                    str(n): m[:_SKIN].astype(np.float32)
+                    for n, m in zip(z["expression_names"], z["expression"], strict=True)
+                }
                 return _skin_only(z["neutral"], z["faces"], moves)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
             raise DataError(f"{files[0]}: no ICT face model ({exc}); copy the asset folder again") from exc
@@ -58,8 +61,10 @@ def _skin_only(neutral: F32, faces: I32, moves: dict[str, F32]) -> Ict:
 
 
 def carry_over(ict: Ict, base: Mesh) -> dict[str, tuple[I32, F32]]:
-    """"ict/<name>" -> the shape on hm08 as vertex numbers and moves in dm."""
-    body = surface(base, (base.group == base.group_names.index("body")) & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM))
+    """ "ict/<name>" -> the shape on hm08 as vertex numbers and moves in dm."""
+    body = surface(
+        base, (base.group == base.group_names.index("body")) & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM)
+    )
     mesh, vertices = body
     rest = base.vertices[vertices]
     warp = _spline(base.vertices, ict.neutral)

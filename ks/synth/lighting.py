@@ -42,8 +42,12 @@ def studio_panorama(key: float = 1.0, fill: float = 0.5, rim: float = 0.6) -> F3
         return np.asarray(edge[..., None] * np.array(colour), np.float32)
 
     walls = (0.30 + 0.16 * towards[..., 1:2]) * np.array([0.96, 0.98, 1.03], np.float32)
-    lamps = key * panel(-0.75, 0.60, 0.85, 0.50, (4.6, 4.35, 4.05)) + fill * panel(1.0, 0.15, 0.75, 0.60, (1.3, 1.33, 1.4))
-    lamps = lamps + rim * (panel(0.85, 0.5, -0.8, 0.35, (4.2, 4.2, 4.3)) + panel(-0.9, 0.45, -0.7, 0.25, (3.2, 3.2, 3.3)))
+    lamps = key * panel(-0.75, 0.60, 0.85, 0.50, (4.6, 4.35, 4.05)) + fill * panel(
+        1.0, 0.15, 0.75, 0.60, (1.3, 1.33, 1.4)
+    )
+    lamps = lamps + rim * (
+        panel(0.85, 0.5, -0.8, 0.35, (4.2, 4.2, 4.3)) + panel(-0.9, 0.45, -0.7, 0.25, (3.2, 3.2, 3.3))
+    )
     return np.asarray(walls + lamps, np.float32)
 
 

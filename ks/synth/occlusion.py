@@ -35,10 +35,15 @@ def sky_share(gl: Any, layers: Mapping[str, Drawable], moved: Mapping[str, Moved
         target.clear(depth=1.0)
         for name in ("skin", "hair"):
             if name in layers:
-                put(depth, {"view_projection": matrix.T, "inflate": 0.0, "low": 0.5 if name == "hair" else 0.0, "picture": 0})
+                put(
+                    depth,
+                    {"view_projection": matrix.T, "inflate": 0.0, "low": 0.5 if name == "hair" else 0.0, "picture": 0},
+                )
                 layers[name].texture.use(0)
                 layers[name].draw("depth")
-        nearest = np.frombuffer(target.read(attachment=-1, dtype="f4", components=1), np.float32).reshape(_MAP_PX, _MAP_PX)
+        nearest = np.frombuffer(target.read(attachment=-1, dtype="f4", components=1), np.float32).reshape(
+            _MAP_PX, _MAP_PX
+        )
         for name, m in moved.items():
             cosine = m.normal @ direction
             facing = np.abs(cosine) if name == "hair" else np.maximum(cosine, 0)

@@ -66,5 +66,7 @@ def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
     found = {name: tuple(float(skin.depth * min(x, 1.3)) for x in value) for name, value in sides.items()}
     pucker = float(beside["18 lip pucker"])
     found["fold_chin"] = (float(skin.depth * max(au[17].max(), 0.35 * au[15].max())),)
-    found["fold_lip_lines"] = (float(skin.depth * min(1.0, 0.7 * au[23].max() + 0.2 * au[24].max() + pucker + 0.3 * stay)),)
+    found["fold_lip_lines"] = (
+        float(skin.depth * min(1.0, 0.7 * au[23].max() + 0.2 * au[24].max() + pucker + 0.3 * stay)),
+    )
     return found

@@ -17,7 +17,11 @@ from ks.synth.pose import Pose, folds
 from ks.synth.scene import Scene
 
 U8 = npt.NDArray[np.uint8]
-_CARDS = {"hair": 0.5, "brows": 0.0, "lashes": 0.0}  # layers of thin cards, and the alpha that throws a shadow (0: none)
+_CARDS = {
+    "hair": 0.5,
+    "brows": 0.0,
+    "lashes": 0.0,
+}  # layers of thin cards, and the alpha that throws a shadow (0: none)
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
@@ -142,12 +146,37 @@ class Renderer:
         }
         for name in ("skin", "eye", "cornea", "hair", "mouth", "cloth"):
             put(self.graphics.programs[name], shared)
-        self._draw_solid(pose)
-        self._draw_cards()
+        self._draw_dense_hair(view)
+        self._draw_cloth()
+        self._draw_skin(pose)
+        self._draw_eyes_and_mouth(pose)
+        self._draw_fringes()
 
-    def _draw_solid(self, pose: Pose) -> None:
-        gl, person, programs = self._gl, self.person, self.graphics.programs
-        skin = {
+    def _draw_dense_hair(self, view: F32) -> None:
+        """First only its depth, so that of all the layers of cards one is lit; then what hair hides is never lit."""
+        if "hair" not in self._layers:
+            return
+        gl, depth = self._gl, self.graphics.programs["depth"]
+        gl.enable_only(gl.DEPTH_TEST)
+        put(depth, {"view_projection": view.T, "inflate": 0.0, "low": _DENSE, "picture": 0})
+        self._scene_buffer.color_mask = False, False, False, False
+        self._use("hair").draw("depth")
+        self._scene_buffer.color_mask = True, True, True, True
+        gl.depth_func = "<="
+        self._draw_cards("hair", _DENSE, 2.0)
+        gl.depth_func = "<"
+
+    def _draw_cloth(self) -> None:
+        person, program = self.person, self.graphics.programs["cloth"]
+        looks = {"cloth_colour": person.cloth_colour, "trim_colour": person.trim_colour, "neck": person.neck}
+        put(program, looks | {"weave": person.weave, "vee": person.vee, "inflate": 0.07})
+        self._gl.enable_only(self._gl.DEPTH_TEST)
+        self._layers["skin"].draw("cloth")
+
+    def _draw_skin(self, pose: Pose) -> None:
+        gl, person, program = self._gl, self.person, self.graphics.programs["skin"]
+        fold = person.folding
+        looks: dict[str, Any] = {
             "tint": self._skin_tint,
             "roughness": person.roughness,
             "oil": person.oil,
@@ -158,20 +187,19 @@ class Renderer:
             "lip_tint": person.lip_tint,
             "freckles": person.freckles,
             "blush": person.blush,
+            "fold_person": (fold.phase, fold.spacing_dm, fold.wobble, fold.width),
         }
-        put(programs["skin"], skin)
-        fold = person.folding
-        put(programs["skin"], {"fold_person": (fold.phase, fold.spacing_dm, fold.wobble, fold.width)})
-        put(programs["skin"], {n: v if len(v) > 1 else v[0] for n, v in folds(pose, fold).items()})
+        put(program, looks | {n: v if len(v) > 1 else v[0] for n, v in folds(pose, fold).items()})
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # seen from behind, sockets and cheeks would come through
         self._use("skin").draw("skin")
-        cloth = {"cloth_colour": person.cloth_colour, "trim_colour": person.trim_colour, "neck": person.neck}
-        put(programs["cloth"], cloth | {"weave": person.weave, "vee": person.vee, "inflate": 0.07})
+
+    def _draw_eyes_and_mouth(self, pose: Pose) -> None:
+        gl, person, programs = self._gl, self.person, self.graphics.programs
         gl.enable_only(gl.DEPTH_TEST)
-        self._layers["skin"].draw("cloth")
         put(programs["eye"], {"iris_tint": person.iris_tint, "white": person.eye_white})
         self._use("eyes").draw("eye")
-        openness = min(1.0, pose.strength(26) + 0.5 * pose.strength(25) + 0.4 * pose.strength(12) + 0.3 * pose.strength(10))
+        lets_in = {26: 1.0, 25: 0.5, 12: 0.4, 10: 0.3}
+        openness = min(1.0, sum(share * pose.strength(au) for au, share in lets_in.items()))
         for name, tint in (("teeth", person.teeth_tint), ("tongue", (0.85, 0.62, 0.60))):
             put(programs["mouth"], {"tint": tint, "openness": openness})
             self._use(name).draw("mouth")
@@ -181,27 +209,27 @@ class Renderer:
         self._use("eyes").draw("cornea")
         self._scene_buffer.depth_mask = True
 
-    def _draw_cards(self) -> None:
-        """Dense hair first, with depth; then the thin rest, blended: no sorting needed."""
-        gl, person, program = self._gl, self.person, self.graphics.programs["hair"]
-        looks = {
-            "hair": (person.hair_colour, 0.0, 1.0, 1.0),
-            "brows": (person.brow_colour, 0.0, 0.15, person.brow_density),
-            "lashes": (tuple(0.35 * c for c in person.brow_colour), 0.0, 0.1, 1.0),
-        }
-        for dense in (True, False):
-            gl.enable_only(gl.DEPTH_TEST if dense else gl.DEPTH_TEST | gl.BLEND)
-            gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA
-            self._scene_buffer.depth_mask = dense
-            for name, (colour, own, gloss, density) in looks.items():
-                if name in self._layers:
-                    low, high = (_DENSE, 2.0) if dense and name == "hair" else (_FRINGE, _DENSE)
-                    if name != "hair":  # brows and lashes are thin all through
-                        low, high = (2.0, 3.0) if dense else (_FRINGE, 2.0)
-                    put(program, {"hair_colour": colour, "own_colour": own, "gloss": gloss, "density": density})
-                    put(program, {"low": low, "high": high, "brightness": self._layers[name].brightness})
-                    self._use(name).draw("hair")
+    def _draw_fringes(self) -> None:
+        """The thin ends of hair, brows and lashes, blended over what is there: no sorting needed."""
+        gl = self._gl
+        gl.enable_only(gl.DEPTH_TEST | gl.BLEND)
+        gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA
+        self._scene_buffer.depth_mask = False
+        for name, dense in (("brows", 2.0), ("hair", _DENSE), ("lashes", 2.0)):
+            if name in self._layers:
+                self._draw_cards(name, _FRINGE, dense)
         self._scene_buffer.depth_mask = True
+
+    def _draw_cards(self, name: str, low: float, high: float) -> None:
+        person = self.person
+        colour, gloss, density = {
+            "hair": (person.hair_colour, 1.0, 1.0),
+            "brows": (person.brow_colour, 0.15, person.brow_density),
+            "lashes": (tuple(0.35 * c for c in person.brow_colour), 0.1, 1.0),
+        }[name]
+        looks = {"hair_colour": colour, "gloss": gloss, "density": density, "low": low, "high": high}
+        put(self.graphics.programs["hair"], looks | {"brightness": self._layers[name].brightness})
+        self._use(name).draw("hair")
 
     def _use(self, name: str) -> "_Drawn":
         self._layers[name].texture.use(0)
@@ -257,7 +285,9 @@ class _Drawn:
             return (buffer, layout, *used)
 
         parts = [part(self._moving, moving), part(self._static, static)]
-        return graphics.context.vertex_array(program, [p for p in parts if len(p) > 2], self._index, index_element_size=4)
+        return graphics.context.vertex_array(
+            program, [p for p in parts if len(p) > 2], self._index, index_element_size=4
+        )
 
     def write_static(self, sky: F32) -> None:
         layer, corner = self.layer, self.layer.surface.corner
@@ -266,7 +296,9 @@ class _Drawn:
 
     def move(self, moved: Moved) -> None:
         corner = self.layer.surface.corner
-        self._moving.write(np.concatenate([moved.position[corner], moved.normal[corner]], 1).astype(np.float32).tobytes())
+        self._moving.write(
+            np.concatenate([moved.position[corner], moved.normal[corner]], 1).astype(np.float32).tobytes()
+        )
 
     def draw(self, program: str) -> None:
         self._arrays[program].render()

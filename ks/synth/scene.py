@@ -71,7 +71,9 @@ def stage(assets: Assets, seed: int, size: tuple[int, int]) -> Scene:
         turn = float(rng.normal(0, 40))
     light = light_of(panorama, turn, float(rng.uniform(0.6, 0.95)), float(rng.uniform(1.8, 7)))
     if rng.random() < 0.25 or name == "studio":
-        backdrop = plain_backdrop(size, tuple(rng.uniform(0.1, 0.85, 3) * 0.5 + rng.uniform(0.1, 0.4)), float(rng.uniform(0, 0.6)))
+        backdrop = plain_backdrop(
+            size, tuple(rng.uniform(0.1, 0.85, 3) * 0.5 + rng.uniform(0.1, 0.4)), float(rng.uniform(0, 0.6))
+        )
     else:
         backdrop = panorama_view(panorama, size, turn, float(rng.uniform(0.01, 0.06)))
     camera = Camera(

@@ -35,7 +35,9 @@ def neutral(assets: Assets, weights: Mapping[str, float]) -> F32:
     return vertices
 
 
-def macro_weights(age: float, male: float, races: Mapping[str, float], muscle: float, weight: float) -> dict[str, float]:
+def macro_weights(
+    age: float, male: float, races: Mapping[str, float], muscle: float, weight: float
+) -> dict[str, float]:
     """MakeHuman's macro shapes. age 0 to 1: 1 year, .1875 ten, .5 twenty-five, 1 ninety; the rest 0 to 1; races sum to 1."""
     if age < 0.5:
         baby, young = max(0.0, 1 - 5.333 * age), max(0.0, 3.2 * (age - 0.1875))

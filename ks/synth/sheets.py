@@ -26,7 +26,12 @@ def studio(size: tuple[int, int], face: float = 0.66) -> Scene:
     """One even light for comparing."""
     light = light_of(studio_panorama(), grey=0.3, lamp_from=2.0)
     return Scene(
-        light, Camera(15, face, up=-0.01), plain_backdrop(size, (0.5, 0.53, 0.55)), exposure_for(light), backdrop_gain(light, 0.8), 8
+        light,
+        Camera(15, face, up=-0.01),
+        plain_backdrop(size, (0.5, 0.53, 0.55)),
+        exposure_for(light),
+        backdrop_gain(light, 0.8),
+        8,
     )
 
 
@@ -48,7 +53,11 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 170) -> list[U
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
             person = cast(assets, seed)
-            wears = {layer: name for layer, name in person.wears.items() if layer != "hair" or "short0" in name or "tail" in name}
+            wears = {
+                layer: name
+                for layer, name in person.wears.items()
+                if layer != "hair" or "short0" in name or "tail" in name
+            }
             renderer.set_person(dataclasses.replace(person, wears=wears, resting={}))
             renderer.set_scene(studio((side_px, side_px)))
             tiles.append(_named(renderer.draw(Pose()), "neutral"))
@@ -57,7 +66,9 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 170) -> list[U
     return tiles
 
 
-def clip_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 160, shown: int = 10, seconds: float = 6.0) -> list[U8]:
+def clip_sheet(
+    assets: Assets, seeds: Sequence[int], side_px: int = 160, shown: int = 10, seconds: float = 6.0
+) -> list[U8]:
     """Frames of random clips, evenly spread, with the AUs that are seen in per cent."""
     tiles = []
     fps = 12.5
@@ -91,5 +102,7 @@ def _filled_row(tiles: Sequence[U8], columns: int) -> list[U8]:
 def _named(image: U8, text: str) -> U8:
     named = image.copy()
     for thickness, colour in ((2, (0, 0, 0)), (1, (255, 255, 255))):
-        cv2.putText(named, text, (4, image.shape[0] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, thickness, cv2.LINE_AA)
+        cv2.putText(
+            named, text, (4, image.shape[0] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, thickness, cv2.LINE_AA
+        )
     return named

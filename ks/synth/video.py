@@ -28,7 +28,9 @@ def write_video(
         with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
             video = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "slow"})
             video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
-            audio = None if sound is None else container.add_stream("aac", rate=SOUND_RATE, layout="mono", bit_rate=64_000)
+            audio = (
+                None if sound is None else container.add_stream("aac", rate=SOUND_RATE, layout="mono", bit_rate=64_000)
+            )
             for image in frames:
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
                 frame.pts, frame.time_base = count, 1 / fps

@@ -41,11 +41,11 @@ float lit(vec3 p, vec3 n) {  // 1 in the lamp's light, 0 in shadow
     float turn = texture(noise, gl_FragCoord.xy / 256.0).r * 6.2832;
     mat2 spin = mat2(cos(turn), sin(turn), -sin(turn), cos(turn)) * shadow_radius / float(textureSize(shadow_map, 0).x);
     float free = 0.0;
-    for (int i = 0; i < 9; i++) {
-        float r = sqrt((float(i) + 0.5) / 9.0), a = 2.39996 * float(i);
+    for (int i = 0; i < TAPS; i++) {
+        float r = sqrt((float(i) + 0.5) / float(TAPS)), a = 2.39996 * float(i);
         free += step(at.z - 0.002, texture(shadow_map, at.xy + spin * (r * vec2(cos(a), sin(a)))).r);
     }
-    return free / 9.0;
+    return free / float(TAPS);
 }
 
 vec3 bumped(vec3 n, float height) {  // tilts a normal by the slope of height (dm), as Mikkelsen 2010

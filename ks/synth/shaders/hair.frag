@@ -1,6 +1,5 @@
 // Hair, brows and lashes: cards with strands; first the dense part, then the fringe (see render).
 uniform vec3 hair_colour;
-uniform float own_colour;   // 1: the picture's colour counts, 0: only its light and dark
 uniform float gloss;
 uniform float low, high;    // the alpha drawn in this pass
 uniform float density;      // of thin cards
@@ -15,7 +14,7 @@ void main() {
     if (outside < 1.0) n = -n;
     vec3 seen = linear(texel.rgb);
     float light_dark = clamp(0.25 + 0.75 * dot(seen, vec3(0.33)) / brightness, 0.2, 2.2);
-    vec3 albedo = mix(hair_colour * light_dark, seen, own_colour);
+    vec3 albedo = hair_colour * light_dark;
     float strand = (texture(noise, vec2(uv.x * 19.0, uv.y * 1.3)).r - 0.5);
     vec3 ts = normalize(t + n * (0.12 + strand * 0.35)), tb = normalize(t - n * (0.18 + strand * 0.35));
     vec3 half_way = normalize(v + l);

@@ -13,6 +13,7 @@ out vec2 uv;
 out float ao;
 out vec3 rest;
 out vec4 mask;
+invariant gl_Position;  // a second pass over the same mesh must meet its own depth
 
 void main() {
     position = in_position + in_normal * inflate;

@@ -12,8 +12,8 @@ uniform float blush;           // of cheeks and nose
 
 void main() {
     vec3 v = normalize(eye_position - position), n = normalize(normal);
-    float valley;
-    float h = folds(rest, valley);
+    float valley = 0.0, h = 0.0;
+    if (rest.z > 0.3 && rest.y > 6.1 && abs(rest.x) < 0.75) h = folds(rest, valley);
     vec3 texel = linear(texture(picture, uv).rgb);
     vec4 fine = texture(noise, rest.xy * 3.1 + rest.z), coarse = texture(noise, rest.xy * 0.7 + 0.3 * rest.z);
     float grain = dot(texture(picture, uv).rgb, vec3(0.33)), soft = dot(textureLod(picture, uv, 3.5).rgb, vec3(0.33));
