@@ -89,16 +89,19 @@ class VideoReader:
 
     def _read(self) -> Iterator[Picture]:
         video, audio = self._opened.video, self._opened.audio
-        packets = self._opened.container.demux(*([video, audio] if audio else [video]))
+        # Live, all streams: where only sound comes, we must hear of it to know that no pictures do.
+        packets = self._opened.container.demux(*([] if self._live else [video, audio] if audio else [video]))
         asked_s = last_video_s = time.perf_counter()
         for packet in packets:
             now_s = time.perf_counter()
             if self._target.live and now_s - last_video_s > self._timeout_s:
                 # Only sound came. Or the read timed out and ffmpeg hands out what it has of a picture first.
                 raise av.error.ExitError(0, "no pictures")
-            if packet.stream_index != video.index:
+            if audio and packet.stream_index == audio.index:
                 self._keep_sound(packet)
-            elif packet.size:  # an empty packet in the middle would end the decoder
+            elif (
+                packet.stream_index == video.index and packet.size
+            ):  # an empty packet in the middle would end the decoder
                 yield from self._pictures_of(self._decode(packet, now_s, now_s - asked_s))
                 if self._closed:  # PyAV would crash
                     return

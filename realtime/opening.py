@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import time
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,23 +12,23 @@ import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard
 from av.video.stream import VideoStream
 
 from ks.errors import DataError, MissingError
 from realtime.addresses import redact
 from realtime.camera import camera_input, no_camera
+from realtime.interrupt import limited
 from realtime.targets import Target
 
 log = logging.getLogger(__name__)
 
-_OPEN_S = 2.5  # of each of the two steps of opening, the connection and the first look at the streams
+_DAY_S = 86_400.0  # a disk or a pipe takes its time; yet with some limit, for only then can a read be ended
 _LOOK_S = 0.5  # how long, by its own time, a live stream is looked at to learn what is in it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A container and its two streams. What is not asked for is not demuxed."""
+    """A container and the two streams of it that are wanted."""
 
     container: InputContainer
     video: VideoStream
@@ -38,27 +39,25 @@ class Opened:
 
 
 def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> Opened:
-    """Raises DataError or MissingError, one line. timeout_s: how long a read may block; opening takes at most 5 s."""
+    """Raises DataError or MissingError, one line. timeout_s: what opening a live one, and each read of it, may take."""
     options = _options(target, live=live, audio=audio)
     address, form = target.address, None
     if target.kind == "camera":
         address, form, options = camera_input(target)
     elif target.kind == "file":
         address = os.path.abspath(address)  # ffmpeg takes what stands before a colon for a protocol
+    patience_s = timeout_s if target.live else _DAY_S
+    start_s = time.perf_counter()
     problem: av.error.FFmpegError | OSError
     try:
-        container = av.open(
-            address,
-            format=form,
-            options=options,
-            timeout=(min(timeout_s, _OPEN_S), timeout_s),
-            metadata_errors="replace",
-        )
+        with limited(patience_s):  # connecting and the first look at the streams
+            container = av.open(address, format=form, options=options, timeout=patience_s, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as exc:
-        problem = exc
+        late = time.perf_counter() - start_s >= patience_s  # ffmpeg does not always say that this is why
+        problem = av.error.ExitError(exc.errno or 0, "no answer") if late else exc
     else:
         return _streams(container, target, live=live, audio=audio)
-    raise reason(target, problem, min(timeout_s, _OPEN_S)) from without_address(problem)
+    raise reason(target, problem, timeout_s) from without_address(problem)
 
 
 def _options(target: Target, *, live: bool, audio: bool) -> dict[str, str]:
@@ -74,14 +73,11 @@ def _options(target: Target, *, live: bool, audio: bool) -> dict[str, str]:
 def _streams(container: InputContainer, target: Target, *, live: bool, audio: bool) -> Opened:
     try:
         best = container.streams.best("video")
-        if not isinstance(best, VideoStream) or best.disposition & best.disposition.attached_pic:
+        if not isinstance(best, VideoStream) or best.disposition & type(best.disposition).attached_pic:
             has_sound = bool(container.streams.audio)
             what = "it has sound but no video" if has_sound else "it has no video track"
             raise DataError(f"{target.name}: {what}; give a video, an image or a stream with pictures")
         sound = container.streams.best("audio") if audio else None
-        for stream in container.streams:
-            if stream is not best and stream is not sound:
-                stream.discard = Discard.all
         if live:
             # Threads by frame hold back a frame each; threads by slice do not tell of lost slices (H.264).
             best.codec_context.thread_count = 1
