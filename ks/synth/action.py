@@ -1,4 +1,4 @@
-"""What a face does in a clip: AU events that occur together or exclude each other as FACS says, speech, blinks, gaze, head."""
+"""What a face does in a clip: AU events, together or exclusive as FACS says; speech, blinks, gaze, head."""
 
 from dataclasses import dataclass
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _VERSION = 1  # of the cache's content
 CORE = "makehuman/core"
 BASE = "makehuman/assets/base"
-_DETAILS = "asym cheek chin ears eyebrows eyes forehead head mouth neck nose".split()
+_DETAILS = ("asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
 RACES = ("african", "asian", "caucasian")
 GENDERS = ("female", "male")
 AGES = ("baby", "child", "young", "old")
@@ -39,7 +39,7 @@ class Wear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assets:
-    """All that a face is made of. A shape's name: macro/.., units/<race>/.., arkit/.., viseme/.., ict/.., nose/.. etc."""
+    """All that a face is made of. Shapes: macro/.., units/<race>/.., arkit/.., viseme/.., ict/.., nose/.. and so on."""
 
     folder: Path
     base: Mesh  # hm08, all 19,158 vertices

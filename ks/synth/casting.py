@@ -1,13 +1,13 @@
 """A person from a seed: age, sex, ancestry, face shape, skin, eyes, brows, lashes, hair; thousands that differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from ks.synth.assets import RACES, Assets
+from ks.synth.glasses import Glasses
 from ks.synth.people import Colour, Person
 from ks.synth.pose import Folding
-from ks.synth.recipes import AUS
 from ks.synth.shapes import macro_weights
 
 _SPREAD = {
@@ -48,6 +48,7 @@ _GENTLE = {
     "prognathism": 0.6,
     "head-age": 0.0,
     "double": 0.5,
+    "eyebrows-angle": 0.45,
 }
 _HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 _FEMALE_HAIR = {
@@ -115,6 +116,9 @@ def cast(assets: Assets, seed: int) -> Person:
         blush=float(rng.uniform(0.1, 0.9)),
         freckles=float(rng.uniform(0.3, 1.0) if melanin < 0.3 and rng.random() < 0.18 else 0.0),
         stubble=float(rng.uniform(0.15, 1.0)) if bearded else 0.0,
+        beard=float(rng.uniform(0.5, 1.0)) if bearded and rng.random() < 0.5 else 0.0,
+        beard_dm=float(rng.uniform(0.02, 0.11)),
+        shorn=float(rng.uniform(0.5, 1.0)) if "hair" not in wears and roots > 0.5 else 0.0,
         hair_colour=hair_colour,
         brow_colour=(brow[0], brow[1], brow[2]),
         brow_density=float(rng.uniform(0.7, 1.5)),
@@ -125,13 +129,14 @@ def cast(assets: Assets, seed: int) -> Person:
         teeth_tint=_teeth(rng, years),
         **_clothes(rng),  # type: ignore[arg-type]
         folding=Folding(
-            depth=float(np.clip(rng.normal(0.55 + 0.55 * wrinkled, 0.15), 0.15, 1.3)),
+            depth=float(np.clip(rng.normal(0.70 + 0.40 * wrinkled, 0.17), 0.30, 1.3)),
             resting=float(np.clip(wrinkled * rng.uniform(0.5, 1.3), 0, 1.2)),
             phase=float(rng.random()),
             spacing_dm=float(rng.uniform(0.07, 0.115)),
             wobble=float(rng.uniform(0.2, 1.0)),
             width=float(rng.uniform(0.85, 1.35)),
         ),
+        glasses=_glasses(rng, years),
     )
 
 
@@ -245,13 +250,28 @@ def _resting(rng: np.random.Generator) -> dict[int, float]:
     """A third of all faces lean towards some movement when they rest; a classifier must learn not to mind."""
     if rng.random() > 0.45:
         return {}
-    units: Sequence[int] = rng.choice([1, 2, 4, 5, 7, 12, 15, 17, 24], size=int(rng.integers(1, 4)), replace=False)
-    return {int(u): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for u in units if int(u) in AUS}
+    units = rng.choice([1, 2, 4, 5, 7, 12, 15, 17, 24], size=int(rng.integers(1, 4)), replace=False)
+    return {int(unit): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for unit in units}
 
 
 def _teeth(rng: np.random.Generator, years: float) -> Colour:
     yellow = float(np.clip(rng.normal(0.1 + years / 300, 0.08), 0, 0.5))
     return 1.25, 1.24 - 0.12 * yellow, 1.18 - 0.5 * yellow
+
+
+def _glasses(rng: np.random.Generator, years: float) -> Glasses | None:
+    if rng.random() > 0.12 + 0.003 * years:
+        return None
+    colour = rng.choice([0.015, 0.02, 0.12, 0.35]) * rng.uniform(0.6, 1.4, 3)
+    return Glasses(
+        width=float(rng.uniform(0.21, 0.29)),
+        height=float(rng.uniform(0.13, 0.24)),
+        square=float(rng.uniform(2.0, 4.5)),
+        thick=float(rng.choice([rng.uniform(0.006, 0.012), rng.uniform(0.014, 0.028)])),
+        rimless=bool(rng.random() < 0.15),
+        colour=(float(colour[0]), float(colour[1]), float(colour[2])),
+        dark=float(rng.choice([0.0, rng.uniform(0.0, 0.25)], p=[0.9, 0.1])),
+    )
 
 
 def _clothes(rng: np.random.Generator) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from ks.errors import KSError
 from ks.synth.assets import load_assets
-from ks.synth.clip import clip_of, draw
+from ks.synth.clip import U8, clip_of, draw
 from ks.synth.demo import write_demo
+from ks.synth.formats import F32
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
 from ks.synth.sheets import au_sheet, clip_sheet, people_sheet, write_sheet
@@ -47,9 +48,9 @@ def _clip(args: argparse.Namespace) -> None:
     assets = load_assets(args.assets)
     size = (args.size, args.size)
     clip = clip_of(assets, args.seed, args.frames, float(args.fps), size)
-    truth = []
+    truth: list[F32] = []
 
-    def frames():  # type: ignore[no-untyped-def]
+    def frames() -> Iterator[U8]:
         for image, intensities in draw(renderer, clip):
             truth.append(intensities)
             yield image

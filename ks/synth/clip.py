@@ -59,7 +59,7 @@ def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
 def render_clip(
     seed: int, assets: Path, frames: int = 64, fps: float = 25.0, size: tuple[int, int] = (256, 256), samples: int = 2
 ) -> tuple[U8, F32]:
-    """(T, H, W, 3) RGB frames and (T, 18) intensities of the clip with this seed. Raises KSError without assets or driver."""
+    """(T, H, W, 3) RGB frames and (T, 18) intensities of the clip with this seed. KSError without assets or driver."""
     loaded = load_assets(assets)
     clip = clip_of(loaded, seed, frames, fps, size)
     with Renderer(loaded, *size, samples=samples) as renderer:

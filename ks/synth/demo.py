@@ -1,5 +1,6 @@
-"""The clip that the product brings along: one friendly person going through five expressions, with a soft tone for each."""
+"""The clip that the product brings along: a friendly person, five expressions, a soft tone for each."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from ks.synth.action import Event, Performance, play
 from ks.synth.assets import Assets
 from ks.synth.camera import Camera
-from ks.synth.clip import Clip, draw
+from ks.synth.clip import U8, Clip, draw
 from ks.synth.formats import F32
 from ks.synth.lighting import light_of, studio_panorama
 from ks.synth.people import Person
@@ -108,7 +109,7 @@ def write_demo(assets: Assets, folder: Path) -> tuple[Path, Path]:
     video, table = folder / "clip.mp4", folder / "clip.csv"
     truth: list[F32] = []
 
-    def frames():  # type: ignore[no-untyped-def]
+    def frames() -> Iterator[U8]:
         for image, intensities in draw(renderer, clip):
             truth.append(intensities)
             yield image

@@ -85,7 +85,7 @@ def read_obj(path: Path) -> Mesh:
 
 
 def read_target(path: Path) -> tuple[I32, F32]:
-    """(n,) vertex numbers and (n, 3) moves. No rows is right: what an averages-only target says is that nothing moves."""
+    """(n,) vertex numbers and (n, 3) moves. No rows is right: in the average of all, nothing moves."""
     rows = [line.split() for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
     try:
         index = np.array([int(row[0]) for row in rows], np.int32)

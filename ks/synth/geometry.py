@@ -1,4 +1,4 @@
-"""Meshes as a graphics card wants them: one vertex per (position, texture corner), normals across the seams, tangents."""
+"""Meshes as a graphics card wants them: a vertex per position and texture corner, normals across seams, tangents."""
 
 from dataclasses import dataclass
 

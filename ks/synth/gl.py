@@ -13,14 +13,14 @@ from ks.errors import DataError, MissingError
 
 log = logging.getLogger(__name__)
 
-_MESHES = ("skin", "eye", "cornea", "hair", "mouth", "cloth")
+_MESHES = ("skin", "eye", "cornea", "hair", "mouth", "cloth", "fur", "frame", "lens")
 
 
 class Graphics:
     """A headless OpenGL context and every program of the package. Raises MissingError without library or driver."""
 
     def __init__(self) -> None:
-        self.context = _open_context()
+        self.context, self._error = _open_context()
         self.programs: dict[str, Any] = {}
         try:
             for name in _MESHES:
@@ -29,11 +29,9 @@ class Graphics:
             self.programs["depth"] = self._program("mesh.vert", ("depth.frag",))
             for name in ("background", "resolve"):
                 self.programs[name] = self._program("screen.vert", (f"{name}.frag",))
-        except Exception as exc:
-            if type(exc).__module__.startswith("moderngl"):
-                first = str(exc).split("\n", 1)[0]
-                raise MissingError(f"the OpenGL driver refuses a shader ({first}); update the graphics driver") from exc
-            raise
+        except self._error as exc:
+            said = " ".join(str(exc).split())[:160]
+            raise MissingError(f"the OpenGL driver refuses a shader ({said}); update the graphics driver") from exc
 
     def _program(self, vertex: str, fragments: Sequence[str]) -> Any:
         head = f"#version 330 core\n#define TAPS {9 if fragments[-1] == 'skin.frag' else 5}\n"
@@ -66,7 +64,7 @@ def picture(path: Path) -> np.ndarray:
     if image is None:
         raise DataError(f"{path}: no whole picture; copy the asset folder again")
     if image.dtype != np.uint8:
-        image = (image >> 8).astype(np.uint8)
+        image = np.asarray(image // 256, np.uint8)
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     if image.shape[2] == 3:
@@ -135,7 +133,7 @@ def _shader(name: str) -> str:
     return resources.files("ks.synth").joinpath("shaders", name).read_text(encoding="utf-8")
 
 
-def _open_context() -> Any:
+def _open_context() -> tuple[Any, type[Exception]]:
     try:
         import moderngl
     except ImportError as exc:
@@ -143,8 +141,8 @@ def _open_context() -> Any:
     reasons = []
     for options in ({"backend": "egl"}, {}):
         try:
-            return moderngl.create_standalone_context(require=330, **options)
-        except Exception as exc:  # noqa: BLE001 - moderngl raises bare Exception; both ways are tried
+            return moderngl.create_standalone_context(require=330, **options), moderngl.Error  # type: ignore[arg-type]
+        except Exception as exc:  # a driver that is missing or too old comes as a bare Exception
             reasons.append(" ".join(str(exc).split())[:120])
     cure = "on Debian: apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
     raise MissingError(f"no OpenGL 3.3 without a window ({'; '.join(reasons)}); {cure}")

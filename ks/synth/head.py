@@ -7,6 +7,7 @@ import numpy as np
 from ks.synth.assets import Assets
 from ks.synth.formats import F32, I32
 from ks.synth.geometry import Surface, surface, turned
+from ks.synth.glasses import Glasses, fit
 from ks.synth.people import Person
 from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
@@ -21,11 +22,12 @@ _REST_EYES_DM = 0.6155  # between the eyes of the base mesh
 class Layer:
     """A mesh that is drawn."""
 
-    name: str  # skin, eyes, teeth, tongue, brows, lashes, hair
+    name: str  # skin, eyes, teeth, tongue, brows, lashes, hair, frame, lens
     surface: Surface
-    seat: Seat | None  # None for the skin, whose vertices are the base mesh's
+    seat: Seat | None  # None for the skin, whose vertices are the base mesh's, and for what is rigid
     rest: F32  # (V, 3) where each vertex lies on the resting base mesh
     mask: F32  # (V, 4) see mesh.vert
+    rigid: F32 | None = None  # (V, 3) where it lies on the neutral head, which it only turns with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,13 +62,16 @@ class Head:
         rest = base.vertices
         self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
         for layer, wear in worn.items():
-            s = Seat(place[seats[layer].index], seats[layer].weights, seats[layer].offset)
-            drawn_surface, _ = surface(wear.mesh)
+            drawn_surface, used = surface(wear.mesh)
+            sits = seats[layer]
+            s = Seat(place[sits.index[used]], sits.weights[used], sits.offset[used])
             at_rest = np.asarray(np.einsum("ak,akc->ac", s.weights, rest[self.keep][s.index]), np.float32)
             mask = np.zeros((len(at_rest), 4), np.float32)
             if layer in ("hair", "brows", "lashes"):
                 mask[:, :3] = drawn_surface.tangents(s.on(self.neutral))
             self.layers.append(Layer(layer, drawn_surface, s, at_rest, mask))
+        if person.glasses is not None:
+            self.layers += self._spectacles(person.glasses, whole)
         self._resting_height = rest[self.keep, 1]
         self._neck_share = smoothstep(5.35, 6.25, self._resting_height)
         self.pivot: F32 = _joint(assets, whole, "joint-neck")
@@ -77,6 +82,15 @@ class Head:
         self._lips = place[list(_lip_middles(assets))]
         self._eyelids = self._lids()
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
+
+    def _spectacles(self, look: Glasses, whole: F32) -> list[Layer]:
+        skin = self.neutral[self._skin_places]
+        meshes = fit(look, skin, _ball(whole, 0)[0], _ball(whole, 1)[0], self.scale)
+        found = []
+        for name, mesh in zip(("frame", "lens"), meshes, strict=True):
+            nothing = np.zeros((len(mesh.vertices), 4), np.float32)
+            found.append(Layer(name, surface(mesh)[0], None, mesh.vertices, nothing, mesh.vertices))
+        return found
 
     def _rest_leaning(self, person: Person) -> None:
         au = np.zeros((len(AUS), 2), np.float32)
@@ -125,7 +139,9 @@ class Head:
         balls = [turned(c[None], self.pivot, pose.head, np.ones(1, np.float32))[0] + pose.shift for c, _ in self._balls]
         found = {}
         for layer in self.layers:
-            if layer.seat is None:
+            if layer.rigid is not None:
+                position = turned(layer.rigid, self.pivot, pose.head, np.ones(1, np.float32)) + pose.shift
+            elif layer.seat is None:
                 position = vertices[self._skin_places]
             elif layer.name == "eyes":
                 position = self._looking(layer.seat.on(still), pose)
@@ -176,7 +192,7 @@ def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
 
 
 def _lip_middles(assets: Assets) -> tuple[int, int]:
-    """The base mesh's vertices in the middle of the lips where they touch: above, and below, which a falling jaw takes along."""
+    """The base mesh's vertices where the lips' middles touch: above, and below, which a falling jaw takes along."""
     rest, falls = assets.base.vertices, dense(assets, "arkit/jawOpen")[:, 1]
     middle = np.flatnonzero(
         (np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72)
@@ -201,7 +217,7 @@ def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
     beard = smoothstep(-0.04, 0.05, (cheek_line - y).astype(np.float32)) * smoothstep(
         6.0, 6.12, (y + 0.25 * (z - 0.9)).astype(np.float32)
     )
-    beard *= smoothstep(0.25, 0.45, z) * (1 - lips)
+    beard *= smoothstep(0.40, 0.56, z) * (1 - lips) * (1 - smoothstep(0.66, 0.74, x))
     wet = np.zeros_like(lips)
     for ball in _BALLS:
         helper = assets.base.vertices[ball]

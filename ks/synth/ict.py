@@ -149,7 +149,7 @@ def _neighbours(faces: I32, count: int) -> np.ndarray:
     joined = np.zeros((count, count), np.float32)
     for a, b in ((0, 1), (1, 2), (2, 0)):
         joined[faces[:, a], faces[:, b]] = joined[faces[:, b], faces[:, a]] = 1
-    return joined / np.maximum(joined.sum(1, keepdims=True), 1)
+    return np.asarray(joined / np.maximum(joined.sum(1, keepdims=True), 1))
 
 
 def _filled(mean: np.ndarray, values: F32, known: np.ndarray) -> F32:

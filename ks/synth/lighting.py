@@ -1,4 +1,4 @@
-"""What a panorama of light does: a sky without its brightest spot, that spot as one lamp, ambient light as harmonics."""
+"""What a panorama of light does: a sky without its brightest spot, that spot as a lamp, ambient light as harmonics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ _WIDTH = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """Linear RGB light from all around, in the panorama's own units. Directions: x right, y up, z towards the viewer."""
+    """Linear RGB light from all around, in the panorama's own units. Directions: x right, y up, z to the viewer."""
 
     levels: tuple[F32, ...]  # (h, w, 3), from sharp to one colour
     harmonics: F32  # (9, 3) irradiance / pi
@@ -33,7 +33,7 @@ def read_panorama(path: Path) -> F32:
 
 
 def studio_panorama(key: float = 1.0, fill: float = 0.5, rim: float = 0.6) -> F32:
-    """(128, 256, 3) a portrait studio of ours: a large soft key to the left of the picture, a fill, a rim, grey walls."""
+    """(128, 256, 3) a portrait studio of ours: a large soft key to the picture's left, a fill, a rim, grey walls."""
     towards, _ = directions(_WIDTH // 2, _WIDTH)
 
     def panel(x: float, y: float, z: float, size: float, colour: tuple[float, float, float]) -> F32:
@@ -114,5 +114,6 @@ def _blurred(sky: F32) -> tuple[F32, ...]:
         pad = max(2, last.shape[1] // 8)
         wrapped = np.concatenate([last[:, -pad:], last, last[:, :pad]], 1)
         soft = cv2.GaussianBlur(wrapped, (0, 0), 1.6, borderType=cv2.BORDER_REPLICATE)[:, pad:-pad]
-        levels.append(cv2.resize(soft, (last.shape[1] // 2, last.shape[0] // 2), interpolation=cv2.INTER_AREA))
+        small = cv2.resize(soft, (last.shape[1] // 2, last.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        levels.append(np.asarray(small, np.float32))
     return tuple(np.ascontiguousarray(level, np.float32) for level in levels)

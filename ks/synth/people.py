@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ks.synth.glasses import Glasses
 from ks.synth.pose import Folding
 
 Colour = tuple[float, float, float]  # linear RGB
@@ -26,6 +27,9 @@ class Person:
     blush: float = 0.3
     freckles: float = 0.0
     stubble: float = 0.0
+    beard: float = 0.0  # density of hair that stands off the skin, 0 to 1
+    beard_dm: float = 0.05  # its length
+    shorn: float = 0.0  # the same on the scalp
     hair_colour: Colour = (0.05, 0.03, 0.02)
     brow_colour: Colour = (0.04, 0.025, 0.018)
     brow_density: float = 1.3
@@ -40,3 +44,4 @@ class Person:
     vee: float = 0.0
     weave: float = 0.5
     folding: Folding = field(default_factory=Folding)
+    glasses: Glasses | None = None

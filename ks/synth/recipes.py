@@ -1,7 +1,7 @@
 """Which shapes make an action unit: the recipe of each of the 18 AUs, and of the movements beside them.
 
-Weights are at intensity 1, about FACS level D to E. A shape is given by its short name (ks.synth.assets); "L|R" in it stands
-for both sides. CC0 (MakeHuman) and MIT (ICT-FaceKit) shapes only. A mask says where on the resting mesh a shape may act.
+Weights are at intensity 1, about FACS level D to E. A shape is given by its short name (ks.synth.assets). CC0
+(MakeHuman) and MIT (ICT-FaceKit) shapes only. A mask says where on the resting mesh a shape may act.
 """
 
 from dataclasses import dataclass

@@ -24,6 +24,15 @@ _CARDS = {
 }  # layers of thin cards, and the alpha that throws a shadow (0: none)
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
+_PROGRAMS = {  # layer -> what draws it; cards of hair else
+    "skin": ("skin", "cloth", "depth"),
+    "eyes": ("eye", "cornea", "depth"),
+    "teeth": ("mouth", "depth"),
+    "tongue": ("mouth", "depth"),
+    "frame": ("frame", "depth"),
+    "lens": ("lens", "depth"),
+}
+_SHELLS = 6  # of short hair
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
 
 
@@ -65,7 +74,8 @@ class Renderer:
             path = {"skin": self.assets.skins.get(person.skin), "eyes": self.assets.irises.get(person.iris)}.get(
                 layer.name
             )
-            path = path or self.assets.wear[person.wears[layer.name]].picture
+            if path is None and layer.name in person.wears:
+                path = self.assets.wear[person.wears[layer.name]].picture
             image = np.full((4, 4, 4), 255, np.uint8) if path is None else picture(path)
             image = bled(image) if layer.name in _CARDS else image
             made = texture(self._gl, image)
@@ -106,7 +116,9 @@ class Renderer:
 
     def _draw_shadow(self, balls: tuple[F32, F32]) -> F32:
         gl = self._gl
-        matrix = camera.lamp_view((balls[0] + balls[1]) / 2, self.scene.light.lamp_direction, 2.6 * self.head.scale)
+        matrix = camera.lamp_view(
+            np.asarray((balls[0] + balls[1]) / 2, np.float32), self.scene.light.lamp_direction, 2.6 * self.head.scale
+        )
         self._shadow_buffer.use()
         self._shadow_buffer.clear(depth=1.0)
         gl.enable_only(gl.DEPTH_TEST)
@@ -144,13 +156,15 @@ class Renderer:
             "ball_radius": self.head.ball_radius,
             "inflate": 0.0,
         }
-        for name in ("skin", "eye", "cornea", "hair", "mouth", "cloth"):
+        for name in ("skin", "eye", "cornea", "hair", "mouth", "cloth", "fur", "frame", "lens"):
             put(self.graphics.programs[name], shared)
         self._draw_dense_hair(view)
         self._draw_cloth()
         self._draw_skin(pose)
         self._draw_eyes_and_mouth(pose)
         self._draw_fringes()
+        self._draw_fur()
+        self._draw_glasses()
 
     def _draw_dense_hair(self, view: F32) -> None:
         """First only its depth, so that of all the layers of cards one is lit; then what hair hides is never lit."""
@@ -181,7 +195,7 @@ class Renderer:
             "roughness": person.roughness,
             "oil": person.oil,
             "stubble_colour": tuple(c * 0.6 for c in person.hair_colour),
-            "stubble": person.stubble,
+            "stubble": max(person.stubble, min(1.2, 1.5 * person.beard)),
             "root_colour": tuple(c * 0.8 for c in person.hair_colour),
             "roots": person.roots,
             "lip_tint": person.lip_tint,
@@ -218,6 +232,35 @@ class Renderer:
         for name, dense in (("brows", 2.0), ("hair", _DENSE), ("lashes", 2.0)):
             if name in self._layers:
                 self._draw_cards(name, _FRINGE, dense)
+        self._scene_buffer.depth_mask = True
+
+    def _draw_fur(self) -> None:
+        """Shells over the skin, from the roots out, each with the strands that are long enough."""
+        gl, person, program = self._gl, self.person, self.graphics.programs["fur"]
+        if not (person.beard or person.shorn):
+            return
+        gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE | gl.BLEND)
+        gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA
+        self._scene_buffer.depth_mask = False
+        put(program, {"fur_colour": person.hair_colour, "beard": person.beard, "scalp_hair": person.shorn})
+        for shell in range(1, _SHELLS + 1):
+            height = shell / _SHELLS
+            put(program, {"height": height, "inflate": height * person.beard_dm * self.head.scale})
+            self._layers["skin"].draw("fur")
+        self._scene_buffer.depth_mask = True
+
+    def _draw_glasses(self) -> None:
+        gl, look = self._gl, self.person.glasses
+        if look is None:
+            return
+        gl.enable_only(gl.DEPTH_TEST)
+        put(self.graphics.programs["frame"], {"tint": look.colour})
+        self._use("frame").draw("frame")
+        gl.enable_only(gl.DEPTH_TEST | gl.BLEND)
+        gl.blend_func = gl.ONE, gl.ONE_MINUS_SRC_ALPHA
+        put(self.graphics.programs["lens"], {"dark": look.dark})
+        self._scene_buffer.depth_mask = False
+        self._use("lens").draw("lens")
         self._scene_buffer.depth_mask = True
 
     def _draw_cards(self, name: str, low: float, high: float) -> None:
@@ -268,13 +311,15 @@ class _Drawn:
         self._moving = gl.buffer(reserve=count * 24)
         self._index = gl.buffer(drawn.triangles.astype(np.int32).tobytes())
         self._arrays: dict[str, Any] = {}
-        for name in {"skin": ("skin", "cloth", "depth"), "eyes": ("eye", "cornea", "depth")}.get(
-            layer.name, ("mouth", "depth") if layer.name in ("teeth", "tongue") else ("hair", "depth")
-        ):
-            self._arrays[name] = self._array(graphics, name)
+        for name in _PROGRAMS.get(layer.name, ("hair", "depth")):
+            self._arrays[name] = self._array(graphics, name, self._index)
+        if layer.name == "skin":
+            hairy = (layer.mask[:, 1:3].max(1) > 0.03)[layer.surface.faces].any(1)
+            self._furry = gl.buffer(drawn.triangles[hairy].astype(np.int32).tobytes() or bytes(12))
+            self._arrays["fur"] = self._array(graphics, "fur", self._furry)
         self.write_static(np.ones(len(layer.rest), np.float32))
 
-    def _array(self, graphics: Graphics, name: str) -> Any:
+    def _array(self, graphics: Graphics, name: str, index: Any) -> Any:
         program = graphics.programs[name]
         moving, static = ("in_position", "in_normal"), ("in_uv", "in_ao", "in_rest", "in_mask")
         sizes = {"in_position": 3, "in_normal": 3, "in_uv": 2, "in_ao": 1, "in_rest": 3, "in_mask": 4}
@@ -285,9 +330,7 @@ class _Drawn:
             return (buffer, layout, *used)
 
         parts = [part(self._moving, moving), part(self._static, static)]
-        return graphics.context.vertex_array(
-            program, [p for p in parts if len(p) > 2], self._index, index_element_size=4
-        )
+        return graphics.context.vertex_array(program, [p for p in parts if len(p) > 2], index, index_element_size=4)
 
     def write_static(self, sky: F32) -> None:
         layer, corner = self.layer, self.layer.surface.corner

@@ -55,10 +55,10 @@ def panorama_view(panorama: F32, size: tuple[int, int], turn_deg: float, blur: f
     columns = (x % 1.0) * panorama.shape[1]
     wrapped = np.concatenate([panorama, panorama[:, :2]], 1)
     grid_x, grid_y = np.meshgrid(columns.astype(np.float32), (y * panorama.shape[0]).astype(np.float32))
-    view = cv2.remap(wrapped, grid_x, grid_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    view = cv2.GaussianBlur(np.clip(view, 0, None), (0, 0), max(blur * height, 0.6))
-    view = view / max(float(np.percentile(view, 90)), 1e-6)
-    return (np.clip(view, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
+    seen = cv2.remap(wrapped, grid_x, grid_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    soft = np.asarray(cv2.GaussianBlur(np.clip(seen, 0, None), (0, 0), max(blur * height, 0.6)))
+    view = soft / max(float(np.percentile(soft, 90)), 1e-6)
+    return np.asarray(np.clip(view, 0, 1) ** (1 / 2.2) * 255, np.uint8)
 
 
 def stage(assets: Assets, seed: int, size: tuple[int, int]) -> Scene:

@@ -1,10 +1,12 @@
-"""What a camera makes of a picture: shake, blur, noise, exposure, colour, few pixels, compression, things in the way."""
+"""What a camera makes of a picture: motion, blur, noise, exposure, colour, few pixels, compression, obstacles."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from ks.synth.formats import F32
 
 U8 = npt.NDArray[np.uint8]
 
@@ -28,36 +30,36 @@ class Sensor:
     def see(self, image: U8, before: U8 | None, frame: int) -> U8:
         """(H, W, 3) RGB as this camera records frame number `frame`; `before` is the picture before it as drawn."""
         rng = np.random.default_rng([0x5E, self.seed, frame])
-        x = image.astype(np.float32) / 255
+        x = np.asarray(image / np.float32(255), np.float32)
         if before is not None and self.shutter > 0:
-            x = x * (1 - self.shutter / 2) + before.astype(np.float32) / 255 * (self.shutter / 2)
+            x = np.asarray(
+                cv2.addWeighted(x, 1 - self.shutter / 2, before.astype(np.float32), self.shutter / 510, 0), np.float32
+            )
         if self.in_the_way is not None:
             self._cover(x)
         height, width = image.shape[:2]
         if self.blur_px > 0.2:
-            x = cv2.GaussianBlur(x, (0, 0), self.blur_px)
+            x = np.asarray(cv2.GaussianBlur(x, (0, 0), self.blur_px), np.float32)
         small = (max(8, round(width * self.scale)), max(8, round(height * self.scale)))
         if small != (width, height):
-            x = cv2.resize(x, small, interpolation=cv2.INTER_AREA)
+            x = np.asarray(cv2.resize(x, small, interpolation=cv2.INTER_AREA), np.float32)
         x = np.clip(x * np.array(self.white, np.float32) * self.gain, 0, 1) ** self.gamma
         x += self._grain(rng, x.shape[:2])[..., None] * (0.6 + 0.6 * np.sqrt(x))
         if self.grey:
             x = np.repeat(x @ np.array([0.299, 0.587, 0.114], np.float32)[:, None], 3, 2)
         out = (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
         if self.jpeg:
-            ok, packed = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
-            assert ok
-            out = cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1]
+            out = _compressed(out, self.jpeg)
         if small != (width, height):
-            out = cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR)
+            out = np.asarray(cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return np.ascontiguousarray(out)
 
-    def _grain(self, rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def _grain(self, rng: np.random.Generator, shape: tuple[int, int]) -> F32:
         fine = rng.standard_normal(shape, np.float32)
         coarse = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), 1.2) * 3.0
         return np.asarray(self.noise * (0.7 * fine + 0.7 * coarse), np.float32)
 
-    def _cover(self, x: npt.NDArray[np.float32]) -> None:
+    def _cover(self, x: F32) -> None:
         """A hand or a microphone: a soft blot of one colour."""
         height, width = x.shape[:2]
         assert self.in_the_way is not None
@@ -70,6 +72,15 @@ class Sensor:
         share = cv2.GaussianBlur(blot, (0, 0), 2.0)[..., None]
         x *= 1 - share
         x += share * rng.uniform(0.05, 0.7, 3).astype(np.float32)
+
+
+def _compressed(image: U8, quality: int) -> U8:
+    """The picture once through JPEG."""
+    ok, packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    seen = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert ok
+    assert seen is not None
+    return np.asarray(seen[..., ::-1], np.uint8)
 
 
 def sensor_of(seed: int) -> Sensor:

@@ -15,7 +15,7 @@ MASKS = {"upper": (6.66, 6.90), "brow": (7.36, 7.46)}  # rest height in dm: wher
 
 def smoothstep(low: float, high: float, x: F32) -> F32:
     t = np.clip((x - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def dense(assets: Assets, name: str) -> F32:
@@ -38,7 +38,7 @@ def neutral(assets: Assets, weights: Mapping[str, float]) -> F32:
 def macro_weights(
     age: float, male: float, races: Mapping[str, float], muscle: float, weight: float
 ) -> dict[str, float]:
-    """MakeHuman's macro shapes. age 0 to 1: 1 year, .1875 ten, .5 twenty-five, 1 ninety; the rest 0 to 1; races sum to 1."""
+    """MakeHuman's macro shapes. All 0 to 1; age: 0 one year, .1875 ten, .5 twenty-five, 1 ninety; races sum to 1."""
     if age < 0.5:
         baby, young = max(0.0, 1 - 5.333 * age), max(0.0, 3.2 * (age - 0.1875))
         ages = {"baby": baby, "young": young, "child": min(1.0, 5.333 * age) - young}
@@ -86,7 +86,7 @@ class Movements:
         """(V, 3) for au (18, 2), left and right, and beside (B,); of all vertices, or of some places."""
         some: slice | I32 = slice(None) if places is None else places
         parts = ((self.left, au[:, 0]), (self.right, au[:, 1]), (self.beside, beside))
-        total = np.zeros_like(self.left[0][some])
+        total: F32 = np.zeros_like(self.left[0][some], np.float32)
         for shapes, weights in parts:
             for shape, weight in zip(shapes, weights, strict=True):
                 if weight:
