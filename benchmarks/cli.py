@@ -61,7 +61,6 @@ def _live(args: argparse.Namespace) -> None:
 
     if args.json and args.json.is_dir():
         raise KSError(f"{args.json} is a folder; name a file in it")
-    quick = {"seconds": 3.0, "rounds": 1} if args.quick else {}
     config = LiveBenchConfig(
         model=args.model or bundled_model(),
         clip=args.clip or demo_clip(),
@@ -73,7 +72,8 @@ def _live(args: argparse.Namespace) -> None:
         face_model=args.face_model,
         landmarker=args.landmarker,
         progress=args.progress,
-        **quick,
+        seconds=3.0 if args.quick else 10.0,
+        rounds=1 if args.quick else 3,
     )
     result = bench_live(config)
     print_live(result, _console())
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    live = commands.add_parser("live", help="the whole pipeline: frames/s of a file, and how many streams are kept up with")
+    live = commands.add_parser("live", help="the whole pipeline: a file's frames/s, how many streams it keeps up with")
     live.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled one")
     live.add_argument("--clip", type=Path, metavar="VIDEO", help="with one face; default: the bundled clip")
     live.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")

@@ -1,7 +1,7 @@
 """ks-bench live: the whole pipeline on this machine, from a file and as live streams, beside MediaPipe's.
 
-    end to end    a 720p file with one face: frames/s, and ms of each stage; every precision that runs here, and MediaPipe
-                  FaceLandmarker with blendshapes on the same file, taking turns
+    end to end    a 720p file with one face: frames/s, and ms of each stage; every precision that runs here, and
+                  MediaPipe FaceLandmarker with blendshapes on the same file, taking turns
     capacity      streams x faces at the clip's own rate: frames/s of each stream, share dropped, latency p50, p95, p99
 
 Each run is a process of its own. Streams are the file played at its own pace, so nothing but the pipeline is measured.
@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,10 @@ def bench_live(config: LiveBenchConfig) -> Row:
     backend, _ = pick(config.device)
     precisions = config.precisions or _precisions(model, backend)
     with tempfile.TemporaryDirectory() as folder, Progress(disable=not config.progress, transient=True) as bar:
-        total = config.rounds * (len(precisions) + bool(config.landmarker)) + len(config.streams) * len(config.faces)
+        total = config.rounds * (len(precisions) + bool(config.landmarker))
         task = bar.add_task("live", total=total)
-        tick = lambda: bar.advance(task)  # noqa: E731
         videos = {n: Path(folder) / f"{n}.mp4" for n in sorted({1, *config.faces})}
-        rates = {
-            n: write_video(config.clip, path, faces=n, seconds=config.seconds) for n, path in videos.items()
-        }
+        rates = {n: write_video(config.clip, path, faces=n, seconds=config.seconds) for n, path in videos.items()}
         base = {
             "model": str(config.model),
             "device": backend,
@@ -73,12 +70,11 @@ def bench_live(config: LiveBenchConfig) -> Row:
             "face_model": face_model,
             "precision": precisions[0],
         }
-        end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, tick)
-        capacity = [
+        end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, lambda: bar.advance(task))
+        capacity = [  # the bar shows the first part; these are few
             {**_capacity(base, videos[faces], streams), "streams": streams, "faces": faces, "rate": rates[faces]}
             for faces in config.faces
             for streams in config.streams
-            if tick() is None
         ]
     flags = {name: str(value) for name, value in asdict(config).items() if name not in ("progress",)}
     return {**machine(), "weights": model.weights_id, "flags": flags, "end_to_end": end_to_end, "capacity": capacity}
@@ -90,7 +86,9 @@ def _precisions(model: ModelFile, backend: str) -> tuple[str, ...]:
     return tuple(p for p in PRECISIONS[backend] if p != "int8" or known in model.sha256)
 
 
-def _end_to_end(config: LiveBenchConfig, base: Mapping[str, Any], precisions: Sequence[str], tick: Any) -> list[Row]:
+def _end_to_end(
+    config: LiveBenchConfig, base: Mapping[str, Any], precisions: Sequence[str], tick: Callable[[], None]
+) -> list[Row]:
     runs: dict[str, list[Row]] = {}
     for _ in range(config.rounds):
         for precision in precisions:

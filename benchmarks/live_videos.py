@@ -55,7 +55,8 @@ def _tiled(picture: U8, copies: int) -> U8:
     rows = math.ceil(copies / columns)
     width, height = SIZE_PX[0] // columns, SIZE_PX[1] // rows
     scale = min(width / picture.shape[1], height / picture.shape[0]) * (_CELL_FILL if copies > 1 else 1)
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
     shown = np.full((SIZE_PX[1], SIZE_PX[0], 3), 96, np.uint8)
     for i in range(copies):
         top = (i // columns) * height + (height - small.shape[0]) // 2

@@ -31,8 +31,8 @@ SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies 
 def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = (), note: str = "") -> ModelFile:
     """Writes a model in eval mode as a `.ks` file.
 
-    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. Raises ModelError, and writes nothing, where ONNX
-    Runtime and torch differ by more than TOLERANCE.
+    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. Raises
+    ModelError, and writes nothing, where ONNX Runtime and torch differ by more than TOLERANCE.
     """
     plain = folded(model)
     graphs = to_onnx(plain, spec)

@@ -9,7 +9,7 @@ from engines.open import DEVICES
 from ks.errors import DataError
 from realtime.occurrence import MARGIN
 from realtime.options import POLICIES, Options
-from realtime.targets import BACKENDS, TRANSPORTS
+from realtime.sources.targets import BACKENDS, TRANSPORTS
 
 _SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|min|h)?$")
 _UNIT_S = {"ms": 1e-3, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _sources(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--camera", action="append", default=[], type=int, metavar="N", help="a camera of this machine, from 0")
+    group.add_argument(
+        "--camera", action="append", default=[], type=int, metavar="N", help="a camera of this machine, from 0"
+    )
     group.add_argument(
         "--source",
         action="append",

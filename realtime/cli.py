@@ -7,16 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ks.cli import run
-from ks.errors import DataError, KSError
+from ks.errors import DataError
 from realtime.arguments import options_of, parser
 from realtime.console import Bar, StatsLine, print_report
 from realtime.demo import demo_clip
-from realtime.making import Outputs, check_paths, make_outputs
-from realtime.sinks import Sinks
+from realtime.outputs import Outputs, check_paths, make_outputs
+from realtime.sinks.base import Sinks
 from realtime.watch import Watch, parse_targets
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(args: argparse.Namespace) -> int:
     if args.finish:
-        from realtime.journal import finish
+        from realtime.sinks.journal import finish
 
         print(finish(args.finish))
         return 0
@@ -65,6 +65,7 @@ def _loop(args: argparse.Namespace, watch: Watch, sinks: Sinks, outputs: Outputs
     line = StatsLine(watch.tally) if stats else None
     bar = Bar() if args.progress and not watch.live and not stats else None
     start_s: float | None = None
+    watch.idle = lambda: _look_after(watch, outputs)
     try:
         for result in watch:
             with watch.stages.measure("write"):
@@ -80,6 +81,14 @@ def _loop(args: argparse.Namespace, watch: Watch, sinks: Sinks, outputs: Outputs
     finally:
         if bar:
             bar.close()
+
+
+def _look_after(watch: Watch, outputs: Outputs) -> None:
+    """The window stays alive while no frame comes."""
+    if outputs.window is not None:
+        outputs.window.poll()
+        if outputs.wants_to_quit:
+            watch.stop()
 
 
 @contextmanager

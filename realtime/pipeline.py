@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from engines.base import Encoded, Engine, Prediction
-from realtime.faces import FoundFace
+from realtime.faces.finder import FoundFace
 from realtime.neutral import Neutral
 from realtime.occurrence import MARGIN, Occurrences
 from realtime.times import Stages
@@ -27,7 +27,7 @@ from realtime.windows import Windows
 
 
 class Finder(Protocol):
-    """What realtime.faces.FaceFinder does."""
+    """What realtime.faces.finder.FaceFinder does."""
 
     def find(self, frame: Frame) -> list[FoundFace]: ...
     def forget(self, stream_number: int) -> None: ...
@@ -173,9 +173,10 @@ def _ahead(items: Generator[Looked, None, None], size: int) -> Generator[Looked,
     def put(item: Looked | BaseException | None) -> None:
         while not stop.is_set():
             try:
-                return ready.put(item, timeout=0.1)
+                ready.put(item, timeout=0.1)
             except queue.Full:
                 continue
+            return
 
     def work() -> None:
         try:

@@ -44,7 +44,9 @@ class Frame:
     audio: tuple[Any, ...] = ()  # av.Packets that came since the last frame handed out; empty unless asked for
 
     def __post_init__(self) -> None:
-        assert self.image.dtype == np.uint8 and self.image.ndim == 3 and self.image.shape[2] == 3, self.image.shape
+        assert self.image.dtype == np.uint8, self.image.dtype
+        assert self.image.ndim == 3, self.image.shape
+        assert self.image.shape[2] == 3, self.image.shape
 
     @property
     def pts_s(self) -> float:

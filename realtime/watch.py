@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,13 @@ from engines.model_file import ModelFile, open_model
 from engines.open import open_engine
 from ks.errors import DataError, KSError
 from ks.face_model import find_face_model
-from realtime.capture import Capture, newest
-from realtime.faces import FaceFinder
+from realtime.faces.finder import FaceFinder
 from realtime.options import Options
 from realtime.pipeline import Analyser, analyse
-from realtime.recorded import Recording
+from realtime.sources.capture import Capture, newest
+from realtime.sources.recorded import Recording
+from realtime.sources.targets import Target, targets
 from realtime.tally import Tally
-from realtime.targets import Target, targets
 from realtime.times import Stages
 from realtime.types import Frame, FrameResult
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BATCH = 4  # frames of a recording that go through the engine together
+_BATCH = 4  # frames of a recording that go through a CPU together: more gain nothing there
+_BATCH_GPU = 32
 _BATCH_BYTES = 1 << 26
 _AHEAD = 2  # batches
 
@@ -65,6 +66,7 @@ class Watch:
             "note": self.model.note,
         }
         self.tally = Tally(engine.choice, described, self._stages)
+        self.idle: Callable[[], None] = lambda: None  # called now and then while no frame comes in a live run
         self._results = self._run()
 
     def __enter__(self) -> Self:
@@ -119,7 +121,14 @@ class Watch:
                 self.tally.opened(capture)
                 stack.callback(self.tally.ended, number)
             self.tally.start()
-            yield from analyse(newest(captures, self._stop), self._analyser)
+            yield from analyse(self._newest(captures), self._analyser)
+
+    def _newest(self, captures: Sequence[Capture]) -> Iterator[list[Frame]]:
+        for frames in newest(captures, self._stop):
+            if frames:
+                yield frames
+            else:
+                self.idle()
 
     def _recorded(self) -> Iterator[FrameResult]:
         self.tally.start()
@@ -148,13 +157,14 @@ class Watch:
         """Frames in a row, few enough at a time for the memory that they take."""
         batch: list[Frame] = []
         frames = iter(recording.frames())
+        most = _BATCH_GPU if self.choice.backend in ("tensorrt", "torch-cuda") else _BATCH
         while not self._stop.is_set():
             with self._stages.measure("read"):
                 frame = next(frames, None)
             if frame is None:
                 break
             batch.append(frame)
-            if len(batch) == min(_BATCH, max(1, _BATCH_BYTES // frame.image.nbytes)):
+            if len(batch) >= min(most, _BATCH_BYTES // frame.image.nbytes):
                 yield batch
                 batch = []
         if batch:
@@ -222,8 +232,8 @@ def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list
 
 def table(source: str | Path, model: str | Path = "", options: Options | None = None) -> "pd.DataFrame":
     """All rows of a recording as a pandas frame, with the columns of --csv. Raises KSError like Watch."""
-    from realtime.data_frame import rows_to_frame
-    from realtime.rows import rows
+    from realtime.sinks.data_frame import rows_to_frame
+    from realtime.sinks.rows import rows
 
     with watch(source, model=model, options=options) as results:
         return rows_to_frame((row for result in results for row in rows(result)), results.aus)

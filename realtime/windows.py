@@ -1,7 +1,7 @@
 """The rolling window of each face: features that were computed once, picked at the model's frame interval.
 
-    camera, 30 fps     . . . . . . * t         features of one face, by the time of their frames
-    model, 25 fps      t-.16 ... t-.04 t       N = 5 places; each takes the feature whose time is nearest
+camera, 30 fps     . . . . . . * t         features of one face, by the time of their frames
+model, 25 fps      t-.16 ... t-.04 t       N = 5 places; each takes the feature whose time is nearest
 """
 
 from collections import deque

@@ -38,10 +38,10 @@ def result(index=0, *faces, aus=AUS, events=(), latency_ms=12.5, notes=(), **kwa
 
 WRITES_UNTIL_KILLED = """
 import itertools, sys
-from realtime.csv_sink import CsvSink
-from realtime.events_sink import EventsSink
-from realtime.jsonl_sink import JsonlSink
-from realtime.parquet_sink import ParquetSink
+from realtime.sinks.csv_sink import CsvSink
+from realtime.sinks.events_sink import EventsSink
+from realtime.sinks.jsonl_sink import JsonlSink
+from realtime.sinks.parquet_sink import ParquetSink
 from realtime.types import Event
 from tests.realtime.results import AUS, FILE, result
 make = {"csv": lambda p: CsvSink(p, AUS), "jsonl": JsonlSink, "parquet": lambda p: ParquetSink(p, AUS),

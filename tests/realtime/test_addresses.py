@@ -1,4 +1,4 @@
-"""realtime.addresses: no secret is ever shown, and what is harmless stays as it is."""
+"""realtime.sources.addresses: no secret is ever shown, and what is harmless stays as it is."""
 
 import string
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.addresses import has_secret, is_url, redact
+from realtime.sources.addresses import has_secret, is_url, redact
 
 RAW = string.ascii_letters + string.digits + "!$%&'()*+,-.:;<=>?@[]^_`{|}~/#\"\\é中"  # also what should be escaped
 SAFE = string.ascii_letters + string.digits

@@ -1,4 +1,4 @@
-"""realtime.capture: the newest frame wins, time runs on, a lost stream comes back, and nothing is left behind."""
+"""Capture: the newest frame wins, time runs on, a lost stream comes back, and nothing is left behind."""
 
 import logging
 import os
@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ks.errors import DataError
-from realtime.backlog import EVERYTHING, KEY_FRAMES, REFERENCES, Backlog
-from realtime.capture import Capture, newest
-from realtime.interrupt import interruptible
-from realtime.targets import targets
-from realtime.timeline import Timeline
+from realtime.sources.backlog import EVERYTHING, KEY_FRAMES, REFERENCES, Backlog
+from realtime.sources.capture import Capture, newest
+from realtime.sources.interrupt import interruptible
+from realtime.sources.targets import targets
+from realtime.sources.timeline import Timeline
 from tests.realtime.clips import number, repeat_clip, write_clip
 from tests.realtime.stream_servers import HttpStream, paced, silent_server
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ks.errors import DataError
-from realtime.csv_sink import CsvSink
+from realtime.sinks.csv_sink import CsvSink
 from realtime.types import Stream
 from tests.realtime.kill import write_and_kill
 from tests.realtime.results import AUS, answer, result

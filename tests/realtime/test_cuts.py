@@ -1,4 +1,4 @@
-"""realtime.cuts: real shots hold together under light, motion and dropped frames; splices fall apart."""
+"""realtime.faces.cuts: real shots hold together under light, motion and dropped frames; splices fall apart."""
 
 import time
 from itertools import combinations
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.cuts import CutWatch
+from realtime.faces.cuts import CutWatch
 from realtime.types import U8
 from tests.realtime.moving_faces import background, clip, paste, picture
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from ks.errors import DataError
-from realtime.events_sink import EventsSink
-from realtime.journal import finish
+from realtime.sinks.events_sink import EventsSink
+from realtime.sinks.journal import finish
 from realtime.types import Event, Stream
 from tests.realtime.kill import write_and_kill
 from tests.realtime.results import AUS, FILE, answer, result

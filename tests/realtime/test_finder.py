@@ -1,4 +1,4 @@
-"""realtime.faces: numbers stay with people, crops stay still, looks are few; on real faces, pasted and filmed."""
+"""FaceFinder: numbers stay with people, crops stay still, looks are few; on real faces, pasted and filmed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 
 from ks.crop import crop
 from ks.faces import FaceDetector, overlap
-from realtime.faces import FaceFinder, FoundFace
+from realtime.faces.finder import FaceFinder, FoundFace
 from realtime.types import Frame
 from tests.realtime.moving_faces import MODEL, clip, every, frame, needs_model, picture, shot
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ks.errors import DataError
-from realtime.jsonl_sink import JsonlSink
-from realtime.sinks import Sinks
+from realtime.sinks.base import Sinks
+from realtime.sinks.jsonl_sink import JsonlSink
 from realtime.types import Event, Stream
 from tests.realtime.kill import ROOT, write_and_kill
 from tests.realtime.results import CAMERA, FILE, answer, result
@@ -109,8 +109,8 @@ def test_a_killed_run_leaves_every_line(tmp_path):
 TO_STDOUT = """
 import itertools, sys, warnings
 warnings.simplefilter("error")
-from realtime.jsonl_sink import JsonlSink
-from realtime.sinks import Sinks
+from realtime.sinks.jsonl_sink import JsonlSink
+from realtime.sinks.base import Sinks
 from tests.realtime.results import result
 with Sinks([JsonlSink("-")]) as sinks:
     for n in itertools.count() if sys.argv[1] == "forever" else range(int(sys.argv[1])):

@@ -105,9 +105,7 @@ def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> No
     assert report["engine"]["why"]
 
 
-def test_too_much_for_the_machine_drops_frames_and_counts_them(
-    media: Path, face_model: Path, tmp_path: Path
-) -> None:
+def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     sources = [argument for _ in range(6) for argument in ("--source", media / CLIP)]
     assert live(face_model, *sources, "--policy", "live", "--report", path, "--csv", tmp_path / "o.csv") == 0
@@ -154,9 +152,7 @@ def test_a_signal_leaves_whole_files(
     assert ("frames" in err) == (number != signal.SIGKILL)
 
 
-def test_a_recording_that_is_cut_short_says_so_by_its_exit_code(
-    media: Path, face_model: Path, tmp_path: Path
-) -> None:
+def test_a_recording_that_is_cut_short_says_so_by_its_exit_code(media: Path, face_model: Path, tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
     one = (media / "pyfeat_single_face.jpg").read_bytes()

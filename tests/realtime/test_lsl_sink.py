@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ks.errors import MissingError
-from realtime.lsl_sink import LslSink
+from realtime.sinks.lsl_sink import LslSink
 from tests.realtime.results import AUS, CAMERA, FILE, answer, result
 
 

@@ -1,4 +1,4 @@
-"""realtime.overlay: what is drawn lies in the picture, beside the faces, can be read anywhere, and is true."""
+"""realtime.overlay.draw: what is drawn lies in the picture, beside the faces, can be read anywhere, and is true."""
 
 from fractions import Fraction
 from itertools import combinations
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.overlay import Overlay, draw, plan, text_size_px
-from realtime.overlay_layout import Layout, Rect, Scene, arrange
-from realtime.overlay_panel import ABSENT, INK, PRESENT, bar_px, draw_panel, forms, panel_size
-from realtime.overlay_text import fitted, line_px, put, steady_width_px, width_px, wrapped
+from realtime.overlay.draw import Overlay, draw, plan, text_size_px
+from realtime.overlay.layout import Layout, Rect, Scene, arrange
+from realtime.overlay.panel import ABSENT, INK, PRESENT, bar_px, draw_panel, forms, panel_size
+from realtime.overlay.text import fitted, line_px, put, steady_width_px, width_px, wrapped
 from realtime.types import Face, FaceAUs, Frame, FrameResult, Stream
 
 AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 45)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ks.errors import DataError, MissingError
-from realtime.journal import finish
-from realtime.parquet_sink import ParquetSink, finish_parquet
-from realtime.rows import columns, rows
+from realtime.sinks.journal import finish
+from realtime.sinks.parquet_sink import ParquetSink, finish_parquet
+from realtime.sinks.rows import columns, rows
 from realtime.types import Stream
 from tests.realtime.kill import ROOT, write_and_kill
 from tests.realtime.results import AUS, answer, result
@@ -93,7 +93,7 @@ ON_A_SMALL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from ks.errors import DataError
-from realtime.parquet_sink import finish_parquet
+from realtime.sinks.parquet_sink import finish_parquet
 import pyarrow.parquet, pyarrow.csv
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

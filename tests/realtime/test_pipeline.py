@@ -9,7 +9,7 @@ import pytest
 
 from engines.base import Engine
 from ks.errors import DataError
-from realtime.faces import FoundFace
+from realtime.faces.finder import FoundFace
 from realtime.pipeline import Analyser, analyse
 from realtime.types import Face, Frame, FrameResult, Stream
 from realtime.windows import Windows
@@ -46,7 +46,9 @@ class Everywhere:
         self.forgotten.append(stream_number)
 
 
-def results(engine: Engine, batches: Sequence[Sequence[Frame]], finder: Everywhere, ahead: int = 0) -> list[FrameResult]:
+def results(
+    engine: Engine, batches: Sequence[Sequence[Frame]], finder: Everywhere, ahead: int = 0
+) -> list[FrameResult]:
     return list(analyse(iter(batches), Analyser(engine, finder), ahead))
 
 

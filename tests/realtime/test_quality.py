@@ -1,4 +1,4 @@
-"""realtime.quality and realtime.pose: ordinary faces pass, the others are named; on real faces."""
+"""realtime.faces.quality and realtime.faces.pose: ordinary faces pass, the others are named; on real faces."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 
 from ks.crop import TEMPLATE, crop
 from ks.faces import FaceDetector, box_width
-from realtime.pose import face_box, outside_share, turn_deg
-from realtime.quality import MIN_DETAIL, MIN_FACE_PX, detail, reject
+from realtime.faces.pose import face_box, outside_share, turn_deg
+from realtime.faces.quality import MIN_DETAIL, MIN_FACE_PX, detail, reject
 from tests.realtime.moving_faces import MODEL, clip, needs_model, picture
 
 GOOD = ("skimage_astronaut.png", "coral_grace_hopper.bmp", "pyfeat_single_face.jpg", "pyfeat_multi_face.jpg")

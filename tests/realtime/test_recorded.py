@@ -1,4 +1,4 @@
-"""realtime.recorded: every frame of real files, in order, with its own time, upright; damage is said in one line."""
+"""Recording: every frame of real files, in order, with its own time, upright; damage is said in one line."""
 
 import logging
 import os
@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from ks.errors import DataError
-from realtime.recorded import Recording
-from realtime.targets import targets
+from realtime.sources.recorded import Recording
+from realtime.sources.targets import targets
 from tests.realtime.clips import FIRST, STEP, number, numbers, write_clip, write_sound
 
 MEDIA = Path(__file__).parents[3] / "shared" / "data" / "media"
@@ -273,7 +273,7 @@ def test_sound_is_not_read_unless_asked_for(tmp_path):
 def test_a_video_can_be_piped_in(tmp_path):
     path = write_clip(tmp_path / "a.mkv", 12)
     code = (
-        "from realtime.targets import targets; from realtime.recorded import Recording\n"
+        "from realtime.sources.targets import targets; from realtime.sources.recorded import Recording\n"
         "with Recording(targets(['-'])[0]) as r: print(r.stream.name, sum(1 for _ in r.frames()))"
     )
     with path.open("rb") as file:

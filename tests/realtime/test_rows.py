@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ks.errors import DataError
-from realtime.data_frame import rows_to_frame
-from realtime.rows import columns, columns_of, printable, rows
+from realtime.sinks.data_frame import rows_to_frame
+from realtime.sinks.rows import columns, columns_of, printable, rows
 from realtime.types import Stream
 from tests.realtime.results import AUS, answer, result
 

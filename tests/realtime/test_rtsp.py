@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ks.errors import DataError
-from realtime.capture import Capture, newest
-from realtime.recorded import Recording
-from realtime.targets import targets
+from realtime.sources.capture import Capture, newest
+from realtime.sources.recorded import Recording
+from realtime.sources.targets import targets
 from tests.realtime.rtsp_process import RtspServer, h264
 
 NEVER = threading.Event()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ks.errors import DataError
-from realtime.csv_sink import CsvSink
-from realtime.jsonl_sink import JsonlSink
-from realtime.result_file import ResultFile, check_distinct, check_not_input, drop_torn_line, replace_whole
-from realtime.sinks import Sinks
+from realtime.sinks.base import Sinks
+from realtime.sinks.csv_sink import CsvSink
+from realtime.sinks.jsonl_sink import JsonlSink
+from realtime.sinks.result_file import ResultFile, check_distinct, check_not_input, drop_torn_line, replace_whole
 from tests.realtime.results import AUS, result
 
 FULL = Path("/dev/full")

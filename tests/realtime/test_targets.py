@@ -1,4 +1,4 @@
-"""realtime.targets: what a user may name as a source, and what is said when it is not there."""
+"""realtime.sources.targets: what a user may name as a source, and what is said when it is not there."""
 
 import logging
 import sys
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from ks.errors import DataError, KSError, MissingError
-from realtime.camera import backend_of, camera_input
-from realtime.capture import Capture
-from realtime.targets import Target, targets
+from realtime.sources.camera import backend_of, camera_input
+from realtime.sources.capture import Capture
+from realtime.sources.targets import Target, targets
 from tests.realtime.clips import write_clip
 
 SECRET = "rtsp://admin:hunter2@10.0.0.8:554/live"

@@ -1,10 +1,10 @@
-"""realtime.tracks: numbers by geometry and time, on boxes made by hand."""
+"""realtime.faces.tracks: numbers by geometry and time, on boxes made by hand."""
 
 import numpy as np
 import pytest
 
 from ks.faces import DetectedFace
-from realtime.tracks import KEPT_S, Track, Tracks, rivals
+from realtime.faces.tracks import KEPT_S, Track, Tracks, rivals
 
 
 def face(x: float, y: float = 100.0, size: float = 40.0, score: float = 0.9) -> DetectedFace:

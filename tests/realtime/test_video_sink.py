@@ -1,4 +1,4 @@
-"""realtime.video_sink: true times, true colours, the input's sound, and a file that plays whatever happens."""
+"""realtime.sinks.video_sink: true times, true colours, the input's sound, and a file that plays whatever happens."""
 
 import io
 import os
@@ -17,8 +17,8 @@ from av.audio.resampler import AudioResampler
 
 from ks.errors import DataError
 from ks.pictures import upright
+from realtime.sinks.video_sink import VideoSink
 from realtime.types import Frame, FrameResult, Stream
-from realtime.video_sink import VideoSink
 
 ROOT = Path(__file__).parents[2]
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 150, 120)]

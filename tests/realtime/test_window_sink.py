@@ -1,4 +1,4 @@
-"""realtime.window_sink: a real window on a virtual display, real keys, and one clear line where there is no display."""
+"""WindowSink: a real window on a virtual display, real keys, and one clear line where there is no display."""
 
 import ctypes
 import os
@@ -18,7 +18,7 @@ SHOW = """
     from fractions import Fraction
     import numpy as np
     from realtime.types import Face, FaceAUs, Frame, FrameResult, Stream
-    from realtime.window_sink import WindowSink
+    from realtime.sinks.window_sink import WindowSink
 
     sink = WindowSink("ks-test")
     image = np.zeros(({height}, {width}, 3), np.uint8)
@@ -208,7 +208,7 @@ def close_by_mouse(display, window):
 
 PROBE = """
     from ks.errors import MissingError
-    from realtime.window_sink import WindowSink
+    from realtime.sinks.window_sink import WindowSink
     try:
         WindowSink("ks-test")
     except MissingError as exc:

@@ -1,11 +1,11 @@
 """FaceFinder: the faces of each frame with their numbers and crops.
 
-    scene cut           all tracks end                                      realtime/cuts.py
+    scene cut           all tracks end                                      realtime/faces/cuts.py
     each held track     one look where it was, as training crops are made   ks/faces.py, ks/cropping.py
-    two on one face     one of them is lost                                 realtime/tracks.py
+    two on one face     one of them is lost                                 realtime/faces/tracks.py
     each lost track     a look where it was or was going
     now and then        a look at the whole image, or into a tile of it, for new faces
-    what was found      damped, cropped, judged                             ks/crop.py, realtime/quality.py
+    what was found      damped, cropped, judged                             ks/crop.py, realtime/faces/quality.py
 
 When to look is decided by the frames' own times, so a file gives the same numbers however fast it is read.
 """
@@ -19,10 +19,10 @@ from typing import Self
 from ks.crop import PointFilter, crop
 from ks.errors import DataError
 from ks.faces import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
-from realtime.cuts import CutWatch
-from realtime.pose import face_box
-from realtime.quality import MIN_FACE_PX, reject
-from realtime.tracks import Track, Tracks, rivals
+from realtime.faces.cuts import CutWatch
+from realtime.faces.pose import face_box
+from realtime.faces.quality import MIN_FACE_PX, reject
+from realtime.faces.tracks import Track, Tracks, rivals
 from realtime.types import U8, Face, Frame
 
 # How often new faces are looked for: a look costs 3 ms at 720p, the whole image and six tiles 25.

@@ -26,8 +26,8 @@ import time
 from typing import Any
 
 from ks.spec import au_label
-from realtime.result_file import ResultFile
-from realtime.rows import known, known_number, printable
+from realtime.sinks.result_file import ResultFile
+from realtime.sinks.rows import known, known_number, printable
 from realtime.types import Event, FaceAUs, FrameResult
 
 _DIGITS = 6  # of shares

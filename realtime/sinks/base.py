@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ks.errors import KSError
-from realtime.result_file import ReaderGoneError
+from realtime.sinks.result_file import ReaderGoneError
 from realtime.types import FrameResult
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ks.errors import DataError
 from ks.pictures import list_images, read_pictures
-from realtime.pictures import Intake, Pace, Picture
-from realtime.targets import Target
+from realtime.sources.pictures import Intake, Pace, Picture
+from realtime.sources.targets import Target
 
 
 class StillsReader:

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from ks.spec import AU_NAMES, au_label
-from realtime.overlay_layout import Rect, Size
-from realtime.overlay_text import Colour, darken, fitted, line_px, put, put_steady, steady_width_px, width_px
+from realtime.overlay.layout import Rect, Size
+from realtime.overlay.text import Colour, darken, fitted, line_px, put, put_steady, steady_width_px, width_px
 from realtime.types import U8, FaceAUs
 
 INK: Colour = (248, 248, 248)

@@ -12,10 +12,10 @@ import av.error
 from av.packet import Packet
 
 from ks.errors import DataError
-from realtime.backlog import EVERYTHING, KEY_FRAMES, Backlog
-from realtime.opening import open_video, reason, without_address
-from realtime.pictures import Intake, Pace, Picture, recent
-from realtime.targets import Target
+from realtime.sources.backlog import EVERYTHING, KEY_FRAMES, Backlog
+from realtime.sources.opening import open_video, reason, without_address
+from realtime.sources.pictures import Intake, Pace, Picture, recent
+from realtime.sources.targets import Target
 
 _ARRIVALS = 256  # packets that a decoder may hold back, and more
 _HEAL_S = 2.0  # how long a key frame is waited for after damage

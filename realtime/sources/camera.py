@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from ks.errors import DataError, MissingError
-from realtime.pictures import Intake, Picture
-from realtime.targets import Target
+from realtime.sources.pictures import Intake, Picture
+from realtime.sources.targets import Target
 
 _MICROSECOND = Fraction(1, 1_000_000)
 

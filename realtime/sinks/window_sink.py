@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from ks.errors import MissingError
-from realtime.overlay import Overlay, text_size_px
-from realtime.overlay_panel import INK
-from realtime.overlay_text import darken, line_px, put, width_px
+from realtime.overlay.draw import Overlay, text_size_px
+from realtime.overlay.panel import INK
+from realtime.overlay.text import darken, line_px, put, width_px
 from realtime.types import U8, FaceAUs, FrameResult
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from ks.errors import DataError
+from realtime.sinks.video_sound import CONTAINERS, SoundTrack, check_sound
 from realtime.types import U8, Frame
-from realtime.video_sound import CONTAINERS, SoundTrack, check_sound
 
 _FINEST = Fraction(1, 1_000_000)  # seconds; finer time bases overflow MP4's 32 bits at the first pause
 _KEY_FRAME_EVERY_S = 1

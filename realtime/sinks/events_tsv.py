@@ -12,9 +12,9 @@ from typing import Any
 
 from ks.errors import DataError
 from ks.spec import AU_NAMES, au_label
-from realtime.csv_sink import quoted
-from realtime.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
-from realtime.rows import printable
+from realtime.sinks.csv_sink import quoted
+from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
+from realtime.sinks.rows import printable
 from realtime.types import Event, Stream
 
 HEADER = ("onset", "duration", "trial_type", "face_id", "stream", "peak")

@@ -11,7 +11,7 @@ A face that was rejected has to do better than the limit by a tenth before it co
 import cv2
 import numpy as np
 
-from realtime.pose import outside_share, turn_deg
+from realtime.faces.pose import outside_share, turn_deg
 from realtime.types import F32, F64, U8
 
 MIN_FACE_PX = 48.0  # width; the crop then spans 72 px of the image, and a brow is 2 px thick

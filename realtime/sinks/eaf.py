@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from ks.errors import DataError
 from ks.spec import AU_NAMES, au_label
-from realtime.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
-from realtime.rows import printable
+from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
+from realtime.sinks.rows import printable
 from realtime.types import Event, Stream
 
 JOURNAL_SUFFIX = ".part.jsonl"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ks.errors import DataError
-from realtime.eaf import EafWriter
-from realtime.events_tsv import TsvWriter
+from realtime.sinks.eaf import EafWriter
+from realtime.sinks.events_tsv import TsvWriter
 from realtime.types import Event, FrameResult, Stream
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ks.errors import DataError, MissingError
-from realtime import eaf, parquet_sink
-from realtime.events_tsv import sort_events
+from realtime.sinks import eaf, parquet_sink
+from realtime.sinks.events_tsv import sort_events
 
 
 def finish(left: str | Path) -> Path:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from ks.errors import DataError
-from realtime.pictures import Intake, Picture, Reader
-from realtime.readers import open_reader
-from realtime.targets import Target
-from realtime.timeline import Timeline
+from realtime.sources.pictures import Intake, Picture, Reader
+from realtime.sources.readers import open_reader
+from realtime.sources.targets import Target
+from realtime.sources.timeline import Timeline
 from realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)

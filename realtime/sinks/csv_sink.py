@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtime.result_file import ResultFile
-from realtime.rows import Column, Kind, Row, columns, rows
+from realtime.sinks.result_file import ResultFile
+from realtime.sinks.rows import Column, Kind, Row, columns, rows
 from realtime.types import FrameResult
 
 
 class CsvSink:
-    """Writes the columns of realtime.rows. pandas reads it with read_csv(path, skipinitialspace=True).
+    """Writes the columns of realtime.sinks.rows. pandas reads it with read_csv(path, skipinitialspace=True).
 
     Time stamps are written in the fewest digits that give the very same number back; shares with 6 decimals. An empty
     cell is not known. Raises DataError where the file cannot be written.

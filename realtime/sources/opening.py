@@ -15,10 +15,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ks.errors import DataError, MissingError
-from realtime.addresses import redact
-from realtime.camera import camera_input, no_camera
-from realtime.interrupt import limited
-from realtime.targets import Target
+from realtime.sources.addresses import redact
+from realtime.sources.camera import camera_input, no_camera
+from realtime.sources.interrupt import limited
+from realtime.sources.targets import Target
 
 log = logging.getLogger(__name__)
 

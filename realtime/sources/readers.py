@@ -1,10 +1,10 @@
 """Picks the reader of a target."""
 
-from realtime.camera import OpenCVCamera, backend_of
-from realtime.decoding import VideoReader
-from realtime.pictures import Intake, Pace, Reader
-from realtime.stills import StillsReader
-from realtime.targets import Target
+from realtime.sources.camera import OpenCVCamera, backend_of
+from realtime.sources.decoding import VideoReader
+from realtime.sources.pictures import Intake, Pace, Reader
+from realtime.sources.stills import StillsReader
+from realtime.sources.targets import Target
 
 
 def open_reader(

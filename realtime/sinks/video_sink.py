@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from ks.errors import DataError, KSError
-from realtime.overlay import Overlay
+from realtime.overlay.draw import Overlay
+from realtime.sinks.video_sound import CONTAINERS
+from realtime.sinks.video_writer import VideoWriter
 from realtime.types import FrameResult, Stream
-from realtime.video_sound import CONTAINERS
-from realtime.video_writer import VideoWriter
 
 
 class VideoSink:

@@ -10,9 +10,9 @@ from functools import partial
 
 import cv2
 
-from realtime.overlay_layout import Layout, Rect, Scene, Size, arrange
-from realtime.overlay_panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
-from realtime.overlay_text import darken, fitted, line_px, put, put_steady, steady_width_px, width_px, wrapped
+from realtime.overlay.layout import Layout, Rect, Scene, Size, arrange
+from realtime.overlay.panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
+from realtime.overlay.text import darken, fitted, line_px, put, put_steady, steady_width_px, width_px, wrapped
 from realtime.types import U8, FaceAUs, FrameResult
 
 _REASONS = {

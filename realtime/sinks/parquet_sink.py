@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ks.errors import DataError, MissingError
-from realtime.csv_sink import CsvLines
-from realtime.result_file import ResultFile, check_writable, drop_torn_line, reason, replace_whole
-from realtime.rows import Column, Kind, columns, columns_of, rows
+from realtime.sinks.csv_sink import CsvLines
+from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, reason, replace_whole
+from realtime.sinks.rows import Column, Kind, columns, columns_of, rows
 from realtime.types import FrameResult
 
 JOURNAL_SUFFIX = ".part.csv"
@@ -21,7 +21,7 @@ _BLOCK_BYTES = 16 << 20  # of journal that becomes one row group
 
 
 class ParquetSink:
-    """The columns of realtime.rows, typed; null is not known.
+    """The columns of realtime.sinks.rows, typed; null is not known.
 
     Raises MissingError without pyarrow, DataError where the file cannot be written.
     """

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ks.errors import MissingError
-from realtime.csv_sink import CsvSink
-from realtime.events_sink import EventsSink
-from realtime.jsonl_sink import JsonlSink
-from realtime.result_file import check_distinct, check_not_input, check_writable
-from realtime.sinks import Sink
-from realtime.targets import Target
+from realtime.sinks.base import Sink
+from realtime.sinks.csv_sink import CsvSink
+from realtime.sinks.events_sink import EventsSink
+from realtime.sinks.jsonl_sink import JsonlSink
+from realtime.sinks.result_file import check_distinct, check_not_input, check_writable
+from realtime.sources.targets import Target
 from realtime.watch import Watch
 
 if TYPE_CHECKING:
-    from realtime.window_sink import WindowSink
+    from realtime.sinks.window_sink import WindowSink
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def check_paths(args: argparse.Namespace, sources: list[Target]) -> None:
     """Raises DataError where an output cannot be written, would destroy an input, or is named twice."""
     files = [Path(path) for path in args.jsonl if path != "-"]
     files += [*args.csv, *args.parquet, *args.events, *args.save, *filter(None, [args.report])]
-    files += [path.with_suffix(".json") for path in args.events if path.suffix != ".eaf"]  # BIDS describes columns there
+    files += [path.with_suffix(".json") for path in args.events if path.suffix != ".eaf"]  # BIDS's sidecar
     inputs = [Path(target.address) for target in sources if target.kind in ("file", "images")]
     for path in files:
         check_writable(path)
@@ -50,16 +50,16 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     sinks: list[Sink] = [CsvSink(path, watch.aus) for path in args.csv]
     sinks += [JsonlSink(path) for path in args.jsonl]
     if args.parquet:
-        from realtime.parquet_sink import ParquetSink
+        from realtime.sinks.parquet_sink import ParquetSink
 
         sinks += [ParquetSink(path, watch.aus) for path in args.parquet]
     sinks += [EventsSink(path, watch.aus) for path in args.events]
     if args.save:
-        from realtime.video_sink import VideoSink
+        from realtime.sinks.video_sink import VideoSink
 
         sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames) for path in args.save]
     if args.lsl:
-        from realtime.lsl_sink import LslSink
+        from realtime.sinks.lsl_sink import LslSink
 
         sinks.append(LslSink(watch.aus))
     window = _window(args, watch.model.spec.n_frames, bool(sinks))
@@ -69,7 +69,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
 def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSink | None":
     if others and not args.show:
         return None
-    from realtime.window_sink import WindowSink
+    from realtime.sinks.window_sink import WindowSink
 
     try:
         return WindowSink("ks-live", n_frames=n_frames)

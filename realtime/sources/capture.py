@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from ks.errors import DataError, KSError
-from realtime.interrupt import interruptible
-from realtime.pictures import Intake, Pace, Picture, Reader, merged_sound
-from realtime.readers import open_reader
-from realtime.recorded import frame_of, stream_of
-from realtime.targets import Target
-from realtime.timeline import Timeline
+from realtime.sources.interrupt import interruptible
+from realtime.sources.pictures import Intake, Pace, Picture, Reader, merged_sound
+from realtime.sources.readers import open_reader
+from realtime.sources.recorded import frame_of, stream_of
+from realtime.sources.targets import Target
+from realtime.sources.timeline import Timeline
 from realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)
@@ -184,6 +184,8 @@ class Capture:
 def newest(captures: Sequence[Capture], stop: threading.Event) -> Iterator[list[Frame]]:
     """The newest frame of each stream that has one not yet seen, until all have ended or `stop` is set.
 
+    Yields an empty list where nothing has come for a quarter of a second: time to look after a window.
+
     The captures share their `news`, and whoever entered them closes them.
     """
     news = captures[0].news
@@ -198,4 +200,6 @@ def newest(captures: Sequence[Capture], stop: threading.Event) -> Iterator[list[
                 continue
             if all(capture.ended for capture in captures):
                 return
-            news.wait(_LOOK_S)
+            came = news.wait(_LOOK_S)
+        if not came:
+            yield []

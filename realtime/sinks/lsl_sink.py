@@ -16,7 +16,7 @@ import numpy as np
 
 from ks.errors import DataError, MissingError
 from ks.spec import AU_NAMES, au_label
-from realtime.rows import printable
+from realtime.sinks.rows import printable
 from realtime.types import FaceAUs, FrameResult, Stream
 
 STREAM_TYPE = "FACS"

@@ -1,0 +1,1 @@
+"""Faces of a frame: found, held by number, judged."""

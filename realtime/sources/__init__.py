@@ -1,0 +1,1 @@
+"""Cameras, streams, files and folders -> frames with true times."""
