@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import platformdirs
@@ -62,13 +63,14 @@ def load_assets(folder: Path) -> Assets:
     ict = _ict_files(folder)
     key = _key([*files, *ict], folder)
     cache = Path(platformdirs.user_cache_dir("knowledge-spreader")) / "synth" / f"{key}.npz"
+    pictures = _Pictures.of(folder)
     arrays = _read_cache(cache)
     if arrays is None:
         log.info("reading %d asset files once; the cache is %s", len(files), cache)
         arrays = _build(folder, shapes, wear, ict)
         arrays["digest"] = np.array(_content_digest([*files, *ict], folder))
         _write_cache(cache, arrays)
-    return _assembled(folder, arrays, wear)
+    return _assembled(folder, arrays, wear, pictures)
 
 
 def _shape_files(folder: Path) -> dict[str, Path]:
@@ -146,7 +148,27 @@ def _mesh_of(name: str, arrays: Mapping[str, np.ndarray]) -> Mesh:
     return Mesh(v, uv, f, fuv, g, tuple(str(x) for x in arrays[f"{name}:gn"]))
 
 
-def _assembled(folder: Path, arrays: Mapping[str, np.ndarray], wear: Mapping[str, Path]) -> Assets:
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Paths by short name; listed before anything is read, so that a missing folder is known at once."""
+
+    skins: Mapping[str, Path]
+    irises: Mapping[str, Path]
+    lights: Mapping[str, Path]
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        skins = _listed_pictures(folder / BASE / "skins/textures", "*diffuse*")
+        irises = _listed_pictures(folder / BASE / "eyes/materials", "*_eye")
+        irises += _listed_pictures(folder / CORE / "eyes/materials", "*_eye")
+        return cls(
+            {p.stem.replace("_diffuse", ""): p for p in skins},
+            {p.stem.removesuffix("_eye"): p for p in irises},
+            {p.stem.rsplit("_", 1)[0]: p for p in _listed(folder / "hdri", "*.hdr")},
+        )
+
+
+def _assembled(folder: Path, arrays: Mapping[str, np.ndarray], wear: Mapping[str, Path], pictures: _Pictures) -> Assets:
     ends = arrays["target_ends"]
     index, move = arrays["target_index"], arrays["target_move"]
     starts = np.concatenate([[0], ends[:-1]])
@@ -166,15 +188,11 @@ def _assembled(folder: Path, arrays: Mapping[str, np.ndarray], wear: Mapping[str
         )
         for name, path in wear.items()
     }
-    skins = {p.stem.removesuffix("_diffuse"): p for p in _pictures(folder / BASE / "skins/textures", "*diffuse*")}
-    irises = {p.stem.removesuffix("_eye"): p for p in _pictures(folder / BASE / "eyes/materials", "*_eye")}
-    irises |= {p.stem.removesuffix("_eye"): p for p in _pictures(folder / CORE / "eyes/materials", "*_eye")}
-    lights = {p.stem.rsplit("_", 1)[0]: p for p in _listed(folder / "hdri", "*.hdr")}
     base = _mesh_of("base", arrays)
-    return Assets(folder, base, targets, worn, skins, irises, lights, str(arrays["digest"]))
+    return Assets(folder, base, targets, worn, pictures.skins, pictures.irises, pictures.lights, str(arrays["digest"]))
 
 
-def _pictures(folder: Path, pattern: str) -> list[Path]:
+def _listed_pictures(folder: Path, pattern: str) -> list[Path]:
     found = [p for p in sorted(folder.glob(f"{pattern}.*")) if p.suffix in (".png", ".jpg")]
     if not found:
         raise MissingError(f"{folder}: no picture {pattern}; copy the asset folder again")
@@ -224,7 +242,7 @@ def _content_digest(files: Iterable[Path], folder: Path) -> str:
 
 def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(cache) as stored:
+        with cache.open("rb") as file, np.load(file) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -86,15 +86,12 @@ def read_obj(path: Path) -> Mesh:
 
 def read_target(path: Path) -> tuple[I32, F32]:
     """(n,) vertex numbers and (n, 3) moves. No rows is right: in the average of all, nothing moves."""
-    rows = [line.split() for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
+    words = " ".join(line for line in read_text(path).splitlines() if not line.startswith("#")).split()
     try:
-        index = np.array([int(row[0]) for row in rows], np.int32)
-        move = np.array([[float(x) for x in row[1:4]] for row in rows], np.float32).reshape(-1, 3)
-    except (ValueError, IndexError) as exc:
+        rows = np.array(words, np.float64).reshape(-1, 4)
+    except ValueError as exc:
         raise DataError(f"{path}: a row without vertex and three numbers ({exc}); copy the asset folder again") from exc
-    if len(move) != len(index):
-        raise DataError(f"{path}: its last row is cut off; copy the asset folder again")
-    return index, move
+    return rows[:, 0].astype(np.int32), rows[:, 1:].astype(np.float32)
 
 
 def read_mhclo(path: Path) -> Fit:

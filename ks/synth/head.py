@@ -13,6 +13,7 @@ from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
 from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, seat, smoothstep
 
+_BODY = 13_380  # vertices of the body come first; helpers follow
 _LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
 _BALLS = (slice(14_598, 14_670), slice(14_670, 14_742))  # helpers of the left and the right eyeball
 _REST_EYES_DM = 0.6155  # between the eyes of the base mesh
@@ -65,7 +66,7 @@ class Head:
             drawn_surface, used = surface(wear.mesh)
             sits = seats[layer]
             s = Seat(place[sits.index[used]], sits.weights[used], sits.offset[used])
-            at_rest = np.asarray(np.einsum("ak,akc->ac", s.weights, rest[self.keep][s.index]), np.float32)
+            at_rest = seat(wear.fit, rest).on(rest)[used]
             mask = np.zeros((len(at_rest), 4), np.float32)
             if layer in ("hair", "brows", "lashes"):
                 mask[:, :3] = drawn_surface.tangents(s.on(self.neutral))
@@ -182,11 +183,9 @@ def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
     """How much farther these lids have to go than the base mesh's to meet: wide eyes leave a slit otherwise."""
     rest = assets.base.vertices
     closing = dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")
-    upper = int(closing[:, 1].argmin())
-    below = (
-        (np.abs(rest[:, 0] - rest[upper, 0]) < 0.04) & (rest[:, 2] > 1.36) & (rest[:, 1] > 7.16) & (rest[:, 1] < 7.26)
-    )
-    rim = np.flatnonzero(below)
+    upper = int(closing[:_BODY, 1].argmin())
+    near = (np.abs(rest[:_BODY, 0] - rest[upper, 0]) < 0.02) & (rest[:_BODY, 2] > 1.395)
+    rim = np.flatnonzero(near & (rest[:_BODY, 1] > 7.2) & (rest[:_BODY, 1] < 7.26))
     lower = int(rim[rest[rim, 1].argmax()])
     return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
 

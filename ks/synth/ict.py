@@ -132,14 +132,18 @@ def _nearest(points: F32, normals: F32, there: F32, there_normals: F32) -> tuple
     """(V, 4) points of `there` near each point and facing its way, (V, 4) shares that sum to 1, (V,) distance."""
     index = np.empty((len(points), 4), np.int64)
     cost = np.empty((len(points), 4), np.float32)
-    square = (there**2).sum(1)
-    for first in range(0, len(points), 512):
-        p, n = points[first : first + 512], normals[first : first + 512]
-        apart = (p**2).sum(1)[:, None] + square - 2 * p @ there.T
-        apart += 1.5 * np.maximum(0.6 - n @ there_normals.T, 0)  # an upper lip is not a lower lip
+    order, height = np.argsort(points[:, 1]), there[:, 1]
+    for first in range(0, len(points), 192):  # a slice of the head at a time
+        rows = order[first : first + 192]
+        p, n = points[rows], normals[rows]
+        slice_of = np.flatnonzero((height > p[0, 1] - 2 * _REACH - 1) & (height < p[-1, 1] + 2 * _REACH + 1))
+        slice_of = slice_of if len(slice_of) > 4 else np.arange(len(there))
+        q = there[slice_of]
+        apart = (p**2).sum(1)[:, None] + (q**2).sum(1) - 2 * p @ q.T
+        apart += 1.5 * np.maximum(0.6 - n @ there_normals[slice_of].T, 0)  # an upper lip is not a lower lip
         best = np.argpartition(apart, 4, axis=1)[:, :4]
-        index[first : first + 512] = best
-        cost[first : first + 512] = np.take_along_axis(apart, best, 1)
+        index[rows] = slice_of[best]
+        cost[rows] = np.take_along_axis(apart, best, 1)
     weight = 1 / (np.maximum(cost, 0) + 1e-3)
     return index, weight / weight.sum(1, keepdims=True), np.sqrt(np.maximum(cost.min(1), 0))
 

@@ -1,0 +1,123 @@
+"""ks.synth.render: heads are drawn, the same each time, and a face detector finds them."""
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from ks.faces import FaceDetector
+from ks.synth.casting import cast
+from ks.synth.cli import main
+from ks.synth.clip import clip_of, draw, render_clip
+from ks.synth.pose import Pose, pose_of
+from ks.synth.recipes import AUS
+from ks.synth.render import Renderer
+from ks.synth.sheets import studio
+from ks.synth.video import write_video
+from tests.ks.synth.asset_folder import FACE_MODEL, FOLDER, assets, needs_assets, skip_without_driver
+
+SIZE = (192, 192)
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    skip_without_driver()
+    with Renderer(assets(), *SIZE, samples=1, shadow_px=512) as made:
+        yield made
+
+
+@needs_assets
+def test_the_same_face_is_drawn_the_same(renderer):
+    renderer.set_person(cast(assets(), 2))
+    renderer.set_scene(studio(SIZE))
+    first = renderer.draw(pose_of({12: 0.7}))
+    renderer.set_person(cast(assets(), 5))
+    renderer.draw(Pose())
+    renderer.set_person(cast(assets(), 2))
+    assert np.array_equal(first, renderer.draw(pose_of({12: 0.7})))
+
+
+@needs_assets
+@pytest.mark.parametrize("au", AUS)
+def test_each_au_can_be_seen(renderer, au):
+    if au == AUS[0]:
+        renderer.set_person(cast(assets(), 13))
+        renderer.set_scene(studio(SIZE))
+    change = np.abs(renderer.draw(pose_of({au: 1.0})).astype(int) - renderer.draw(Pose())).max(2)
+    assert (change > 20).sum() > 60  # pixels
+    faint = np.abs(renderer.draw(pose_of({au: 0.3})).astype(int) - renderer.draw(Pose())).max(2)
+    assert 0 < (faint > 20).sum() < (change > 20).sum()
+
+
+@needs_assets
+@pytest.mark.parametrize("seed", range(3))
+def test_a_detector_finds_the_rendered_face(renderer, seed):
+    if not FACE_MODEL.is_file():
+        pytest.skip(f"no face model at {FACE_MODEL}")
+    clip = clip_of(assets(), seed, 2, 25, SIZE)
+    with FaceDetector(FACE_MODEL) as detector:
+        for image, _ in draw(renderer, clip):
+            assert len(detector.find(image)) == 1
+
+
+@needs_assets
+def test_a_clip_has_a_truth_for_each_frame():
+    skip_without_driver()
+    frames, truth = render_clip(4, FOLDER, frames=3, size=(64, 48), samples=1)
+    assert frames.shape == (3, 48, 64, 3)
+    assert frames.dtype == np.uint8
+    assert truth.shape == (3, len(AUS))
+    assert 0 <= truth.min() <= truth.max() <= 1
+
+
+@needs_assets
+def test_the_command_writes_a_video_and_its_table(tmp_path):
+    skip_without_driver()
+    out = tmp_path / "c.mp4"
+    assert main(["--assets", str(FOLDER), "clip", "--frames", "4", "--size", "64", "--out", str(out)]) == 0
+    with av.open(str(out)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 4
+    rows = out.with_suffix(".csv").read_text().splitlines()
+    assert rows[0].startswith("frame,timestamp,AU01,AU02,AU04")
+    assert len(rows) == 5
+
+
+def test_the_command_says_in_one_line_that_assets_are_missing(tmp_path, capsys):
+    assert main(["--assets", str(tmp_path), "demo"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "--assets" in said
+
+
+@needs_assets
+def test_no_driver_is_one_clear_line(tmp_path):
+    """A process that can find neither EGL nor X."""
+    program = (
+        "import ctypes.util, sys, moderngl\n"
+        "ctypes.util.find_library = lambda name: None\n"
+        "def none(*a, **k): raise Exception('libEGL.so not loaded')\n"
+        "moderngl.create_standalone_context = none\n"
+        "from ks.synth.cli import main\n"
+        f"sys.exit(main(['--assets', {str(FOLDER)!r}, 'clip', '--out', {str(tmp_path / 'x.mp4')!r}]))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "apt-get install" in done.stderr
+
+
+def test_a_video_without_frames_to_its_end_is_still_whole(tmp_path):
+    def frames():
+        for level in (0, 128, 255):
+            yield np.full((48, 64, 3), level, np.uint8)
+
+    tone = 0.1 * np.sin(np.arange(5292) / 20).astype(np.float32)  # 3 frames at 25 frames/s
+    assert write_video(tmp_path / "v.mp4", frames(), (64, 48), Fraction(25), tone) == 3
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
