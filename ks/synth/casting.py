@@ -79,7 +79,7 @@ _HAIR_COLOURS: dict[str, Colour] = {
     "grey": (0.30, 0.29, 0.28),
     "white": (0.62, 0.61, 0.59),
 }
-_LIGHT, _DARK = np.array([0.66, 0.30, 0.21]), np.array([0.095, 0.042, 0.023])
+_LIGHT, _DARK = np.array([0.66, 0.305, 0.215]), np.array([0.098, 0.050, 0.031])
 
 
 def cast(assets: Assets, seed: int) -> Person:
@@ -109,7 +109,7 @@ def cast(assets: Assets, seed: int) -> Person:
         resting=_resting(rng),
         age_years=years,
         roughness=float(rng.uniform(0.44, 0.60)),
-        oil=float(rng.uniform(0.6, 1.25)),
+        oil=float(rng.uniform(0.35, 1.0)),
         lip_tint=float(
             rng.uniform(0, 0.9) if male < 0.5 and years > 15 and rng.random() < 0.5 else rng.uniform(0, 0.15)
         ),

@@ -95,7 +95,7 @@ def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.8, lamp_from:
     colour = (lamp * (facing * solid)[..., None]).reshape(-1, 3).sum(0) / np.pi
     sky = np.maximum(image - lamp, 0)
     basis = harmonics_basis(direction)
-    bands = np.array([1, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4], np.float32)
+    bands = np.array([1, *[0.92 * 2 / 3] * 3, *[0.70 / 4] * 5], np.float32)  # a cosine lobe, damped against ringing
     harmonics = np.einsum("hwk,hwc,hw->kc", basis, sky, solid) * bands[:, None]
     return Light(_blurred(sky), harmonics.astype(np.float32), towards.astype(np.float32), colour.astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""realtime.sources.addresses: no secret is ever shown, and what is harmless stays as it is."""
+"""Addresses: no secret is ever shown, and what is harmless stays as it is."""
 
 import string
 
@@ -11,7 +11,7 @@ from realtime.sources.addresses import has_secret, is_url, redact
 RAW = string.ascii_letters + string.digits + "!$%&'()*+,-.:;<=>?@[]^_`{|}~/#\"\\é中"  # also what should be escaped
 SAFE = string.ascii_letters + string.digits
 secrets = st.text(RAW, min_size=1, max_size=20).map(lambda text: f"Zq{text}qZ")  # found again wherever it is
-words = st.text(SAFE, min_size=1, max_size=8)
+words = st.text(SAFE, min_size=1, max_size=8).filter(lambda text: "Zq" not in text)
 schemes = st.sampled_from(["rtsp", "rtsps", "http", "https", "rtmp", "srt", "RTSP"])
 
 

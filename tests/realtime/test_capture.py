@@ -25,6 +25,12 @@ NEVER = threading.Event()
 SOON_S = 30.0  # a limit that only a broken test reaches
 
 
+def frames_of(capture):
+    """The newest frames of one source, as they come."""
+    for frames in newest([capture], NEVER):
+        yield from frames
+
+
 def target_of(source):
     return targets([str(source)])[0]
 
@@ -72,7 +78,7 @@ def test_a_slow_consumer_gets_the_newest_and_the_rest_is_counted(tmp_path):
     path = write_clip(tmp_path / "a.mkv", 120, fps=60, options={"bf": "0"})
     delays_s, frames = [], []
     with Capture(target_of(path)) as capture:
-        for (frame,) in newest([capture], NEVER):
+        for frame in frames_of(capture):
             delays_s.append(time.perf_counter() - frame.captured_s)
             frames.append(frame)
             threading.Event().wait(3 / 60)  # the work
@@ -143,7 +149,7 @@ def test_decoding_that_cannot_keep_up_leaves_frames_out_and_stays_close(tmp_path
     all_s = time.perf_counter() - start_s
     late_s = []
     with Capture(target_of(path), speed=72 / all_s * 5) as capture:  # 1800 frames of 25 a second are 72 s
-        for (frame,) in newest([capture], NEVER):
+        for frame in frames_of(capture):
             late_s.append(time.perf_counter() - frame.captured_s)
     assert capture.received == 1800
     assert capture.dropped["behind"] > 500
@@ -287,7 +293,7 @@ def test_sound_of_frames_not_taken_comes_with_the_next(tmp_path):
     path = write_clip(tmp_path / "talk.mkv", 50, sound=True, options={"bf": "0"})
     with Capture(target_of(path), audio=True, speed=4.0) as capture:
         frames = []
-        for (frame,) in newest([capture], NEVER):
+        for frame in frames_of(capture):
             frames.append(frame)
             threading.Event().wait(0.08)
     stamps = [packet.pts for frame in frames for packet in frame.audio]
@@ -401,7 +407,7 @@ def test_reconnects_leave_no_thread_and_no_file_behind(tmp_path, reconnects):
             taken([capture], until=lambda frame: frame.epoch >= 5)
             most_files = most_threads = 0
             early = None
-            for (frame,) in newest([capture], NEVER):
+            for frame in frames_of(capture):
                 if early is None:
                     early = open_files(), threading.active_count()
                 most_files, most_threads = max(most_files, open_files()), max(most_threads, threading.active_count())

@@ -32,7 +32,7 @@ def pts_s(path: Path) -> list[float]:
 def slow_copy(source: Path, target: Path, frames: int, fps: int = 8) -> Path:
     """The first frames of a clip, so slow that no machine is too slow for them."""
     with av.open(str(source)) as clip, av.open(str(target), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"crf": "18"})
+        stream = out.add_stream("libx264", rate=fps, options={"crf": "18", "tune": "zerolatency"})
         for i, frame in enumerate(clip.decode(video=0)):
             if i == frames:
                 break

@@ -18,6 +18,12 @@ NEVER = threading.Event()
 SMPTE = {(20, 60): (180, 180, 16), (20, 300): (16, 16, 180)}  # yellow and blue bars of the test picture, about
 
 
+def frames_of(capture):
+    """The newest frames of one source, as they come."""
+    for frames in newest([capture], NEVER):
+        yield from frames
+
+
 @pytest.fixture
 def server():
     with RtspServer() as running:
@@ -30,7 +36,7 @@ def capture_of(server, user_info="", **options):
 
 def taken(capture, until):
     frames = []
-    for (frame,) in newest([capture], NEVER):
+    for frame in frames_of(capture):
         frames.append(frame)
         if until(frame):
             break
@@ -50,7 +56,7 @@ def assert_whole(frames):
 def test_a_stream_plays_with_its_own_times_and_little_delay(server):
     delays_s = []
     with capture_of(server) as capture:
-        for (frame,) in newest([capture], NEVER):
+        for frame in frames_of(capture):
             delays_s.append(time.perf_counter() - frame.captured_s)
             if frame.index >= 60:
                 break

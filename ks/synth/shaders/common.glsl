@@ -23,7 +23,7 @@ const float PI = 3.14159265;
 vec3 linear(vec3 srgb) { return pow(srgb, vec3(2.2)); }
 
 vec3 ambient(vec3 n) {
-    return max(vec3(0.0), harmonics[0] * 0.282095
+    return max(harmonics[0] * 0.282095 * 0.16, harmonics[0] * 0.282095  // bands ring: behind a bright window stays some light
         + 0.488603 * (harmonics[1] * n.y + harmonics[2] * n.z + harmonics[3] * n.x)
         + 1.092548 * (harmonics[4] * n.x * n.y + harmonics[5] * n.y * n.z + harmonics[7] * n.x * n.z)
         + 0.315392 * harmonics[6] * (3.0 * n.z * n.z - 1.0) + 0.546274 * harmonics[8] * (n.x * n.x - n.y * n.y));
