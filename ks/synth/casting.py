@@ -95,7 +95,7 @@ def cast(assets: Assets, seed: int) -> Person:
         np.clip(races["african"] * 0.78 + races["asian"] * 0.24 + races["caucasian"] * 0.1 + rng.normal(0, 0.09), 0, 1)
     )
     hair_colour = _hair_colour(rng, melanin, years)
-    wears, roots, hairline = _wears(assets, rng, male, races, years)
+    wears, roots, hairline = _wears(assets, rng, male, races, years, sum(hair_colour) < 0.3)
     brow = tuple(float(min(c, 0.30) * rng.uniform(0.5, 0.95)) for c in hair_colour)
     bearded = male > 0.5 and years > 18 and rng.random() < 0.55
     wrinkled = float(np.clip((years - 28) / 50, 0, 1.1))
@@ -200,7 +200,7 @@ def _pick(rng: np.random.Generator, chances: Mapping[str, float]) -> str:
 
 
 def _wears(
-    assets: Assets, rng: np.random.Generator, male: float, races: Mapping[str, float], years: float
+    assets: Assets, rng: np.random.Generator, male: float, races: Mapping[str, float], years: float, dark_hair: bool
 ) -> tuple[dict[str, str], float, float]:
     """Layers, how much of the scalp is painted, and how far the hairline has gone back."""
 
@@ -210,7 +210,7 @@ def _wears(
     wears = {"eyes": "eyes/high-poly", "teeth": any_of("teeth"), "tongue": any_of("tongue")}
     wears |= {"brows": any_of("eyebrows"), "lashes": any_of("eyelashes")}
     chances = dict(_MALE_HAIR if male > 0.5 else _FEMALE_HAIR)
-    chances["afro01"] = 0.25 * races["african"]
+    chances["afro01"] = 0.25 * races["african"] * dark_hair  # its picture is too harsh for light hair
     hair = _pick(rng, {name: p for name, p in chances.items() if not name or f"hair/{name}" in assets.wear})
     receding = max(0.0, float(rng.normal(0.02, 0.05))) + (max(0.0, years - 35) / 400 if male > 0.5 else 0)
     if hair:

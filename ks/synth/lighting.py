@@ -11,6 +11,7 @@ from ks.synth.formats import F32
 
 LEVELS = 6  # of the blurred copies that rough surfaces mirror
 _WIDTH = 256
+_MOST_LAMP = 4.5  # times the light from all around
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +98,9 @@ def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.8, lamp_from:
     basis = harmonics_basis(direction)
     bands = np.array([1, *[0.92 * 2 / 3] * 3, *[0.70 / 4] * 5], np.float32)  # a cosine lobe, damped against ringing
     harmonics = np.einsum("hwk,hwc,hw->kc", basis, sky, solid) * bands[:, None]
+    share = min(1.0, _MOST_LAMP * harmonics[0].mean() * 0.282 / max(float(colour.mean()), 1e-6))
+    harmonics[0] += colour * (1 - share) * 0.25 / 0.282  # one lamp stands for several: the rest fills its shadows
+    colour = colour * share
     return Light(_blurred(sky), harmonics.astype(np.float32), towards.astype(np.float32), colour.astype(np.float32))
 
 

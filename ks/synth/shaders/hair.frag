@@ -13,7 +13,7 @@ void main() {
     float outside = dot(n, v) < 0.0 ? 0.35 : 1.0;   // the inner side of a lock lies in shade
     if (outside < 1.0) n = -n;
     vec3 seen = linear(texel.rgb);
-    float light_dark = clamp(0.25 + 0.75 * dot(seen, vec3(0.33)) / brightness, 0.2, 2.2);
+    float light_dark = clamp(0.25 + 0.75 * dot(seen, vec3(0.33)) / brightness, 0.2, 1.7);
     vec3 albedo = hair_colour * light_dark;
     float strand = (texture(noise, vec2(uv.x * 19.0, uv.y * 1.3)).r - 0.5);
     vec3 ts = normalize(t + n * (0.12 + strand * 0.35)), tb = normalize(t - n * (0.18 + strand * 0.35));

@@ -42,7 +42,7 @@ void main() {
     vec3 wrap = vec3(0.36, 0.16, 0.10);
     vec3 cosine = vec3(dot(normalize(mix(n, nb, 0.45)), l), dot(normalize(mix(n, nb, 0.75)), l), dot(nb, l));
     vec3 diffuse = clamp((cosine + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
-    vec3 shadow = vec3(mix(sun, sqrt(sun), 0.55), mix(sun, sqrt(sun), 0.1), sun);
+    vec3 shadow = vec3(mix(sun, sqrt(sun), 0.28), mix(sun, sqrt(sun), 0.06), sun);
     vec3 occluded = pow(vec3(ao), vec3(0.75, 1.0, 1.08));
     vec3 sky_light = mix(ambient(n), ambient(nb), vec3(0.5, 0.8, 1.0)) * occluded * (1.0 - 0.45 * min(valley, 1.0));
     vec3 body = albedo * (sky_light + lamp_colour * diffuse * shadow);
