@@ -49,5 +49,8 @@ test: lint
 test-quick: setup
 	$(BIN)/python -m pytest -n 2 -m "not gpu and not slow"
 
+test-soak: setup
+	KS_SOAK_MINUTES=10 $(BIN)/python -m pytest -s tests/realtime/test_soak.py
+
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu -rs

@@ -153,7 +153,7 @@ def _line(face: FaceAUs, aus: tuple[int, ...]) -> str:
 def _verdicts(face: FaceAUs, form: Form, n_frames: int | None) -> list[tuple[str, bool]]:
     """What to say below the bars, and whether it bids caution."""
     filling = n_frames is not None and face.window_frames < n_frames
-    window = f"window {face.window_frames}" + (f"/{n_frames}" if n_frames else "") + (" filling" if filling else "")
+    window = f"window {face.window_frames}" + (f"/{n_frames}" if n_frames else "") + (" frames" if filling else "")
     if math.isnan(face.in_order):
         order, doubtful = "order unknown", True
     else:

@@ -20,6 +20,7 @@ from realtime.types import Frame, Stream
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25  # newest() looks so often whether to stop, for an Event cannot wake a Condition
+_MISSING_S = 2.0  # of a recording's length may be missing at its end
 _CLOSE_S = 2.0  # the thread ends within a fraction of this; where a driver hangs we do not
 
 
@@ -122,8 +123,10 @@ class Capture:
 
     def _play(self, reader: Reader) -> str:
         """Offers pictures until the source ends or breaks. Returns why to open it again, or "" to end."""
+        played = _Played()
         try:
             for picture in reader.pictures():
+                played.add(picture.pts_s)
                 self._offer(picture)
                 if self._stop.is_set():
                     return ""
@@ -137,7 +140,7 @@ class Capture:
                 raise
         finally:
             reader.close()
-        if not reader.finite and not self._stop.is_set():
+        if not self._stop.is_set() and not (reader.finite and played.to_the_end(self._target, reader.duration_s)):
             return why
         if not self._timeline.started and not self._stop.is_set():
             raise DataError(f"{self._target.name}: not one picture of it can be decoded; copy or re-encode it")
@@ -179,6 +182,24 @@ class Capture:
             spent_s = time.perf_counter() - tried_s  # an attempt that timed out was a wait itself
             self._stop.wait(max(retry_s * random.uniform(0.5, 1.0) - spent_s, 0.0))
         return None
+
+
+class _Played:
+    """How much of a stream was seen since it was opened."""
+
+    def __init__(self) -> None:
+        self._first_s = self._last_s = 0.0
+        self._any = False
+
+    def add(self, pts_s: float) -> None:
+        self._first_s = self._first_s if self._any else pts_s
+        self._last_s, self._any = pts_s, True
+
+    def to_the_end(self, target: Target, duration_s: float | None) -> bool:
+        """An RTSP server that goes away looks like the end of a recording that it plays: too early, it is not."""
+        if not target.address.lower().startswith("rtsp") or duration_s is None:
+            return True
+        return self._last_s - self._first_s >= duration_s - _MISSING_S
 
 
 def newest(captures: Sequence[Capture], stop: threading.Event) -> Iterator[list[Frame]]:
