@@ -50,6 +50,7 @@ _GENTLE = {
     "double": 0.5,
     "eyebrows-angle": 0.45,
 }
+_LEAN = {"eyebrows/eyebrows-angle": (0.08, -0.22), "eyebrows/eyebrows-trans": (0.12, -0.9)}  # mean, least: few scowl
 _HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 _FEMALE_HAIR = {
     "long01": 0.42,
@@ -69,6 +70,10 @@ _MALE_HAIR = {
     "long01": 0.03,
     "": 0.24,
 }
+_BROWS = (  # of women, of men: the end of a style's name and how often
+    {"001": 0.22, "002": 0.06, "003": 0.12, "004": 0.06, "005": 0.05, "008": 0.2, "010": 0.17, "012": 0.12},
+    {"001": 0.2, "004": 0.08, "006": 0.14, "007": 0.12, "009": 0.22, "011": 0.1, "012": 0.12},
+)
 _HAIR_COLOURS: dict[str, Colour] = {
     "black": (0.012, 0.010, 0.009),
     "dark brown": (0.040, 0.022, 0.013),
@@ -79,7 +84,7 @@ _HAIR_COLOURS: dict[str, Colour] = {
     "grey": (0.30, 0.29, 0.28),
     "white": (0.62, 0.61, 0.59),
 }
-_LIGHT, _DARK = np.array([0.66, 0.305, 0.215]), np.array([0.098, 0.050, 0.031])
+_LIGHT, _DARK = np.array([0.67, 0.335, 0.240]), np.array([0.100, 0.052, 0.034])
 
 
 def cast(assets: Assets, seed: int) -> Person:
@@ -164,7 +169,8 @@ def _details(assets: Assets, rng: np.random.Generator, races: Mapping[str, float
         if rng.random() > _OFTEN.get(folder, 0.5):
             continue
         gentle = next((g for name, g in _GENTLE.items() if name in low), 1.0)
-        value = float(np.clip(rng.normal(0, _SPREAD[folder] * gentle * child), -0.9, 0.9))
+        lean, least = _LEAN.get(low.rsplit("-", 1)[0], (0.0, -0.9))
+        value = float(np.clip(rng.normal(lean, _SPREAD[folder] * gentle * child), least, 0.9))
         for side in ("l-", "r-") if "/l-" in low else ("",):
             name = (low if value < 0 else high).replace("/l-", f"/{side}") if side else (low if value < 0 else high)
             if name in assets.targets:
@@ -208,7 +214,8 @@ def _wears(
         return str(rng.choice(sorted(name for name in assets.wear if name.startswith(f"{kind}/"))))
 
     wears = {"eyes": "eyes/high-poly", "teeth": any_of("teeth"), "tongue": any_of("tongue")}
-    wears |= {"brows": any_of("eyebrows"), "lashes": any_of("eyelashes")}
+    brows = {name: _BROWS[male > 0.5].get(name[-3:], 0.02) for name in assets.wear if name.startswith("eyebrows/")}
+    wears |= {"brows": _pick(rng, brows), "lashes": any_of("eyelashes")}
     chances = dict(_MALE_HAIR if male > 0.5 else _FEMALE_HAIR)
     chances["afro01"] = 0.25 * races["african"] * dark_hair  # its picture is too harsh for light hair
     hair = _pick(rng, {name: p for name, p in chances.items() if not name or f"hair/{name}" in assets.wear})

@@ -55,12 +55,15 @@ def demo_person() -> Person:
         wears=wears,
         skin="young_lightskinned_male",
         iris="brown",
-        tone=(0.56, 0.255, 0.17),
+        tone=(0.60, 0.29, 0.205),
+        resting={12: 0.10},
         stubble=0.3,
         hair_colour=(0.060, 0.035, 0.020),
-        brow_density=0.9,
+        brow_colour=(0.032, 0.020, 0.013),
+        brow_density=1.15,
         cloth_colour=(0.05, 0.11, 0.16),
         trim_colour=(0.04, 0.09, 0.13),
+        teeth_tint=(1.45, 1.40, 1.28),
         folding=Folding(depth=0.75, resting=0.1),
     )
 

@@ -83,7 +83,7 @@ class Renderer:
             self._layers[layer.name] = _Drawn(self.graphics, layer, made, brightness(image))
             self._layers[layer.name].move(moved[layer.name])
             if layer.name == "skin":
-                self._skin_tint = _tint(layer, image, person.tone)
+                self._vivid, self._skin_tint = _tint(layer, image, person.tone)
         shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
         lids = self.head.lid_share()
         shares["skin"] += lids * np.maximum(0.72 - shares["skin"], 0)
@@ -192,6 +192,7 @@ class Renderer:
         fold = person.folding
         looks: dict[str, Any] = {
             "tint": self._skin_tint,
+            "vivid": self._vivid,
             "roughness": person.roughness,
             "oil": person.oil,
             "stubble_colour": tuple(c * 0.6 for c in person.hair_colour),
@@ -290,14 +291,21 @@ class Renderer:
         return np.ascontiguousarray(flat.reshape(height, width, 3)[::-1])
 
 
-def _tint(skin: Layer, image: U8, tone: tuple[float, float, float]) -> tuple[float, ...]:
-    """What a skin's picture is multiplied with so that the front of the face has this mean albedo."""
+def _tint(skin: Layer, image: U8, tone: tuple[float, float, float]) -> tuple[float, tuple[float, ...]]:
+    """How vivid a skin's picture may be, and what it is multiplied with, for the face to have this mean albedo.
+
+    Some pictures are deep orange: brought to a tone by a factor alone they would turn green where they were pale.
+    """
     at = skin.rest[skin.surface.corner]
     front = (at[:, 2] > 1.15) & (at[:, 1] > 6.3) & (at[:, 1] < 7.9)
     height, width = image.shape[:2]
     column, row = (skin.surface.uv[front] * (width - 1, height - 1)).round().astype(int).T
     mean = ((image[row.clip(0, height - 1), column.clip(0, width - 1), :3] / 255.0) ** 2.2).mean(0)
-    return tuple(float(np.clip(t / m, 0.3, 2.5)) for t, m in zip(tone, mean, strict=True))
+    grey, green_of_red = mean.mean(), tone[1] / tone[0]
+    vivid = grey * (1 - green_of_red) / max(green_of_red * (mean[0] - grey) - (mean[1] - grey), 1e-4)
+    vivid = float(np.clip(vivid, 0.25, 1.0))
+    faded = grey + vivid * (mean - grey)
+    return vivid, tuple(float(np.clip(t / m, 0.3, 3.0)) for t, m in zip(tone, faded, strict=True))
 
 
 class _Drawn:

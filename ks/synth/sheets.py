@@ -20,6 +20,7 @@ from ks.synth.render import Renderer
 from ks.synth.scene import Scene, backdrop_gain, exposure_for, plain_backdrop, stage
 
 U8 = npt.NDArray[np.uint8]
+_TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # seen often
 
 
 def studio(size: tuple[int, int], face: float = 0.66) -> Scene:
@@ -47,8 +48,8 @@ def people_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 160) -> li
     return tiles
 
 
-def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 170) -> list[U8]:
-    """For each person: the neutral face and each AU alone at full strength."""
+def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U8]:
+    """For each person: the neutral face, each AU alone at full strength, two combinations: 21 tiles."""
     tiles = []
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
@@ -63,6 +64,8 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 170) -> list[U
             tiles.append(_named(renderer.draw(Pose()), "neutral"))
             for au in AUS:
                 tiles.append(_named(renderer.draw(pose_of({au: 1.0})), f"{au} {AU_NAMES[au]}"))
+            for together in _TOGETHER:
+                tiles.append(_named(renderer.draw(pose_of(together)), "+".join(map(str, together))))
     return tiles
 
 

@@ -9,6 +9,6 @@ void main() {
     float lids = smoothstep(0.65, 0.25, (position - ball).y / ball_radius);
     float f = fresnel(max(dot(n, v), 0.0), 0.035);
     vec3 gleam = mirrored(reflect(-v, n), 0.04) * f * 0.75 * lids;
-    gleam += lamp_colour * ggx(n, v, l, 0.13) * 0.09 * lit(position, n);
+    gleam += lamp_colour * ggx(n, v, l, 0.20) * 0.8 * mix(lit(position, n), 1.0, 0.4);
     colour = vec4(min(gleam, vec3(6.0)), 1.0);
 }

@@ -11,7 +11,7 @@ void main() {
     vec3 albedo = linear(texel.rgb);
     float off_axis = length(vec2(abs(rest.x) - 0.3078, rest.y - 7.2842));
     float sclera = smoothstep(0.066, 0.078, off_axis);
-    vec3 iris = mix(albedo, vec3(dot(albedo, vec3(0.45, 0.4, 0.15))), 0.30) * iris_tint * vec3(0.95, 0.86, 0.72);
+    vec3 iris = mix(albedo, vec3(dot(albedo, vec3(0.45, 0.4, 0.15))), 0.30) * iris_tint * vec3(1.15, 1.02, 0.84);
     albedo = mix(iris, min(albedo, vec3(0.85)) * vec3(0.74, 0.69, 0.66) * white, sclera);
     vec3 ball = position.x > 0.5 * (ball_left.x + ball_right.x) ? ball_left : ball_right;
     vec3 at = (position - ball) / ball_radius;

@@ -1,5 +1,6 @@
 // Skin: two layers of gloss, light that wanders inside, folds, pores, stubble, hair roots.
 uniform vec3 tint;
+uniform float vivid;           // of the picture's colours: 1 as painted, 0 grey
 uniform float roughness;
 uniform float oil;             // how glossy
 uniform vec3 stubble_colour;
@@ -19,7 +20,7 @@ void main() {
     float grain = dot(texture(picture, uv).rgb, vec3(0.33)), soft = dot(textureLod(picture, uv, 3.5).rgb, vec3(0.33));
     h += (grain - soft) * 0.010 + (fine.r - 0.5) * 0.0011 + (texture(noise, rest.xy * 9.0).g - 0.5) * 0.0006;
 
-    vec3 albedo = texel * tint;
+    vec3 albedo = mix(vec3(dot(texel, vec3(1.0 / 3.0))), texel, vivid) * tint;
     albedo *= 1.0 + (coarse.r - 0.5) * vec3(0.05, 0.13, 0.12) + (coarse.g - 0.5) * 0.06;
     float cheek = exp(-pow((abs(rest.x) - 0.42) / 0.2, 2.0) - pow((rest.y - 6.95) / 0.2, 2.0)) + 0.7 * exp(-pow(rest.x / 0.14, 2.0) - pow((rest.y - 6.92) / 0.12, 2.0));
     albedo *= mix(vec3(1.0), vec3(1.04, 0.86, 0.86), blush * cheek * smoothstep(0.5, 1.0, rest.z));
