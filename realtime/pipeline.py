@@ -67,9 +67,7 @@ class Analyser:
 
     def answer(self, looked: Looked) -> list[FrameResult]:
         """The second half: a result for each frame of the batch."""
-        good = [found for faces in looked.faces for found in faces if not found.face.rejected]
-        answers: list[_Answer] = self._answers(looked, good) if good else []
-        waiting = iter(answers)
+        waiting = iter(self._answers(looked))
         return [self._result(frame, faces, waiting) for frame, faces in zip(looked.frames, looked.faces, strict=True)]
 
     def forget(self, stream: int) -> None:
@@ -79,25 +77,30 @@ class Analyser:
         self._neutral.forget(stream)
         self._occurrences.lost(stream)
 
-    def _answers(self, looked: Looked, good: Sequence[FoundFace]) -> list["_Answer"]:
+    def _answers(self, looked: Looked) -> list["_Answer"]:
         """One for each face of good quality: encoded in one batch, windows filled in order, predicted in one batch."""
+        good = [found for faces in looked.faces for found in faces if not found.face.rejected]
+        if not good:
+            self._push(looked, ())
+            return []
         with self.stages.measure("encode", len(looked.frames)):
             encoded = self._engine.encode(np.stack([found.crop for found in good]))
         with self.stages.measure("predict", len(looked.frames)):
-            windows = self._push(looked, encoded)
+            windows = self._push(looked, encoded.feature)
             predicted = self._engine.predict(encoded.o_a, np.stack([window for window, _ in windows]))
         return _unpacked(encoded, predicted, [frames for _, frames in windows])
 
-    def _push(self, looked: Looked, encoded: Encoded) -> list[tuple[F32, int]]:
-        features = iter(encoded.feature)
-        return [
-            self._windows.push(
-                (frame.stream.number, found.face.face_id), frame.time_s, next(features), found.face.fresh
-            )
-            for frame, faces in zip(looked.frames, looked.faces, strict=True)
-            for found in faces
-            if not found.face.rejected
-        ]
+    def _push(self, looked: Looked, new: Iterable[F32]) -> list[tuple[F32, int]]:
+        features = iter(new)
+        windows = []
+        for frame, faces in zip(looked.frames, looked.faces, strict=True):
+            for found in faces:
+                key = frame.stream.number, found.face.face_id
+                if not found.face.rejected:
+                    windows.append(self._windows.push(key, frame.time_s, next(features), found.face.fresh))
+                elif found.face.fresh:
+                    self._windows.drop(key)  # the next good frame will not say any more that it starts afresh
+        return windows
 
     def _result(self, frame: Frame, faces: Sequence[FoundFace], answers: Iterator["_Answer"]) -> FrameResult:
         events = self._occurrences.lost(frame.stream.number, frame.time_s)

@@ -54,6 +54,10 @@ class Windows:
         picked = len(times) - 1 - distance.argmin(0)
         return np.stack([history.features[i] for i in picked]), len(set(picked.tolist()))
 
+    def drop(self, key: Key) -> None:
+        """The face starts afresh with what is pushed next."""
+        self._histories.pop(key, None)
+
     def forget(self, stream: int, time_s: float | None = None) -> None:
         """Drops a stream's faces; with time_s only those that were not seen for GAP_S before it."""
         for key, history in list(self._histories.items()):

@@ -150,10 +150,12 @@ def _draw_notes(image: U8, notes: Sequence[str], em: int) -> None:
 
 
 def _draw_status(image: U8, result: FrameResult, fps: float | None, em: int) -> None:
-    """Time stamp, rate and latency, at the bottom left; what does not fit is left out."""
-    parts = [_clock(result.frame.time_s), f"{result.latency_ms:.0f} ms"]
+    """Time stamp, rate and, live, latency, at the bottom left; what does not fit is left out."""
+    parts = [_clock(result.frame.time_s)]
     if fps is not None:
-        parts.insert(1, f"{fps:.1f} fps")
+        parts.append(f"{fps:.1f} fps")
+    if result.frame.stream.live:  # a recording waits for its batch: no time that anybody waits for
+        parts.append(f"{result.latency_ms:.0f} ms")
     if not result.faces:
         parts.append("no face")
     room = image.shape[1] - em

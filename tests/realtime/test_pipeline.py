@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_a_rejected_face_has_a_reason_and_no_answer(engine: Engine) -> None:
     assert np.isnan(bad.disagreement).all()
     assert not bad.occurrence.any()
     assert [result.faces[0].window_frames for result in found] == [1, 0, 2, 3]
+
+
+def test_a_face_that_starts_afresh_with_a_rejected_frame_starts_afresh_with_the_next(engine: Engine) -> None:
+    class Jumps(Everywhere):
+        def find(self, frame: Frame) -> list[FoundFace]:
+            (found,) = super().find(frame)
+            return [replace(found, face=replace(found.face, fresh=frame.index in (0, 3)))]
+
+    for batches in ([[frame(i)] for i in range(6)], [[frame(i) for i in range(6)]]):
+        found = results(engine, batches, Jumps(rejected=[3]))
+        assert [result.faces[0].window_frames for result in found] == [1, 2, 3, 0, 1, 2]
 
 
 def test_frames_without_a_face_have_a_result_too(engine: Engine) -> None:
