@@ -115,7 +115,8 @@ def _signals(watch: Watch) -> Iterator[list[int]]:
 
 def _report(args: argparse.Namespace, watch: Watch) -> None:
     report = watch.report()
-    print_report(report)
+    if report["frames"]["in"]:
+        print_report(report)
     if args.report:
         write_report(report, args.report)
 

@@ -68,9 +68,9 @@ RECIPES: dict[int, tuple[Part, ...]] = {
     10: _ict("mouthUpperUp", 0.85),
     12: _ict("mouthSmile", 1.1),
     14: _ict("mouthDimple", 1.4),
-    15: _ict("mouthFrown", 1.4),
-    17: (Part("arkit/mouthShrugLower", 0.5), Part("ict/mouthShrugLower", 0.75)),
-    20: _ict("mouthStretch", 1.25),
+    15: _ict("mouthFrown", 1.8),
+    17: (Part("arkit/mouthShrugLower", 0.6), Part("ict/mouthShrugLower", 0.95)),
+    20: _ict("mouthStretch", 1.45),
     23: (Part("arkit/mouthRollLower", 0.65), Part("arkit/mouthRollUpper", 0.65), Part("ict/mouthPucker", 0.4)),
     24: (
         *_ict("mouthPress", 1.5),

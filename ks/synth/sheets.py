@@ -20,6 +20,7 @@ from ks.synth.render import Renderer
 from ks.synth.scene import Scene, backdrop_gain, exposure_for, plain_backdrop, stage
 
 U8 = npt.NDArray[np.uint8]
+_HIDE_AN_EYE = ("hair/short03", "hair/bob02", "hair/braid01")
 _TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # seen often
 
 
@@ -54,11 +55,7 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
             person = cast(assets, seed)
-            wears = {
-                layer: name
-                for layer, name in person.wears.items()
-                if layer != "hair" or "short0" in name or "tail" in name
-            }
+            wears = {layer: name for layer, name in person.wears.items() if name not in _HIDE_AN_EYE}
             renderer.set_person(dataclasses.replace(person, wears=wears, resting={}))
             renderer.set_scene(studio((side_px, side_px)))
             tiles.append(_named(renderer.draw(Pose()), "neutral"))
@@ -104,8 +101,7 @@ def _filled_row(tiles: Sequence[U8], columns: int) -> list[U8]:
 
 def _named(image: U8, text: str) -> U8:
     named = image.copy()
-    for thickness, colour in ((2, (0, 0, 0)), (1, (255, 255, 255))):
-        cv2.putText(
-            named, text, (4, image.shape[0] - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, thickness, cv2.LINE_AA
-        )
+    strip = named[-15:]
+    strip[:] = strip // 3
+    cv2.putText(named, text, (4, image.shape[0] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (255, 255, 255), 1, cv2.LINE_AA)
     return named
