@@ -72,7 +72,7 @@ def _sheets(args: argparse.Namespace) -> None:
     assets = load_assets(args.assets)
     write_sheet(args.out / "synth_people.jpg", people_sheet(assets, range(60)), 10)
     write_sheet(args.out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
-    write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (1, 3, 5, 6, 10, 12)), 10)
+    write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
     print(args.out / "synth_*.jpg")
 
 

@@ -1,5 +1,6 @@
 """One clip from start to end: a person, a scene and a performance, drawn frame by frame, with the AUs that are seen."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from ks.synth.scene import Scene, stage
 from ks.synth.sensor import Sensor, sensor_of
 
 U8 = npt.NDArray[np.uint8]
+_MEAN_ALBEDO = 0.30  # of faces
 _PARTED_DM = 0.075  # between the lips' middles: AU 25 at its full strength
 
 
@@ -37,7 +39,14 @@ def clip_of(
 ) -> Clip:
     """The clip with this number; `person` sets who is in it, else the seed does. size: width and height in pixels."""
     who = cast(assets, seed if person is None else person)
-    return Clip(who, stage(assets, seed, size), perform(seed, frames, fps), sensor_of(seed), seed)
+    scene = _metered(stage(assets, seed, size), who)
+    return Clip(who, scene, perform(seed, frames, fps), sensor_of(seed), seed)
+
+
+def _metered(scene: Scene, person: Person) -> Scene:
+    """The exposure of a camera that looks half at the face, half at the rest: _MEAN_ALBEDO is what it was set for."""
+    albedo = sum(person.tone) / 3
+    return dataclasses.replace(scene, exposure=scene.exposure * float(np.sqrt(_MEAN_ALBEDO / albedo)))
 
 
 def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:

@@ -97,7 +97,7 @@ def sensor_of(seed: int) -> Sensor:
         shutter=float(rng.uniform(0, 0.9)),
         blur_px=float(rng.exponential(0.6 if poor else 0.3)),
         noise=float(rng.uniform(0.006, 0.03) if poor else rng.uniform(0.001, 0.010)),
-        gain=float(np.exp(rng.normal(0, 0.16))),
+        gain=float(np.exp(rng.normal(-0.03, 0.10))),
         gamma=float(np.exp(rng.normal(0, 0.12))),
         white=(float(1 + warm), float(rng.normal(1, 0.015)), float(1 - warm)),
         scale=float(rng.uniform(0.35, 0.9)) if poor and rng.random() < 0.6 else 1.0,
