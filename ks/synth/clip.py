@@ -35,12 +35,23 @@ class Clip:
 
 
 def clip_of(
-    assets: Assets, seed: int, frames: int, fps: float, size: tuple[int, int], person: int | None = None
+    assets: Assets,
+    seed: int,
+    frames: int,
+    fps: float,
+    size: tuple[int, int],
+    *,
+    person: int | None = None,
+    performance: Performance | None = None,
 ) -> Clip:
-    """The clip with this number; `person` sets who is in it, else the seed does. size: width and height in pixels."""
+    """The clip with this number. size: width and height in pixels.
+
+    person: the number of who is in it, else the seed's. performance: what the face does, as from ks.synth.mocap.replay,
+    else the seed's.
+    """
     who = cast(assets, seed if person is None else person)
-    scene = _metered(stage(assets, seed, size), who)
-    return Clip(who, scene, perform(seed, frames, fps), sensor_of(seed), seed)
+    does = perform(seed, frames, fps) if performance is None else performance
+    return Clip(who, _metered(stage(assets, seed, size), who), does, sensor_of(seed), seed)
 
 
 def _metered(scene: Scene, person: Person) -> Scene:

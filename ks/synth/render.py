@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from ks.synth import camera
 from ks.synth.assets import Assets
+from ks.synth.drawn import Drawn, skin_tint
 from ks.synth.formats import F32
 from ks.synth.gl import Graphics, bled, brightness, noise_picture, picture, put, texture
-from ks.synth.head import Head, Layer, Moved
+from ks.synth.head import Head
 from ks.synth.occlusion import sky_share
 from ks.synth.people import Person
 from ks.synth.pose import Pose, folds
@@ -24,14 +25,6 @@ _CARDS = {
 }  # layers of thin cards, and the alpha that throws a shadow (0: none)
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
-_PROGRAMS = {  # layer -> what draws it; cards of hair else
-    "skin": ("skin", "cloth", "depth"),
-    "eyes": ("eye", "cornea", "depth"),
-    "teeth": ("mouth", "depth"),
-    "tongue": ("mouth", "depth"),
-    "frame": ("frame", "depth"),
-    "lens": ("lens", "depth"),
-}
 _SHELLS = 6  # of short hair
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
 
@@ -53,7 +46,7 @@ class Renderer:
         self._shadow_buffer = gl.framebuffer(depth_attachment=self._shadow)
         self._noise = texture(gl, noise_picture())
         self._screens = {name: gl.vertex_array(self.graphics.programs[name], []) for name in ("background", "resolve")}
-        self._layers: dict[str, _Drawn] = {}
+        self._layers: dict[str, Drawn] = {}
         self._sky: Any = None
         self._backdrop: Any = None
 
@@ -80,10 +73,10 @@ class Renderer:
             image = bled(image) if layer.name in _CARDS else image
             made = texture(self._gl, image)
             made.repeat_x = made.repeat_y = layer.name not in _CARDS
-            self._layers[layer.name] = _Drawn(self.graphics, layer, made, brightness(image))
+            self._layers[layer.name] = Drawn(self.graphics, layer, made, brightness(image))
             self._layers[layer.name].move(moved[layer.name])
             if layer.name == "skin":
-                self._vivid, self._skin_tint = _tint(layer, image, person.tone)
+                self._vivid, self._skin_tint = skin_tint(layer, image, person.tone)
         shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
         lids = self.head.lid_share()
         shares["skin"] += lids * np.maximum(0.72 - shares["skin"], 0)
@@ -275,7 +268,7 @@ class Renderer:
         put(self.graphics.programs["hair"], looks | {"brightness": self._layers[name].brightness})
         self._use(name).draw("hair")
 
-    def _use(self, name: str) -> "_Drawn":
+    def _use(self, name: str) -> Drawn:
         self._layers[name].texture.use(0)
         return self._layers[name]
 
@@ -289,73 +282,3 @@ class Renderer:
         width, height = self.size
         flat = np.frombuffer(self._final.read(components=3, alignment=1), np.uint8)
         return np.ascontiguousarray(flat.reshape(height, width, 3)[::-1])
-
-
-def _tint(skin: Layer, image: U8, tone: tuple[float, float, float]) -> tuple[float, tuple[float, ...]]:
-    """How vivid a skin's picture may be, and what it is multiplied with, for the face to have this mean albedo.
-
-    Some pictures are deep orange: brought to a tone by a factor alone they would turn green where they were pale.
-    """
-    at = skin.rest[skin.surface.corner]
-    front = (at[:, 2] > 1.15) & (at[:, 1] > 6.3) & (at[:, 1] < 7.9)
-    height, width = image.shape[:2]
-    column, row = (skin.surface.uv[front] * (width - 1, height - 1)).round().astype(int).T
-    mean = ((image[row.clip(0, height - 1), column.clip(0, width - 1), :3] / 255.0) ** 2.2).mean(0)
-    grey, green_of_red = mean.mean(), tone[1] / tone[0]
-    vivid = grey * (1 - green_of_red) / max(green_of_red * (mean[0] - grey) - (mean[1] - grey), 1e-4)
-    vivid = float(np.clip(vivid, 0.25, 1.0))
-    faded = grey + vivid * (mean - grey)
-    return vivid, tuple(float(np.clip(t / m, 0.3, 3.0)) for t, m in zip(tone, faded, strict=True))
-
-
-class _Drawn:
-    """A layer's buffers on the card."""
-
-    def __init__(self, graphics: Graphics, layer: Layer, made: Any, bright: float) -> None:
-        gl, drawn = graphics.context, layer.surface
-        self.layer, self.texture, self.brightness = layer, made, bright
-        count = len(drawn.corner)
-        self._static = gl.buffer(reserve=count * 40)
-        self._moving = gl.buffer(reserve=count * 24)
-        self._index = gl.buffer(drawn.triangles.astype(np.int32).tobytes())
-        self._arrays: dict[str, Any] = {}
-        for name in _PROGRAMS.get(layer.name, ("hair", "depth")):
-            self._arrays[name] = self._array(graphics, name, self._index)
-        if layer.name == "skin":
-            hairy = (layer.mask[:, 1:3].max(1) > 0.03)[layer.surface.faces].any(1)
-            self._furry = gl.buffer(drawn.triangles[hairy].astype(np.int32).tobytes() or bytes(12))
-            self._arrays["fur"] = self._array(graphics, "fur", self._furry)
-        self.write_static(np.ones(len(layer.rest), np.float32))
-
-    def _array(self, graphics: Graphics, name: str, index: Any) -> Any:
-        program = graphics.programs[name]
-        moving, static = ("in_position", "in_normal"), ("in_uv", "in_ao", "in_rest", "in_mask")
-        sizes = {"in_position": 3, "in_normal": 3, "in_uv": 2, "in_ao": 1, "in_rest": 3, "in_mask": 4}
-
-        def part(buffer: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-            used = [n for n in names if n in program]
-            layout = " ".join(f"{sizes[n]}f" if n in program else f"{4 * sizes[n]}x" for n in names)
-            return (buffer, layout, *used)
-
-        parts = [part(self._moving, moving), part(self._static, static)]
-        return graphics.context.vertex_array(program, [p for p in parts if len(p) > 2], index, index_element_size=4)
-
-    def write_static(self, sky: F32) -> None:
-        layer, corner = self.layer, self.layer.surface.corner
-        columns = [layer.surface.uv, sky[corner, None], layer.rest[corner], layer.mask[corner]]
-        self._static.write(np.concatenate(columns, 1).astype(np.float32).tobytes())
-
-    def move(self, moved: Moved) -> None:
-        corner = self.layer.surface.corner
-        self._moving.write(
-            np.concatenate([moved.position[corner], moved.normal[corner]], 1).astype(np.float32).tobytes()
-        )
-
-    def draw(self, program: str) -> None:
-        self._arrays[program].render()
-
-    def release(self) -> None:
-        for array in self._arrays.values():
-            array.release()
-        for buffer in (self._static, self._moving, self._index, self.texture):
-            buffer.release()

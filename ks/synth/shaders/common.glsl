@@ -38,12 +38,12 @@ float lit(vec3 p, vec3 n) {  // 1 in the lamp's light, 0 in shadow
     vec4 s = shadow_matrix * vec4(p + n * 0.02, 1.0);
     vec3 at = s.xyz / s.w * 0.5 + 0.5;
     if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return 1.0;
-    float turn = texture(noise, gl_FragCoord.xy / 256.0).r * 6.2832;
+    float turn = textureLod(noise, gl_FragCoord.xy / 256.0, 0.0).r * 6.2832;
     mat2 spin = mat2(cos(turn), sin(turn), -sin(turn), cos(turn)) * shadow_radius / float(textureSize(shadow_map, 0).x);
     float free = 0.0;
     for (int i = 0; i < TAPS; i++) {
         float r = sqrt((float(i) + 0.5) / float(TAPS)), a = 2.39996 * float(i);
-        free += step(at.z - 0.002, texture(shadow_map, at.xy + spin * (r * vec2(cos(a), sin(a)))).r);
+        free += step(at.z - 0.002, textureLod(shadow_map, at.xy + spin * (r * vec2(cos(a), sin(a))), 0.0).r);
     }
     return free / float(TAPS);
 }

@@ -15,7 +15,7 @@ void main() {
     albedo = mix(iris, min(albedo, vec3(0.85)) * vec3(0.74, 0.69, 0.66) * white, sclera);
     vec3 ball = position.x > 0.5 * (ball_left.x + ball_right.x) ? ball_left : ball_right;
     vec3 at = (position - ball) / ball_radius;
-    float lids = smoothstep(0.62, 0.05, at.y) * 0.65 + 0.35;   // the upper lid's and the lashes' shade
+    float lids = 1.0 - 0.65 * smoothstep(0.05, 0.62, at.y);   // the upper lid's and the lashes' shade
     lids *= 1.0 - 0.45 * smoothstep(0.45, 0.95, abs(at.x));
     float shade = mix(1.0, ao, 0.6) * lids;
     vec3 body = albedo * (ambient(n) * shade + lamp_colour * clamp(dot(n, l) * 0.8 + 0.2, 0.0, 1.0) * mix(lit(position, n), 1.0, 0.1) * lids);

@@ -5,6 +5,8 @@ uniform float low, high;    // the alpha drawn in this pass
 uniform float density;      // of thin cards
 uniform float brightness;   // mean of the picture where it is opaque
 
+float away(vec3 strand, vec3 d) { float c = dot(strand, d); return max(1.0 - c * c, 1e-4); }  // sine squared
+
 void main() {
     vec4 texel = texture(picture, uv);
     float alpha = clamp(texel.a * density, 0.0, 1.0);
@@ -18,9 +20,9 @@ void main() {
     float strand = (texture(noise, vec2(uv.x * 19.0, uv.y * 1.3)).r - 0.5);
     vec3 ts = normalize(t + n * (0.12 + strand * 0.35)), tb = normalize(t - n * (0.18 + strand * 0.35));
     vec3 half_way = normalize(v + l);
-    float first = pow(max(1.0 - pow(dot(ts, half_way), 2.0), 0.0), 60.0), second = pow(max(1.0 - pow(dot(tb, half_way), 2.0), 0.0), 14.0);
+    float first = pow(away(ts, half_way), 60.0), second = pow(away(tb, half_way), 14.0);
     float sun = lit(position, n);
-    float kajiya = sqrt(max(1.0 - pow(dot(t, l), 2.0), 0.0)) * clamp(0.35 + 0.65 * dot(n, l), 0.0, 1.0);
+    float kajiya = sqrt(away(t, l)) * clamp(0.35 + 0.65 * dot(n, l), 0.0, 1.0);
     float shade = mix(0.25, 1.0, ao) * outside;
     vec3 sky_light = ambient(normalize(n + v * 0.3)) * shade * ao;
     vec3 body = albedo * (sky_light + lamp_colour * kajiya * sun * 0.9);

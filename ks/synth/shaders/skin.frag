@@ -14,7 +14,8 @@ uniform float blush;           // of cheeks and nose
 void main() {
     vec3 v = normalize(eye_position - position), n = normalize(normal);
     float valley = 0.0, h = 0.0;
-    if (rest.z > 0.3 && rest.y > 6.1 && abs(rest.x) < 0.75) h = folds(rest, valley);
+    float lod = log2(max(length(dFdx(rest.xy)), length(dFdy(rest.xy))) * 256.0);  // of the noise at one tile per dm
+    if (rest.z > 0.3 && rest.y > 6.1 && abs(rest.x) < 0.75) h = folds(rest, lod, valley);
     vec3 texel = linear(texture(picture, uv).rgb);
     vec4 fine = texture(noise, rest.xy * 3.1 + rest.z), coarse = texture(noise, rest.xy * 0.7 + 0.3 * rest.z);
     float grain = dot(texture(picture, uv).rgb, vec3(0.33)), soft = dot(textureLod(picture, uv, 3.5).rgb, vec3(0.33));
@@ -22,7 +23,7 @@ void main() {
 
     vec3 albedo = mix(vec3(dot(texel, vec3(1.0 / 3.0))), texel, vivid) * tint;
     albedo *= 1.0 + (coarse.r - 0.5) * vec3(0.05, 0.13, 0.12) + (coarse.g - 0.5) * 0.06;
-    float cheek = exp(-pow((abs(rest.x) - 0.42) / 0.2, 2.0) - pow((rest.y - 6.95) / 0.2, 2.0)) + 0.7 * exp(-pow(rest.x / 0.14, 2.0) - pow((rest.y - 6.92) / 0.12, 2.0));
+    float cheek = bell(abs(rest.x) - 0.42, 0.2) * bell(rest.y - 6.95, 0.2) + 0.7 * bell(rest.x, 0.14) * bell(rest.y - 6.92, 0.12);
     albedo *= mix(vec3(1.0), vec3(1.04, 0.86, 0.86), blush * cheek * smoothstep(0.5, 1.0, rest.z));
     float spots = smoothstep(0.58, 0.70, texture(noise, rest.xy * 5.3 + 0.5).b) * smoothstep(0.35, 0.6, coarse.g);
     albedo *= mix(vec3(1.0), vec3(0.62, 0.48, 0.38), freckles * spots * cheek);
@@ -51,7 +52,7 @@ void main() {
     float wet = max(mask.x * 0.7, mask.w);
     float rough = clamp(mix(roughness + 0.16 * (coarse.a - 0.5) + 0.14 * (fine.g - 0.5), 0.30, wet), 0.22, 0.9);
     rough = mix(rough, 0.85, max(scalp, beard));
-    float zone = 0.75 + 0.5 * exp(-pow(rest.x / 0.16, 2.0)) * smoothstep(6.75, 6.95, rest.y);
+    float zone = 0.75 + 0.5 * bell(rest.x, 0.16) * smoothstep(6.75, 6.95, rest.y);
     float gloss = oil * zone * mix(1.0, 0.35, max(scalp, beard)) * (1.0 - 0.6 * min(valley, 1.0));
     float f = 0.028 + (max(1.0 - rough, 0.028) - 0.028) * 0.7 * pow(clamp(1.0 - dot(nb, v), 0.0, 1.0), 5.0);
     float hidden = clamp(pow(ao + max(dot(nb, v), 0.0), 1.0 + 1.5 * rough) - 1.0 + ao, 0.0, 1.0);

@@ -18,7 +18,7 @@ float crease(float d, float width) {  // a valley with soft banks
     return -bell(d, width) + 0.45 * bell(abs(d) - 2.2 * width, 1.4 * width);
 }
 
-float folds(vec3 p, out float valley) {
+float folds(vec3 p, float lod, out float valley) {
     float side = smoothstep(-0.08, 0.08, p.x);
     #define DRIVE(f) mix(f.y, f.x, side)
     float x = abs(p.x), front = smoothstep(0.3, 0.9, p.z), w = fold_person.w;
@@ -51,7 +51,7 @@ float folds(vec3 p, out float valley) {
     // under the eye: the lid's lower border
     vec2 e = vec2((x - 0.31) / 0.185, (p.y - 7.285) / 0.125);
     float below = length(e) - 1.0;
-    h += DRIVE(fold_lower_lid) * crease(below * 0.125, 0.014) * smoothstep(0.1, -0.35, p.y - 7.285 + 0.12) * (1.0 - smoothstep(0.8, 1.2, abs(e.x)))
+    h += DRIVE(fold_lower_lid) * crease(below * 0.125, 0.014) * (1.0 - smoothstep(-0.35, 0.1, p.y - 7.285 + 0.12)) * (1.0 - smoothstep(0.8, 1.2, abs(e.x)))
         * (1.0 - step(7.25, p.y)) * 0.8;
 
     // from the wing of the nose to beside the mouth
@@ -65,7 +65,7 @@ float folds(vec3 p, out float valley) {
     h += DRIVE(fold_mouth_corner) * crease(down, 0.018) * 1.2 * bell(p.y - 6.485, 0.075);
 
     // chin: pebbles and the groove under the lip
-    float pebbles = texture(noise, p.xy * 2.1).b + 0.6 * texture(noise, p.xy * 4.4).g - 0.8;
+    float pebbles = textureLod(noise, p.xy * 2.1, lod + 1.07).b + 0.6 * textureLod(noise, p.xy * 4.4, lod + 2.14).g - 0.8;
     h += fold_chin * bell(x, 0.17) * (pebbles * 1.5 * bell(p.y - 6.31, 0.085) + crease(p.y - 6.445 - 0.25 * x * x, 0.020));
 
     // lips drawn together: fine lines across them
