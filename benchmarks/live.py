@@ -68,7 +68,7 @@ def bench_live(config: LiveBenchConfig) -> Row:
             "device": backend,
             "threads": config.threads,
             "face_model": face_model,
-            "precision": precisions[0],
+            "precision": "auto",
         }
         end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, lambda: bar.advance(task))
         capacity = [  # the bar shows the first part; these are few
@@ -118,6 +118,7 @@ def _capacity(base: Mapping[str, Any], video: Path, streams: int) -> Row:
     frames = run["frames"]
     return {
         "fps": round(run["fps"] / streams, 2),
+        "precision": run["engine"]["precision"],
         "dropped": round(sum(frames["dropped"].values()) / max(frames["in"], 1), 4),
         "latency_ms": run["latency_ms"],
         "answers_per_frame": run["answers_per_frame"],
@@ -148,7 +149,8 @@ def print_live(result: Row, console: Console) -> None:
         stages = ", ".join(f"{name} {ms['p50']:.1f}" for name, ms in row["stages_ms"].items())
         table.add_row(row["what"], f"{row['fps']:.1f}", stages, f"{row['rss_mb']:.0f}")
     console.print(table)
-    table = Table(title="Capacity, live, newest frame wins")
+    precision = next((row["precision"] for row in result["capacity"] if "error" not in row), "")
+    table = Table(title=f"Capacity, live, {precision}, newest frame wins")
     for column in ("streams", "faces in each", "frames/s of each", "dropped", "p50 ms", "p95 ms", "p99 ms"):
         table.add_column(column, justify="right")
     for row in result["capacity"]:

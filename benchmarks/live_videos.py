@@ -29,7 +29,8 @@ def write_video(clip: Path, target: Path, *, faces: int, seconds: float) -> floa
     if not pictures:
         raise DataError(f"{clip}: there is no picture in it")
     with av.open(str(target), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "20"})
+        like_a_camera = {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}  # no pictures that wait for others
+        stream = container.add_stream("libx264", rate=rate, options=like_a_camera)
         stream.width, stream.height, stream.pix_fmt = *SIZE_PX, "yuv420p"
         for picture in _back_and_forth(pictures, round(seconds * rate)):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
