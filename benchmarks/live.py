@@ -76,7 +76,9 @@ def bench_live(config: LiveBenchConfig) -> Row:
             for faces in config.faces
             for streams in config.streams
         ]
-    flags = {name: str(value) for name, value in asdict(config).items() if name not in ("progress",)}
+    told = {name: value for name, value in asdict(config).items() if name != "progress"}
+    flags = {name: value.name if isinstance(value, Path) else str(value) for name, value in told.items()}
+    flags["face_model"] = Path(face_model).name
     return {**machine(), "weights": model.weights_id, "flags": flags, "end_to_end": end_to_end, "capacity": capacity}
 
 

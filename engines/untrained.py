@@ -1,30 +1,42 @@
-"""python -m engines.untrained FILE: a small model that has learned nothing, to try everything else with.
+"""python -m engines.untrained FILE: a model that has learned nothing, to try and to measure everything else with.
 
-It stands in for the bundled model until there are trained weights; its note says what it is, and everything that runs
-it shows the note.
+The small one stands in for the bundled model until there are trained weights; --backbone resnet18 has the size of the
+published one, for benchmarks. Their note says what they are, and everything that runs them shows the note.
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from engines.export import export
 from engines.model_file import ModelFile
+from ks.cli import run
 from ks.model import make_model
-from ks.spec import ModelSpec
+from ks.spec import BACKBONES, ModelSpec
 
 AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 43)
 NOTE = "untrained model: its AU values mean nothing"
 
 
-def write_untrained(path: Path) -> ModelFile:
-    """Random weights of the tiny backbone, the same each time."""
-    spec = ModelSpec(aus=AUS, backbone="tiny", side_px=112, token_width=32)
+def write_untrained(path: Path, backbone: str = "tiny", side_px: int = 112) -> ModelFile:
+    """Random weights, the same each time."""
+    spec = ModelSpec(aus=AUS, backbone=backbone, side_px=side_px, token_width=32 if backbone == "tiny" else 128)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return export(make_model(spec).eval(), spec, path, note=NOTE)
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engines.untrained", description=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("file", type=Path, help="the .ks file to write")
+    parser.add_argument("--backbone", choices=BACKBONES, default="tiny", help="(default: %(default)s)")
+    parser.add_argument("--side", type=int, default=112, help="of the crop, px (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return run(lambda: print(write_untrained(args.file, args.backbone, args.side).path))
+
+
 if __name__ == "__main__":
-    print(write_untrained(Path(sys.argv[1])).path)
+    sys.exit(main())
