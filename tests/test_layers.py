@@ -55,7 +55,17 @@ def test_imports_point_down(floor: str) -> None:
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
 def test_what_the_runtime_needs_imports_without_the_training_stack(module: str) -> None:
-    blocked = ("torch", "torchvision", "safetensors", "tensorboard", "matplotlib", "tensorrt")
+    blocked = (
+        "torch",
+        "torchvision",
+        "safetensors",
+        "tensorboard",
+        "matplotlib",
+        "tensorrt",
+        "pandas",
+        "pyarrow",
+        "pylsl",
+    )
     program = f"import sys\nfor name in {blocked}: sys.modules[name] = None\nimport {module}"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
