@@ -98,11 +98,11 @@ def perform(seed: int, frames: int, fps: float) -> Performance:
     if 0.1 <= manner < 0.35:
         speak(rng, time, au, beside)
     elif rng.random() < 0.4:
-        _pout(rng, time, beside)
+        pout(rng, time, beside)
     blink(rng, time, au)
     looks = rng.uniform(0.3, 1.6)
     gaze = np.stack([steps(rng, time, looks, 0.20, 0.06), steps(rng, time, looks, 0.10, 0.06)], 1)
-    return Performance(fps, _held_apart(au), beside, gaze, *move_head(rng, time))
+    return Performance(fps, held_apart(au), beside, gaze, *move_head(rng, time))
 
 
 def sample_events(rng: np.random.Generator, seconds: float) -> list[Event]:
@@ -122,12 +122,12 @@ def sample_events(rng: np.random.Generator, seconds: float) -> list[Event]:
         for unit in units:
             if len(units) > 1 and rng.random() < 0.15:
                 continue  # a combination is rarely whole
-            found.append(_event(rng, unit, at, onset, apex, offset, peak))
+            found.append(event_of(rng, unit, at, onset, apex, offset, peak))
         at += float(rng.exponential(1.1)) + 0.15
     return found
 
 
-def _event(
+def event_of(
     rng: np.random.Generator, unit: int, at: float, onset: float, apex: float, offset: float, peak: float
 ) -> Event:
     own = float(np.clip(peak * rng.uniform(0.65, 1.25), 0.05, 1.0))
@@ -195,7 +195,7 @@ def speak(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) ->
             phrase_end = at + float(rng.uniform(1, 4))
 
 
-def _pout(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> None:
+def pout(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> None:
     """A movement without a label, so that not all that moves is one of the 18."""
     names = [
         "18 lip pucker",
@@ -228,7 +228,7 @@ def move_head(rng: np.random.Generator, time_s: np.ndarray) -> tuple[F32, F32]:
     return head.astype(np.float32), shift.astype(np.float32)
 
 
-def _held_apart(au: F32) -> F32:
+def held_apart(au: F32) -> F32:
     """Where two units exclude each other the weaker gives way, side by side."""
     for a, b in _EXCLUDES:
         first, second = au[:, _I[a]].copy(), au[:, _I[b]].copy()

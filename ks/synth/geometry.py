@@ -19,14 +19,13 @@ class Surface:
 
     def normals(self, vertices: F32) -> F32:
         """(V, 3) unit normals of vertices (V, 3), weighted by area, without seams."""
-        a, b, c = (vertices[self.faces[:, k]] for k in range(3))
-        crossed = np.zeros((len(self.faces) + 1, 3), np.float32)
+        a, b, c = (vertices[self.faces[:, k]].T for k in range(3))
         u, v = b - a, c - a
-        crossed[:-1, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
-        crossed[:-1, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
-        crossed[:-1, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-        summed = crossed[self.around].sum(1)
-        return np.asarray(summed / (np.linalg.norm(summed, axis=1, keepdims=True) + 1e-12), np.float32)
+        crossed = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
+        at = self.faces.T.ravel()
+        summed = np.stack([np.bincount(at, np.tile(side, 3), len(vertices)) for side in crossed], 1)
+        length = np.sqrt(np.einsum("vk,vk->v", summed, summed))[:, None]
+        return np.asarray(summed / (length + 1e-12), np.float32)
 
     def tangents(self, vertices: F32) -> F32:
         """(V, 3) unit directions in which the texture's v grows: along the strands of hair."""

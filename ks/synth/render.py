@@ -57,7 +57,9 @@ class Renderer:
         self.graphics.close()
 
     def set_person(self, person: Person) -> Head:
-        """Loads a person's meshes and pictures; measures how much sky each point sees."""
+        """Loads a person's meshes and pictures; measures how much sky each point sees. Who is there already stays."""
+        if self._layers and person == self.person:
+            return self.head
         for old in self._layers.values():
             old.release()
         self.person, self.head = person, Head(self.assets, person)

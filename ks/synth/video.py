@@ -17,16 +17,23 @@ SOUND_RATE = 44_100
 
 
 def write_video(
-    path: Path, frames: Iterable[U8], size: tuple[int, int], fps: Fraction, sound: F32 | None = None, crf: int = 20
+    path: Path,
+    frames: Iterable[U8],
+    size: tuple[int, int],
+    fps: Fraction,
+    sound: F32 | None = None,
+    crf: int = 20,
+    preset: str = "slow",
 ) -> int:
     """Writes (H, W, 3) RGB frames, yuv420p, and sound (n,) at 44.1 kHz as AAC. Returns how many frames there were.
 
+    crf, preset: x264's quality, lower is better, and how long it searches to need fewer bytes.
     Raises DataError when the file cannot be written.
     """
     count = 0
     try:
         with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-            video = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "slow"})
+            video = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": preset})
             video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
             audio = (
                 None if sound is None else container.add_stream("aac", rate=SOUND_RATE, layout="mono", bit_rate=64_000)
