@@ -141,8 +141,8 @@ def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | Miss
         return DataError(f"{target.name}: no permission to read it; change its permissions or the user")
     if target.kind == "stdin":
         return DataError(
-            f"stdin: this is no video that can be read from a pipe ({_strerror(exc)}); pipe .mkv or .ts, or an .mp4 with "
-            "its index in front (ffmpeg -movflags +faststart), or name the file"
+            f"stdin: this is no video that can be read from a pipe ({_strerror(exc)}); pipe .mkv or .ts, or an .mp4 "
+            "with its index in front (ffmpeg -movflags +faststart), or name the file"
         )
     return DataError(f"{target.name}: this is no video that can be read ({_strerror(exc)}); copy or re-encode it")
 
