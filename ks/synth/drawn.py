@@ -11,13 +11,14 @@ from ks.synth.head import Layer, Moved
 
 U8 = npt.NDArray[np.uint8]
 _PROGRAMS = {  # layer -> what draws it; cards of hair else
-    "skin": ("skin", "cloth", "depth"),
+    "skin": ("skin", "depth"),
     "eyes": ("eye", "cornea", "depth"),
     "teeth": ("mouth", "depth"),
     "tongue": ("mouth", "depth"),
     "frame": ("frame", "depth"),
     "lens": ("lens", "depth"),
 }
+_COLLAR_DM = 6.2  # no neck line of cloth.frag is higher, on the resting mesh where x is 0
 
 
 class Drawn:
@@ -33,11 +34,19 @@ class Drawn:
         self._arrays: dict[str, Any] = {}
         for name in _PROGRAMS.get(layer.name, ("hair", "depth")):
             self._arrays[name] = self._array(graphics, name, self._index)
+        self._some: list[Any] = []  # indices of a part of the faces
         if layer.name == "skin":
-            hairy = (layer.mask[:, 1:3].max(1) > 0.03)[layer.surface.faces].any(1)
-            self._furry = gl.buffer(drawn.triangles[hairy].astype(np.int32).tobytes() or bytes(12))
-            self._arrays["fur"] = self._array(graphics, "fur", self._furry)
+            at = layer.rest
+            self._draw_only(graphics, "fur", layer.mask[:, 1:3].max(1) > 0.03)
+            self._draw_only(graphics, "cloth", at[:, 1] < _COLLAR_DM + 0.62 * at[:, 0] ** 2)
         self.write_static(np.ones(len(layer.rest), np.float32))
+
+    def _draw_only(self, graphics: Graphics, program: str, vertices: np.ndarray) -> None:
+        """This program draws only the faces that touch these vertices."""
+        faces = vertices[self.layer.surface.faces].any(1)
+        index = graphics.context.buffer(self.layer.surface.triangles[faces].astype(np.int32).tobytes() or bytes(12))
+        self._arrays[program] = self._array(graphics, program, index)
+        self._some.append(index)
 
     def _array(self, graphics: Graphics, name: str, index: Any) -> Any:
         program = graphics.programs[name]
@@ -69,7 +78,7 @@ class Drawn:
     def release(self) -> None:
         for array in self._arrays.values():
             array.release()
-        for buffer in (self._static, self._moving, self._index, self.texture):
+        for buffer in (self._static, self._moving, self._index, *self._some, self.texture):
             buffer.release()
 
 
