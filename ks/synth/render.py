@@ -49,6 +49,8 @@ class Renderer:
         self._layers: dict[str, Drawn] = {}
         self._sky: Any = None
         self._backdrop: Any = None
+        self.person: Person | None = None
+        self.head: Head  # of the person
 
     def __enter__(self) -> Self:
         return self
