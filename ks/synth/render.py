@@ -49,8 +49,8 @@ class Renderer:
         self._layers: dict[str, Drawn] = {}
         self._sky: Any = None
         self._backdrop: Any = None
-        self.person: Person | None = None
-        self.head: Head  # of the person
+        self.person: Person  # who was set last
+        self.head: Head  # theirs
 
     def __enter__(self) -> Self:
         return self
