@@ -124,11 +124,15 @@ class Watch:
             yield from analyse(self._newest(captures), self._analyser)
 
     def _newest(self, captures: Sequence[Capture]) -> Iterator[list[Frame]]:
-        for frames in newest(captures, self._stop):
+        for frames in newest(captures, self._stop, self._left_out):
             if frames:
                 yield frames
             else:
                 self.idle()
+
+    def _left_out(self, capture: Capture, exc: KSError) -> None:
+        self.tally.failed(capture.stream.name, str(exc))
+        log.warning("%s; going on without it", exc)
 
     def _recorded(self) -> Iterator[FrameResult]:
         self.tally.start()

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 from ks.errors import DataError, KSError
@@ -202,24 +202,36 @@ class _Played:
         return self._last_s - self._first_s >= duration_s - _MISSING_S
 
 
-def newest(captures: Sequence[Capture], stop: threading.Event) -> Iterator[list[Frame]]:
+def newest(
+    captures: Sequence[Capture], stop: threading.Event, failed: Callable[[Capture, KSError], None] | None = None
+) -> Iterator[list[Frame]]:
     """The newest frame of each stream that has one not yet seen, until all have ended or `stop` is set.
 
-    Yields an empty list where nothing has come for a quarter of a second: time to look after a window.
-
-    The captures share their `news`, and whoever entered them closes them.
+    Yields an empty list where nothing has come for a quarter of a second: time to look after a window. A source that
+    cannot go on is left out and told to `failed`; without it, and where it is the last one, its error is raised. The
+    captures share their `news`, and whoever entered them closes them.
     """
-    news = captures[0].news
+    news, working = captures[0].news, list(captures)
     assert all(capture.news is news for capture in captures), "captures that are waited for together share their news"
     while not stop.is_set():
-        frames = [frame for capture in captures if (frame := capture.take()) is not None]
+        frames = []
+        for capture in tuple(working):
+            try:
+                frame = capture.take()
+            except KSError as exc:
+                if failed is None or len(working) == 1:
+                    raise
+                working.remove(capture)
+                failed(capture, exc)
+            else:
+                frames += [frame] if frame is not None else []
         if frames:
             yield frames
             continue
         with news:
-            if any(capture.waiting for capture in captures):
+            if any(capture.waiting for capture in working):
                 continue
-            if all(capture.ended for capture in captures):
+            if all(capture.ended for capture in working):
                 return
             came = news.wait(_LOOK_S)
         if not came:

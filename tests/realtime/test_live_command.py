@@ -194,6 +194,23 @@ def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
     assert "bad.mp4" in capsys.readouterr().err
 
 
+def test_a_source_that_cannot_go_on_leaves_the_others_alone(
+    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = slow_copy(media / CLIP, tmp_path / "good.mp4", 8, fps=4)
+    data = bytearray(good.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start : data.index(b"moov", start) - 8] = bytes(data.index(b"moov", start) - 8 - start)  # no picture is left
+    hollow = tmp_path / "hollow.mp4"
+    hollow.write_bytes(data)
+    out = tmp_path / "o.csv"
+    assert live(face_model, "--source", hollow, "--source", good, "--policy", "live", "--csv", out) == 2
+    rows = pd.read_csv(out, skipinitialspace=True)
+    assert set(rows["stream"]) == {str(good)}
+    assert rows["frame"].max() == 8
+    assert "hollow.mp4" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
