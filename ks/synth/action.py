@@ -39,10 +39,10 @@ _TOGETHER: tuple[tuple[tuple[int, ...], float], ...] = (  # units that often act
 _ALONE = {25: 0.7, 26: 0.6, 43: 0.7}  # the rest 1: each unit must also be seen without its usual company
 _EXCLUDES = ((5, 43), (23, 25), (23, 26), (24, 25), (24, 26), (12, 15), (23, 24), (7, 5), (20, 12))
 _ONE_SIDED = {
-    1: 0.06,
-    2: 0.12,
-    4: 0.03,
-    6: 0.05,
+    1: 0.10,
+    2: 0.25,
+    4: 0.08,
+    6: 0.10,
     7: 0.06,
     9: 0.04,
     10: 0.10,
@@ -131,8 +131,8 @@ def event_of(
     rng: np.random.Generator, unit: int, at: float, onset: float, apex: float, offset: float, peak: float
 ) -> Event:
     own = float(np.clip(peak * rng.uniform(0.65, 1.25), 0.05, 1.0))
-    if unit in (43, 26):
-        own = max(own, 0.5)
+    if unit == 43:
+        own = max(own, 0.3)
     sides = [own, own * float(np.clip(rng.normal(1, 0.12), 0.5, 1))]
     if rng.random() < _ONE_SIDED.get(unit, 0.0):
         sides[1] *= float(rng.uniform(0, 0.25))

@@ -65,6 +65,14 @@ class Camera:
         return perspective(2 * half, size[0] / size[1], near, distance + 12.0) @ view, place
 
 
+def projected(view: F32, points: F32) -> F32:
+    """(n, 2) where points (n, 3) lie in the picture: shares from the left and from the top."""
+    clip = points @ view[:3, :3].T + view[:3, 3]
+    depth = points @ view[3, :3] + view[3, 3]
+    flat = clip[:, :2] / depth[:, None]
+    return np.asarray(np.stack([0.5 + flat[:, 0] / 2, 0.5 - flat[:, 1] / 2], 1), np.float32)
+
+
 def lamp_view(centre: F32, direction: F32, reach_dm: float) -> F32:
     """(4, 4) of parallel light onto a sphere of reach_dm about centre."""
     view = look_at(centre + direction * np.float32(2 * reach_dm), centre)

@@ -12,6 +12,7 @@ from ks.synth.action import Performance, perform
 from ks.synth.assets import Assets, load_assets
 from ks.synth.casting import cast
 from ks.synth.formats import F32
+from ks.synth.occurrence import I8, Obstacle, occurrence, sight_of
 from ks.synth.people import Person
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
@@ -60,20 +61,36 @@ def _metered(scene: Scene, person: Person) -> Scene:
     return dataclasses.replace(scene, exposure=scene.exposure * float(np.sqrt(_MEAN_ALBEDO / albedo)))
 
 
-def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
-    """(H, W, 3) RGB and (18,) AU intensities, 0 to 1 in the order of AUS, of each frame."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """One frame and the truth about it, in the order of AUS."""
+
+    image: U8  # (H, W, 3) RGB
+    intensities: F32  # (18,) 0 to 1
+    present: I8  # (18,) 1, 0, or -1 where nobody could say
+
+
+def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
+    """Each frame of a clip."""
     head = renderer.set_person(clip.person)
     renderer.set_scene(clip.scene)
+    sight, obstacle = sight_of(clip.person), Obstacle(head, clip.scene, clip.sensor, renderer.size)
     before: U8 | None = None
     for t in range(len(clip.performance)):
         pose = clip.performance.pose(t)
         image = renderer.draw(pose)
-        intensities = pose.au.max(1)
+        truth = pose.au.max(1).astype(np.float32)
         parted = float(np.clip(head.lip_gap_dm(pose) / (_PARTED_DM * head.scale), 0, 1))
-        intensities[AUS.index(25)] = max(float(intensities[AUS.index(25)]), parted)
+        truth[AUS.index(25)] = max(float(truth[AUS.index(25)]), parted)
         seen = image if clip.sensor is None else clip.sensor.see(image, before, t)
         before = image
-        yield seen, intensities.astype(np.float32)
+        yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose)))
+
+
+def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
+    """(H, W, 3) RGB and (18,) AU intensities, 0 to 1 in the order of AUS, of each frame."""
+    for shot in shots(renderer, clip):
+        yield shot.image, shot.intensities
 
 
 def render_clip(

@@ -55,7 +55,7 @@ class Head:
         self.keep: I32 = np.unique(np.concatenate([skin_vertices, *(s.index.ravel() for s in seats.values())]))
         place = np.full(len(base.vertices), -1, np.int32)
         place[self.keep] = np.arange(len(self.keep))
-        self._skin_places = place[skin_vertices]
+        self.skin_places: I32 = place[skin_vertices]  # among the kept vertices
         self.neutral: F32 = whole[self.keep]
         self.moves: Movements = movements(assets, person.races, self.keep, self.scale)
         self._rest_leaning(person)
@@ -85,7 +85,7 @@ class Head:
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
 
     def _spectacles(self, look: Glasses, whole: F32) -> list[Layer]:
-        skin = self.neutral[self._skin_places]
+        skin = self.neutral[self.skin_places]
         meshes = fit(look, skin, _ball(whole, 0)[0], _ball(whole, 1)[0], self.scale)
         found = []
         for name, mesh in zip(("frame", "lens"), meshes, strict=True):
@@ -118,7 +118,7 @@ class Head:
 
     def lid_share(self) -> F32:
         """(V,) of the skin's vertices: 1 on the lids, which unfold when they close."""
-        moves = np.linalg.norm(self.moves.left[-1] + self.moves.right[-1], axis=1)[self._skin_places]
+        moves = np.linalg.norm(self.moves.left[-1] + self.moves.right[-1], axis=1)[self.skin_places]
         return np.asarray(np.clip(2.5 * moves / moves.max(), 0, 1), np.float32)
 
     def eyes(self) -> tuple[F32, F32]:
@@ -143,7 +143,7 @@ class Head:
             if layer.rigid is not None:
                 position = turned(layer.rigid, self.pivot, pose.head, np.ones(1, np.float32)) + pose.shift
             elif layer.seat is None:
-                position = vertices[self._skin_places]
+                position = vertices[self.skin_places]
             elif layer.name == "eyes":
                 position = self._looking(layer.seat.on(still), pose)
             else:

@@ -1,0 +1,125 @@
+"""One clip of a data set, from the plan's line to its files: a video or pictures, and the truth frame by frame.
+
+Files are written beside their place and moved when they are whole, the truth first: a clip is finished when its video
+has its name. Whatever stops the work, a clip is there whole or is made again.
+"""
+
+import csv
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from ks.errors import DataError
+from ks.synth.assets import load_assets
+from ks.synth.clip import U8, Clip, Shot, clip_of, shots
+from ks.synth.mocap import captures
+from ks.synth.plan import Plan, Take
+from ks.synth.recipes import AUS
+from ks.synth.render import Renderer
+from ks.synth.scripts import script
+from ks.synth.video import write_video
+
+VIDEOS, TRUTH = "videos", "truth"
+DRAFT = ".draft-"
+_CRF, _PRESET = 15, "veryfast"  # the sensor has spoilt the picture already; speed counts
+_JPEG = 95
+TRUTH_HEADER = ("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS))
+
+
+def video_path(out: Path, plan: Plan, take: Take) -> Path:
+    """The video, or the folder of pictures."""
+    return out / VIDEOS / (f"{take.name}.mp4" if plan.frames_as == "mp4" else take.name)
+
+
+def truth_path(out: Path, take: Take) -> Path:
+    return out / TRUTH / f"{take.name}.csv"
+
+
+def finished(out: Path, plan: Plan, take: Take) -> bool:
+    return video_path(out, plan, take).exists() and truth_path(out, take).exists()
+
+
+class Studio:
+    """Assets and a graphics context, to film one clip after the other. Raises KSError without either."""
+
+    def __init__(self, assets: Path, plan: Plan, out: Path) -> None:
+        self._assets, self._plan, self._out = load_assets(assets), plan, out
+        recordings = assets / "mocap"
+        self._captures = captures(recordings) if recordings.is_dir() else []
+        size = (plan.size_px, plan.size_px)
+        self._renderer = Renderer(self._assets, *size, samples=plan.samples, shadow_px=plan.shadow_px)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._renderer.__exit__(kind, exc, tb)
+
+    def film(self, take: Take, told: Callable[[], None] = lambda: None) -> None:
+        """Makes the files of one clip; `told` is called after each frame. Raises DataError when a disk is full."""
+        video, truth = video_path(self._out, self._plan, take), truth_path(self._out, take)
+        draft = video.with_name(f"{DRAFT}{os.getpid()}-{video.name}")
+        truth_draft = truth.with_name(f"{DRAFT}{os.getpid()}-{truth.name}")
+        rows: list[Shot] = []
+
+        def images() -> Iterator[U8]:
+            for shot in shots(self._renderer, self._clip(take)):
+                rows.append(shot)
+                told()
+                yield shot.image
+
+        try:
+            if self._plan.frames_as == "mp4":
+                size = (self._plan.size_px, self._plan.size_px)
+                write_video(draft, images(), size, Fraction(self._plan.fps), crf=_CRF, preset=_PRESET)
+            else:
+                _write_pictures(draft, images())
+            _write_truth(truth_draft, rows, Fraction(self._plan.fps))
+            os.replace(truth_draft, truth)
+            if draft.is_dir():
+                shutil.rmtree(video, ignore_errors=True)
+            os.replace(draft, video)
+        except OSError as exc:
+            raise DataError(f"{self._out}: cannot be written ({exc.strerror}); free some space and run again") from exc
+        finally:
+            remove(draft)
+            remove(truth_draft)
+
+    def _clip(self, take: Take) -> Clip:
+        plan = self._plan
+        fps = float(Fraction(plan.fps))
+        does = script(take.kind, take.seed, plan.frames, fps, self._captures)
+        size = (plan.size_px, plan.size_px)
+        return clip_of(self._assets, take.seed, plan.frames, fps, size, person=take.person, performance=does)
+
+
+def remove(path: Path) -> None:
+    """A file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _write_pictures(folder: Path, images: Iterator[U8]) -> None:
+    folder.mkdir()
+    for t, image in enumerate(images):
+        ok, packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG])
+        assert ok
+        (folder / f"{t:06}.jpg").write_bytes(packed.tobytes())
+
+
+def _write_truth(path: Path, rows: list[Shot], fps: Fraction) -> None:
+    """frame, timestamp in seconds, AU01 .. intensities 0 to 1, AU01_c .. 1, 0 or blank."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(TRUTH_HEADER)
+        for t, shot in enumerate(rows):
+            present = ("" if x < 0 else int(x) for x in shot.present)
+            table.writerow([t, f"{float(t / fps):.3f}", *(f"{x:.3f}" for x in shot.intensities), *present])

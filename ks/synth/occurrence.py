@@ -1,0 +1,134 @@
+"""Which AUs of a frame count as present: visible at FACS intensity B or more, a slight but clear sign.
+
+The renderer knows intensities, 0 to 1. THRESHOLDS says from which of them an AU can be seen. They are measured:
+`ks-synth thresholds` draws people with each AU at ten intensities in one even light, without fringe, glasses or a
+leaning neutral face, and takes for each AU's own region (the skin that it moves at least half as far as the point that
+it moves most)
+  - the mean move of the skin in distances between the eyes; VISIBLE_MOVE is 1.7 pixels where the eyes are 67 apart, and
+  - the mean change of brightness in the picture; VISIBLE_CHANGE is 6 grey levels of 255 over the whole region,
+both against the same person's neutral face. The threshold is where the middle person reaches either, to two decimals,
+and no lower than LOWEST: less is FACS A, a trace, which coders do not count however sharp the picture is. AU 43 alone
+is set by convention: half shut. A closing lid can be seen much earlier, but coders count drooping lids as resting.
+
+Unknown (blank) rather than guessed:
+  - within BAND of the threshold, relative to it: there two coders would differ;
+  - where an obstacle covers a third of the region, and where only the side behind a fringe could be active;
+  - where another movement takes an AU out of sight: raised or tightened lids that are shut, tight lips that are open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ks.synth.camera import projected
+from ks.synth.formats import F32, I32
+from ks.synth.head import Head
+from ks.synth.people import Person
+from ks.synth.pose import Pose
+from ks.synth.recipes import AUS
+from ks.synth.scene import Scene
+from ks.synth.sensor import Sensor
+from ks.synth.shapes import damped
+
+I8 = npt.NDArray[np.int8]
+UNKNOWN = -1
+VISIBLE_MOVE = 0.025  # of the distance between the eyes
+VISIBLE_CHANGE = 6 / 255  # of brightness
+LOWEST = 0.20
+BAND = 0.15  # of the threshold, to either side
+_TAKEN_AWAY = (5, 6, 7, 23, 24)  # units that shapes.damped holds back because something else hides them
+_COVERED = 1 / 3  # of a region
+
+THRESHOLDS: Mapping[int, float] = {
+    1: 0.2,
+    2: 0.2,
+    4: 0.2,
+    5: 0.2,
+    6: 0.2,
+    7: 0.2,
+    9: 0.2,
+    10: 0.2,
+    12: 0.2,
+    14: 0.2,
+    15: 0.2,
+    17: 0.2,
+    20: 0.2,
+    23: 0.2,
+    24: 0.2,
+    25: 0.2,
+    26: 0.2,
+    43: 0.2,
+}
+# What hair covers of a face that looks ahead: AUs on the person's left, on their right.
+FRINGES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "hair/short03": ((), (1, 2, 4, 5, 7, 43)),
+    "hair/bob02": ((), (1, 2, 4, 5, 6, 7, 43)),
+    "hair/braid01": ((1,), (1, 2, 4)),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What of one face can be seen in a clip, whatever the pose."""
+
+    fringe: npt.NDArray[np.bool_]  # (18, 2) covered for the whole clip
+
+
+def sight_of(person: Person) -> Sight:
+    fringe = np.zeros((len(AUS), 2), bool)
+    for side, units in enumerate(FRINGES.get(person.wears.get("hair", ""), ((), ()))):
+        fringe[[AUS.index(unit) for unit in units], side] = True
+    return Sight(fringe)
+
+
+def occurrence(au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_] | None = None) -> I8:
+    """(18,) 1 present, 0 absent, UNKNOWN of one frame.
+
+    au: (18, 2) left and right. truth: (18,) the frame's intensities, for lips that another movement parts.
+    covered: (18,) regions behind an obstacle.
+    """
+    threshold = np.array([THRESHOLDS[unit] for unit in AUS], np.float32)
+    low, high = threshold * (1 - BAND), threshold * (1 + BAND)
+    sides = au.copy()
+    lips = AUS.index(25)
+    sides[lips] = np.maximum(sides[lips], truth[lips])
+    in_sight = sides.copy()
+    hidden = [AUS.index(unit) for unit in _TAKEN_AWAY]
+    in_sight[hidden] = np.minimum(sides[hidden], damped(au)[hidden])
+    in_sight[sight.fringe] = 0
+    found = np.full(len(AUS), UNKNOWN, np.int8)
+    found[sides.max(1) < low] = 0
+    found[in_sight.max(1) >= high] = 1
+    if covered is not None:
+        found[covered] = UNKNOWN
+    return found
+
+
+def region(head: Head, au: int) -> I32:
+    """Places among the skin's vertices that the AU with this index moves half as far as the farthest, or more."""
+    size = np.linalg.norm(head.moves.left[au] + head.moves.right[au], axis=1)[head.skin_places]
+    return np.flatnonzero(size > 0.5 * size.max()).astype(np.int32)
+
+
+class Obstacle:
+    """Finds which regions a hand or a microphone before the lens covers; see ks.synth.sensor."""
+
+    def __init__(self, head: Head, scene: Scene, sensor: Sensor | None, size: tuple[int, int]) -> None:
+        self._head = head
+        self._blot = None if sensor is None else sensor.in_the_way
+        if self._blot is not None:
+            self._view, _ = scene.camera.matrices(size, head)
+            self._regions = [region(head, i) for i in range(len(AUS))]
+
+    def covers(self, pose: Pose) -> npt.NDArray[np.bool_] | None:
+        """(18,) of the face in this pose; None where nothing is in the way."""
+        if self._blot is None:
+            return None
+        skin = self._head.moved(pose)[0]["skin"].position
+        left, top, right, bottom = self._blot
+        at = projected(self._view, skin) - np.array([(left + right) / 2, (top + bottom) / 2], np.float32)
+        radius = max(right - left, bottom - top) / 2  # it may be turned
+        under = (at**2).sum(1) < radius**2
+        return np.array([under[places].mean() > _COVERED for places in self._regions])

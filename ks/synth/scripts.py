@@ -1,0 +1,134 @@
+"""What the faces of a data set do: clips of several kinds, sampled so that no AU gives another away.
+
+In life brows rise with wide eyes and cheeks rise with smiles. A network that sees only that reads AU 1 off the eyelids.
+So here brows, lids, nose, mouth and jaw move on clocks of their own in most clips; usual combinations are there too,
+but without the partner that would give the answer away. Half the peaks are faint. Gaze is always drawn by itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ks.synth.action import (
+    Event,
+    Performance,
+    blink,
+    event_of,
+    held_apart,
+    move_head,
+    play,
+    pout,
+    sample_events,
+    speak,
+)
+from ks.synth.formats import F32
+from ks.synth.mocap import Capture, replay
+from ks.synth.recipes import AUS, BESIDE
+from ks.synth.timing import pulse, steps
+
+# The share of each kind among the clips of a set.
+KINDS = {
+    "posed": 0.28,  # a few units, one after the other, alone or two or three drawn at random
+    "apart": 0.34,  # every region of the face on its own clock
+    "together": 0.12,  # combinations that are usual in life
+    "speech": 0.08,  # with brows and lids that go their own way
+    "replay": 0.06,  # a motion capture
+    "still": 0.12,  # neutral: only blinks, gaze, head, and movements that have no label
+}
+_REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each region has its own clock
+    ((1,), (2,), (4,), (1, 2), (1, 4), (2, 4), (1, 2, 4)),
+    ((5,), (7,), (43,), (5,), (7,), (43,)),
+    ((6,), (9,), (6,), (9,), (6, 9)),
+    ((10,), (12,), (10, 12)),
+    ((14,), (15,), (20,), (14, 15)),
+    ((17,), (23,), (24,), (17, 24), (17, 23)),
+    ((25,), (26,), (25, 26), (25,), (26,)),
+)
+_LONG_SHUT_S = 1.5
+_OPEN = ("18 lip pucker", "22 lip funneler")
+
+
+def script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Capture] = ()) -> Performance:
+    """A performance of this kind. captures: what `replay` chooses from; without any it is a clip of kind `apart`."""
+    rng = np.random.default_rng([0x5C21, seed])
+    if kind == "replay" and captures:
+        return replay(captures[int(rng.integers(len(captures)))], seed, frames, fps)
+    time, seconds = np.arange(frames) / fps, frames / fps
+    beside = np.zeros((frames, len(BESIDE)), np.float32)
+    events = _events(kind, rng, seconds)
+    au = play(events, time)
+    if kind == "speech":
+        speak(rng, time, au, beside)
+    if rng.random() < (0.5 if kind == "still" else 0.25):
+        pout(rng, time, beside)
+    if rng.random() < 0.12 and kind != "still":
+        _open_pout(rng, time, au, beside)
+    blink(rng, time, au)
+    looks = rng.uniform(0.3, 1.6)
+    gaze = np.stack([steps(rng, time, looks, 0.22, 0.06), steps(rng, time, looks, 0.13, 0.06)], 1)
+    return Performance(fps, held_apart(au), beside, gaze, *move_head(rng, time))
+
+
+def _events(kind: str, rng: np.random.Generator, seconds: float) -> list[Event]:
+    if kind == "still":
+        return []
+    if kind == "posed":
+        return _posed(rng, seconds)
+    if kind == "together":
+        return _together(rng, seconds)
+    return _apart(rng, seconds, _REGIONS[:3] if kind == "speech" else _REGIONS)
+
+
+def _posed(rng: np.random.Generator, seconds: float) -> list[Event]:
+    """One thing after the other with the neutral face between, as a FACS manual shows them."""
+    found: list[Event] = []
+    at = float(rng.uniform(-0.4, 0.6))
+    while at < seconds:
+        count = int(rng.choice([1, 2, 3], p=[0.62, 0.26, 0.12]))
+        units = [int(unit) for unit in rng.choice(AUS, count, replace=False)]
+        onset, apex, offset = rng.uniform(0.15, 0.7), rng.uniform(0.2, 1.2), rng.uniform(0.2, 0.8)
+        found += [event_of(rng, unit, at, onset, apex, offset, peak_of(rng)) for unit in units]
+        at += float(onset + apex + offset + rng.exponential(0.5))
+    return found
+
+
+def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[int, ...], ...], ...]) -> list[Event]:
+    """Each region starts and ends when it likes; in a clip three in ten of them rest."""
+    found: list[Event] = []
+    for sets in regions:
+        if rng.random() < 0.3:
+            continue
+        pause_s, at = float(rng.lognormal(0.0, 0.7)), float(rng.uniform(-1.5, 2.0))
+        while at < seconds:
+            units = sets[int(rng.integers(len(sets)))]
+            onset, offset, apex = rng.uniform(0.08, 0.7), rng.uniform(0.12, 1.1), 0.1 + rng.exponential(0.8)
+            if units == (43,):
+                apex = rng.uniform(0.15, _LONG_SHUT_S)
+            for unit in units:
+                found.append(event_of(rng, unit, at, onset, apex, offset, peak_of(rng)))
+            at += float(onset + apex + offset + rng.exponential(pause_s))
+    return found
+
+
+def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
+    """The usual combinations without what would tie brows to lids, and with 6 or 12 alone half of the time."""
+    found: list[Event] = []
+    drop = int(rng.choice([6, 12, 0, 0]))  # in this clip people smile with the mouth alone, the cheeks alone, or both
+    for event in sample_events(rng, seconds):
+        if event.unit not in (5, 7, 43, drop):
+            found.append(event)
+    return found + _apart(rng, seconds, _REGIONS[1:2])
+
+
+def peak_of(rng: np.random.Generator) -> float:
+    """The peak of a movement: faint ones, about FACS A to C, as often as strong ones."""
+    return float(rng.uniform(0.12, 0.5) if rng.random() < 0.5 else rng.uniform(0.4, 1.0))
+
+
+def _open_pout(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) -> None:
+    """Rounded lips on an open mouth: round is not closed."""
+    shape = pulse(time_s, rng.uniform(0, time_s[-1] + 1e-6), rng.uniform(0.15, 0.5), rng.uniform(0.2, 1.0), 0.4)
+    beside[:, list(BESIDE).index(str(rng.choice(_OPEN)))] = shape * np.float32(rng.uniform(0.4, 1.0))
+    for unit in (25, 26):
+        peak = np.float32(rng.uniform(0.25, 0.9))
+        au[:, AUS.index(unit)] = np.maximum(au[:, AUS.index(unit)], shape[:, None] * peak)
