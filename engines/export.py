@@ -73,6 +73,7 @@ def _to_onnx(name: str, module: nn.Module, args: tuple[Tensor, ...], spec: Model
     assert program is not None
     graph = program.model_proto
     _keep_bias_apart(graph)
+    _forget_origin(graph)
     onnx.helper.set_model_props(graph, {SPEC_KEY: spec.to_json()})
     return graph
 
@@ -91,6 +92,15 @@ def _keep_bias_apart(graph: onnx.ModelProto) -> None:
         node.output[0] = f"{summed}_with_axis"
         squeeze = onnx.helper.make_node("Squeeze", [node.output[0], axes], [summed], name=f"{node.name}_squeeze")
         graph.graph.node.insert(i + 1, squeeze)
+
+
+def _forget_origin(graph: onnx.ModelProto) -> None:
+    """Takes off what torch notes beside each part: where in whose folders the line of code lies that made it."""
+    assert not graph.functions
+    parts = (graph.graph, *graph.graph.node, *graph.graph.initializer, *graph.graph.value_info)
+    for part in (*parts, *graph.graph.input, *graph.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 @torch.inference_mode()

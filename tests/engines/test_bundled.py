@@ -26,6 +26,12 @@ def test_untrained_weights_are_the_same_each_time_and_those_that_are_bundled(tmp
     assert made.weights_id == open_model(bundled_model()).weights_id
 
 
+def test_a_model_does_not_tell_where_it_was_made() -> None:
+    text = bundled_model().read_bytes()
+    assert str(Path.cwd()).encode() not in text
+    assert b".py" not in text
+
+
 def test_compiling_keeps_the_note(tmp_path: Path) -> None:
     out = tmp_path / "out.ks"
     compiled = compile_model(CompileConfig(model=bundled_model(), out=out, device="openvino", precision="fp32"))
