@@ -4,8 +4,9 @@ The renderer knows intensities, 0 to 1. THRESHOLDS says from which of them an AU
 `ks-synth thresholds` draws people with each AU at ten intensities in one even light, without fringe, glasses or a
 leaning neutral face, and takes for each AU's own region (the skin that it moves at least half as far as the point that
 it moves most)
-  - the mean move of the skin in distances between the eyes; VISIBLE_MOVE is 1.7 pixels where the eyes are 67 apart, and
-  - the mean change of brightness in the picture; VISIBLE_CHANGE is 6 grey levels of 255 over the whole region,
+  - the mean move of the skin in distances between the eyes; VISIBLE_MOVE is 2.7 pixels where the eyes are 67 apart;
+    VISIBLE_AT_SLITS, a tenth of an open eye's height, counts for lids and lips, where the same move says more, and
+  - the mean change of brightness in the picture; VISIBLE_CHANGE is 8 grey levels of 255 over the whole region,
 both against the same person's neutral face. The threshold is where the middle person reaches either, to two decimals,
 and no lower than LOWEST: less is FACS A, a trace, which coders do not count however sharp the picture is. AU 43 alone
 is set by convention: half shut. A closing lid can be seen much earlier, but coders count drooping lids as resting.
@@ -34,32 +35,35 @@ from ks.synth.shapes import damped
 
 I8 = npt.NDArray[np.int8]
 UNKNOWN = -1
-VISIBLE_MOVE = 0.025  # of the distance between the eyes
-VISIBLE_CHANGE = 6 / 255  # of brightness
-LOWEST = 0.20
+VISIBLE_MOVE = 0.040  # of the distance between the eyes
+VISIBLE_AT_SLITS = 0.020  # the same where lids or lips lie close together
+SLITS = (5, 7, 23, 25, 43)
+VISIBLE_CHANGE = 8 / 255  # of brightness
+LOWEST = 0.30
+HALF_SHUT = 0.5
 BAND = 0.15  # of the threshold, to either side
 _TAKEN_AWAY = (5, 6, 7, 23, 24)  # units that shapes.damped holds back because something else hides them
 _COVERED = 1 / 3  # of a region
 
 THRESHOLDS: Mapping[int, float] = {
-    1: 0.2,
-    2: 0.2,
-    4: 0.2,
-    5: 0.2,
-    6: 0.2,
-    7: 0.2,
-    9: 0.2,
-    10: 0.2,
-    12: 0.2,
-    14: 0.2,
-    15: 0.2,
-    17: 0.2,
-    20: 0.2,
-    23: 0.2,
-    24: 0.2,
-    25: 0.2,
-    26: 0.2,
-    43: 0.2,
+    1: 0.31,
+    2: 0.34,
+    4: 0.41,
+    5: 0.30,
+    6: 0.30,
+    7: 0.43,
+    9: 0.47,
+    10: 0.37,
+    12: 0.30,
+    14: 0.30,
+    15: 0.32,
+    17: 0.30,
+    20: 0.30,
+    23: 0.30,
+    24: 0.30,
+    25: 0.34,
+    26: 0.30,
+    43: 0.50,
 }
 # What hair covers of a face that looks ahead: AUs on the person's left, on their right.
 FRINGES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {

@@ -12,7 +12,16 @@ from ks.synth.camera import projected
 from ks.synth.casting import cast
 from ks.synth.formats import F32
 from ks.synth.head import Head
-from ks.synth.occurrence import FRINGES, VISIBLE_CHANGE, VISIBLE_MOVE, region
+from ks.synth.occurrence import (
+    FRINGES,
+    HALF_SHUT,
+    LOWEST,
+    SLITS,
+    VISIBLE_AT_SLITS,
+    VISIBLE_CHANGE,
+    VISIBLE_MOVE,
+    region,
+)
 from ks.synth.pose import Pose, pose_of
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
@@ -33,9 +42,10 @@ class Seen:
 
     def thresholds(self) -> dict[int, float]:
         """AU -> the intensity at which half of the people show it: the move or the change is large enough."""
-        strength = np.maximum(self.move / VISIBLE_MOVE, self.change / VISIBLE_CHANGE)
-        middle = np.median(strength, 0)
-        return {au: float(np.interp(1.0, middle[i], STEPS)) for i, au in enumerate(AUS)}
+        enough = np.array([VISIBLE_AT_SLITS if au in SLITS else VISIBLE_MOVE for au in AUS], np.float32)
+        middle = np.median(np.maximum(self.move / enough[:, None], self.change / VISIBLE_CHANGE), 0)
+        found = {au: max(LOWEST, float(np.interp(1.0, middle[i], STEPS))) for i, au in enumerate(AUS)}
+        return found | {43: HALF_SHUT}
 
 
 def measure(assets: Assets, people: Sequence[int]) -> Seen:
