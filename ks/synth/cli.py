@@ -78,7 +78,7 @@ def _add_sets(parts: Any, where: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--shadow", type=int, default=512, help="side of the shadow map in pixels (default 512)")
     test = parts.add_parser("benchmark", parents=[where], help="the set on which methods are compared: 60,000 frames")
-    test.add_argument("--small", action=argparse.BooleanOptionalAction, default=False, help="1,152 frames, for tests")
+    test.add_argument("--small", action=argparse.BooleanOptionalAction, default=False, help="1,728 frames, for tests")
     for part in (data, test):
         part.add_argument("--out", type=Path, required=True, help="folder; a set that is begun there goes on")
         part.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")

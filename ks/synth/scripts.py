@@ -5,6 +5,7 @@ So here brows, lids, nose, mouth and jaw move on clocks of their own in most cli
 but without the partner that would give the answer away. Half the peaks are faint. Gaze is always drawn by itself.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,6 +46,7 @@ _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each
     ((25,), (26,), (25, 26), (25,), (26,)),
 )
 _LONG_SHUT_S = 1.5
+_FARTHEST_RAD = np.array([0.42, 0.60, 0.30])  # nod, turn, tilt; beyond 35 degrees the product judges no face
 _OPEN = ("18 lip pucker", "22 lip funneler")
 
 
@@ -52,7 +54,8 @@ def script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Cap
     """A performance of this kind. captures: what `replay` chooses from; without any it is a clip of kind `apart`."""
     rng = np.random.default_rng([0x5C21, seed])
     if kind == "replay" and captures:
-        return replay(captures[int(rng.integers(len(captures)))], seed, frames, fps)
+        does = replay(captures[int(rng.integers(len(captures)))], seed, frames, fps)
+        return dataclasses.replace(does, head=_not_too_far(does.head))
     time, seconds = np.arange(frames) / fps, frames / fps
     beside = np.zeros((frames, len(BESIDE)), np.float32)
     events = _events(kind, rng, seconds)
@@ -66,7 +69,14 @@ def script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Cap
     blink(rng, time, au)
     looks = rng.uniform(0.3, 1.6)
     gaze = np.stack([steps(rng, time, looks, 0.22, 0.06), steps(rng, time, looks, 0.13, 0.06)], 1)
-    return Performance(fps, held_apart(au), beside, gaze, *move_head(rng, time))
+    head, shift = move_head(rng, time)
+    return Performance(fps, held_apart(au), beside, gaze, _not_too_far(head), shift)
+
+
+def _not_too_far(head: F32) -> F32:
+    """The same motion, so small that the face can still be judged: see _FARTHEST_RAD."""
+    farthest = np.abs(head).max(0)
+    return np.asarray(head * np.minimum(1, _FARTHEST_RAD / np.maximum(farthest, 1e-6)), np.float32)
 
 
 def _events(kind: str, rng: np.random.Generator, seconds: float) -> list[Event]:

@@ -199,7 +199,7 @@ def test_missing_assets_and_none_given_are_one_line(tmp_path, capsys):
 def test_the_small_benchmark_set_has_three_folds_and_every_au(tmp_path, capsys):
     skip_without_driver()
     assert main(["benchmark", "--small", "--assets", str(FOLDER), "--out", str(tmp_path)]) == 0
-    assert "1152 frames" in capsys.readouterr().out
+    assert "1728 frames" in capsys.readouterr().out
     data = manifest.load(tmp_path / "manifest.csv")
     assert [len(part) for part in data.parts] == [3, 3, 3]
     labels = np.concatenate([video.labels for video in data.videos])
