@@ -34,6 +34,7 @@ class Form:
 
     em_px: int
     long_names: bool = True  # "AU12 lip corner puller", else "AU12"
+    bar_em: int = 6  # length of a bar
     all_aus: bool = True  # else only those present
     bars: bool = True  # else one line of numbers
 
@@ -55,10 +56,11 @@ def forms(em_px: int) -> tuple[Form, ...]:
     return (
         Form(em_px),
         Form(small),
-        Form(em_px, long_names=False),
-        Form(small, long_names=False),
-        Form(small, long_names=False, all_aus=False),
-        Form(small, long_names=False, all_aus=False, bars=False),
+        Form(small, bar_em=3),
+        Form(em_px, long_names=False, bar_em=4),
+        Form(small, long_names=False, bar_em=4),
+        Form(small, long_names=False, bar_em=4, all_aus=False),
+        Form(small, long_names=False, bar_em=4, all_aus=False, bars=False),
     )
 
 
@@ -169,7 +171,7 @@ def _columns(aus: tuple[int, ...], form: Form) -> _Columns:
     em, pad = form.em_px, _pad(form)
     name = pad + round(0.7 * em)
     bar = name + max((width_px(_name(au, form), em, True) for au in aus), default=0) + round(0.4 * em)
-    bar_end = bar + round((6 if form.long_names else 4) * em)
+    bar_end = bar + form.bar_em * em
     value = bar_end + round(0.4 * em)
     return _Columns(name, bar, bar_end, value, value + steady_width_px("0.00", em) + pad)
 

@@ -91,13 +91,13 @@ def test_a_face_that_fills_the_picture_still_tells_its_aus():
     assert layout.panels[0] is not None
 
 
-@pytest.mark.parametrize(("form_number", "present"), [*((i, True) for i in range(5)), *((i, False) for i in range(4))])
+@pytest.mark.parametrize(("form_number", "present"), [*((i, True) for i in range(6)), *((i, False) for i in range(5))])
 @pytest.mark.parametrize("probability", [0.0, 0.004, 0.25, 0.5, 0.87, 1.0])
 def test_a_bars_pixels_are_the_probability(form_number, present, probability):
     """Counted in the drawn row: amber or blue pixels side by side = round(probability x track)."""
     form = forms(15)[form_number]
     image = panel_of_one_row(form, probability, present)
-    track = round((6 if form.long_names else 4) * form.em_px)
+    track = form.bar_em * form.em_px
     beyond_name = image.shape[1] - track - steady_width_px("0.00", form.em_px) - form.em_px
     row = image[round(0.45 * form.em_px) + line_px(form.em_px) :][: line_px(form.em_px), beyond_name:]
     bar = (row == (PRESENT if present else ABSENT)).all(axis=2).any(axis=0)
