@@ -19,7 +19,7 @@ class Surface:
 
     def normals(self, vertices: F32) -> F32:
         """(V, 3) unit normals of vertices (V, 3), weighted by area, without seams."""
-        a, b, c = (vertices[self.faces[:, k]].T for k in range(3))
+        a, b, c = (np.take(vertices, self.faces[:, k], 0).T for k in range(3))
         u, v = b - a, c - a
         crossed = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
         at = self.faces.T.ravel()
@@ -76,7 +76,12 @@ def turned(vertices: F32, pivot: F32, rotation: F32, share: F32) -> F32:
     if angle < 1e-7:
         return vertices
     axis = (rotation / angle).astype(np.float32)
+    across = np.array([[0, axis[2], -axis[1]], [-axis[2], 0, axis[0]], [axis[1], -axis[0], 0]], np.float32)
+    along = np.outer(axis, axis)
     part = (vertices - pivot).astype(np.float32)
-    cos, sin = np.cos(angle * share)[:, None], np.sin(angle * share)[:, None]
-    along = (part @ axis)[:, None] * axis
-    return np.asarray(pivot + part * cos + np.cross(axis, part) * sin + along * (1 - cos), np.float32)
+    cos, sin = (f(np.asarray(angle * share, np.float32))[:, None] for f in (np.cos, np.sin))
+    if len(share) == 1:
+        return np.asarray(
+            pivot + part @ (np.eye(3, dtype=np.float32) * cos + across * sin + along * (1 - cos)), np.float32
+        )
+    return np.asarray(pivot + part * cos + (part @ across) * sin + (part @ along) * (1 - cos), np.float32)
