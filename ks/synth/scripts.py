@@ -38,8 +38,8 @@ KINDS = {
 }
 _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each region has its own clock
     ((1,), (2,), (4,), (1, 2), (1, 4), (2, 4), (1, 2, 4)),
-    ((5,), (7,), (43,), (5,), (7,), (43,)),
-    ((6,), (9,), (6,), (9,), (6, 9)),
+    ((5,), (7,), (43,), (7,)),
+    ((6,), (9,), (6,), (9,), (6, 9), (9,)),
     ((10,), (12,), (10, 12)),
     ((14,), (15,), (20,), (14, 15)),
     ((17,), (23,), (24,), (17, 24), (17, 23)),
@@ -98,17 +98,17 @@ def _posed(rng: np.random.Generator, seconds: float) -> list[Event]:
         units = [int(unit) for unit in rng.choice(AUS, count, replace=False)]
         onset, apex, offset = rng.uniform(0.15, 0.7), rng.uniform(0.2, 1.2), rng.uniform(0.2, 0.8)
         found += [event_of(rng, unit, at, onset, apex, offset, peak_of(rng)) for unit in units]
-        at += float(onset + apex + offset + rng.exponential(0.5))
+        at += float(onset + apex + offset + rng.exponential(0.3))
     return found
 
 
 def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[int, ...], ...], ...]) -> list[Event]:
-    """Each region starts and ends when it likes; in a clip three in ten of them rest."""
+    """Each region starts and ends when it likes; in a clip one in five of them rests."""
     found: list[Event] = []
     for sets in regions:
-        if rng.random() < 0.3:
+        if rng.random() < 0.2:
             continue
-        pause_s, at = float(rng.lognormal(0.0, 0.7)), float(rng.uniform(-1.5, 2.0))
+        pause_s, at = float(rng.lognormal(-0.3, 0.7)), float(rng.uniform(-1.5, 2.0))
         while at < seconds:
             units = sets[int(rng.integers(len(sets)))]
             onset, offset, apex = rng.uniform(0.08, 0.7), rng.uniform(0.12, 1.1), 0.1 + rng.exponential(0.8)
@@ -132,7 +132,7 @@ def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
 
 def peak_of(rng: np.random.Generator) -> float:
     """The peak of a movement: faint ones, about FACS A to C, as often as strong ones."""
-    return float(rng.uniform(0.12, 0.5) if rng.random() < 0.5 else rng.uniform(0.4, 1.0))
+    return float(rng.uniform(0.15, 0.55) if rng.random() < 0.5 else rng.uniform(0.5, 1.0))
 
 
 def _open_pout(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) -> None:
