@@ -26,6 +26,7 @@ from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
 from ks.synth.scene import Scene
 from ks.synth.scripts import script
+from ks.synth.sensor import Sensor
 from ks.synth.video import write_video
 
 VIDEOS, TRUTH = "videos", "truth"
@@ -33,6 +34,7 @@ DRAFT = ".draft-"
 _CRF, _PRESET = 15, "veryfast"  # the sensor has spoilt the picture already; speed counts
 _JPEG = 95
 _NEARER = 1.25
+_FEWEST_PX = 96  # that a sensor has along a side
 TRUTH_HEADER = ("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS))
 
 
@@ -101,13 +103,20 @@ class Studio:
         does = script(take.kind, take.seed, plan.frames, fps, self._captures)
         size = (plan.size_px, plan.size_px)
         clip = clip_of(self._assets, take.seed, plan.frames, fps, size, person=take.person, performance=does)
-        return dataclasses.replace(clip, scene=_nearer(clip.scene))
+        assert clip.sensor is not None
+        return dataclasses.replace(clip, scene=_nearer(clip.scene), sensor=_fitting(clip.sensor, plan.size_px))
 
 
 def _nearer(scene: Scene) -> Scene:
     """The face fills more of the picture than in a film: of what is drawn, the crop keeps two thirds, not a third."""
     face = float(np.clip(_NEARER * scene.camera.face, 0.55, 0.80))
     return dataclasses.replace(scene, camera=dataclasses.replace(scene.camera, face=face))
+
+
+def _fitting(sensor: Sensor, size_px: int) -> Sensor:
+    """The same faults on a picture of this size: sensor_of thinks of 256 pixels, and a face must be left to label."""
+    blur_px = min(sensor.blur_px, 1.6) * size_px / 256
+    return dataclasses.replace(sensor, blur_px=blur_px, scale=min(1.0, max(sensor.scale, _FEWEST_PX / size_px)))
 
 
 def remove(path: Path) -> None:
