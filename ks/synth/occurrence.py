@@ -11,8 +11,8 @@ both against the same person's neutral face. The threshold is where the middle p
 and no lower than LOWEST: less is FACS A, a trace, which coders do not count however sharp the picture is. AU 43 alone
 is set by convention: half shut. A closing lid can be seen much earlier, but coders count drooping lids as resting.
 
-What is visible was chosen by eye on a few faces, not found by a coder: eight AUs (6 12 14 17 20 23 24 26) lie at LOWEST,
-so for them that choice decides and not the measurement.
+What is visible was chosen by eye on a few faces, not found by a coder: eight AUs (6 12 14 17 20 23 24 26) lie at
+LOWEST, so for them that choice decides and not the measurement.
 
 Unknown (blank) rather than guessed:
   - within BAND of the threshold, relative to it: there two coders would differ;
