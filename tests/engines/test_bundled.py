@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from engines.bundled import bundled_model
 from engines.compile import CompileConfig, compile_model
@@ -21,6 +22,7 @@ def test_the_bundled_model_runs_and_says_that_it_is_untrained() -> None:
     engine.close()
 
 
+@pytest.mark.slow
 def test_untrained_weights_are_the_same_each_time_and_those_that_are_bundled(tmp_path: Path) -> None:
     made = write_untrained(tmp_path / "u.ks")
     assert made.weights_id == open_model(bundled_model()).weights_id

@@ -32,6 +32,7 @@ def run_folder(folder: Path, model: KSModel) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_folder_becomes_a_model_that_runs(
     tiny: KSModel, tmp_path: Path, crops: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Pat
     assert table.filter(regex="AU.._[cpu]").isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_live_and_file_give_the_same_numbers(media: Path, face_model: Path, tmp_path: Path) -> None:
     clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 16, fps=4)
     for policy in ("live", "every-frame"):
@@ -105,6 +106,7 @@ def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> No
     assert report["engine"]["why"]
 
 
+@pytest.mark.slow
 def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     sources = [argument for _ in range(6) for argument in ("--source", media / CLIP)]
@@ -128,6 +130,7 @@ def test_json_lines_on_stdout_are_nothing_but_json(media: Path, face_model: Path
     assert "untrained" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_signal_leaves_whole_files(
     media: Path, face_model: Path, tmp_path: Path, number: signal.Signals, code: int

@@ -22,6 +22,7 @@ def launch() -> str:
     return LAUNCH.format(clip=demo_clip())
 
 
+@pytest.mark.slow
 def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
     launch: str, face_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_two_seconds(se
     assert sum("back after" in line for line in said) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_freezes_is_noticed_and_left(server, caplog):
     with caplog.at_level(logging.WARNING), capture_of(server, timeout_s=1.0) as capture:
         frames = taken(capture, lambda frame: frame.index >= 15)

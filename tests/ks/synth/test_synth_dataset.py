@@ -68,6 +68,7 @@ def test_set_json_tells_what_the_set_was_made_with(made):
     assert about["driver"]
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_set(made, tmp_path):
     counts = []
     result = make_set(FOLDER, plan(), tmp_path / "two", 2, lambda done, total: counts.append((done, total)))
@@ -77,6 +78,7 @@ def test_several_processes_make_the_same_set(made, tmp_path):
     assert (result.clips, result.frames, result.drawn) == (3, 12, 12)
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_finished_clips_stay_and_the_next_run_goes_on(made, tmp_path):
     def stop(done, total):
         if done == 6:  # in the second clip
@@ -143,6 +145,7 @@ def test_frames_may_be_pictures(tmp_path):
     assert manifest.load(tmp_path / "manifest.csv").videos[0].labels.shape == (4, len(AUS))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_no_half_clip(tmp_path):
     """Files of this process may not grow beyond 6 kB, as on a disk that is full."""
     skip_without_driver()

@@ -30,6 +30,7 @@ def renderer():
         yield made
 
 
+@pytest.mark.slow
 @needs_assets
 def test_the_same_face_is_drawn_the_same(renderer):
     renderer.set_person(cast(assets(), 2))
