@@ -217,7 +217,7 @@ def run(command: Callable[[], int | None]) -> int:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; what was saved is whole (ks-train goes on from it by --resume)", file=sys.stderr)
+        print("interrupted; what was saved is whole; ks-train goes on from it by --resume", file=sys.stderr)
         return 130
     finally:
         logging.getLogger().removeHandler(handler)

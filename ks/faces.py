@@ -38,7 +38,8 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Square = tuple[int, int, int]  # left, top, side in pixels; may reach beyond the image
 
 GUESS_SCORE = 0.2  # a first look at a small face rarely gives more
-NEW_SCORE = 0.75  # of a second look; measured: real faces >= 0.79, drawn letters and clouds <= 0.73
+# Of a second look; measured: real faces >= 0.79, drawn letters and clouds <= 0.73 but for a few frames (0.80).
+NEW_SCORE = 0.75
 HELD_SCORE = 0.5  # where a face has just been, less is enough
 SAME_FACE = 0.2  # overlap of two boxes, intersection over union
 _INPUT_PX = 128  # what BlazeFace sees

@@ -9,18 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ks.errors import DataError
+from ks.spec import AU_NAMES
 from ks.synth.assets import Assets
 from ks.synth.camera import Camera
 from ks.synth.casting import cast
 from ks.synth.clip import clip_of, draw
 from ks.synth.lighting import light_of, studio_panorama
+from ks.synth.occurrence import FRINGES
 from ks.synth.pose import Pose, pose_of
-from ks.synth.recipes import AU_NAMES, AUS
+from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
 from ks.synth.scene import Scene, backdrop_gain, exposure_for, plain_backdrop, stage
 
 U8 = npt.NDArray[np.uint8]
-_HIDE_AN_EYE = ("hair/short03", "hair/bob02", "hair/braid01")
 _TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # seen often
 
 
@@ -55,7 +56,7 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
             person = cast(assets, seed)
-            wears = {layer: name for layer, name in person.wears.items() if name not in _HIDE_AN_EYE}
+            wears = {layer: name for layer, name in person.wears.items() if name not in FRINGES}
             renderer.set_person(dataclasses.replace(person, wears=wears, resting={}))
             renderer.set_scene(studio((side_px, side_px)))
             tiles.append(_named(renderer.draw(Pose()), "neutral"))

@@ -13,7 +13,6 @@ from ks.errors import DataError
 from realtime.faces.finder import FoundFace
 from realtime.pipeline import Analyser, analyse
 from realtime.types import Face, Frame, FrameResult, Stream
-from realtime.windows import Windows
 
 SIDE = 112
 STREAMS = (Stream("a", 0), Stream("b", 1))
@@ -173,8 +172,6 @@ def test_a_run_that_ends_forgets_its_streams(engine: Engine) -> None:
 
 
 def test_windows_are_picked_by_the_streams_own_time(engine: Engine) -> None:
-    windows = Windows(engine.spec)
-    assert windows is not None
     slow = [Frame(frame(i).image, STREAMS[0], i, i, Fraction(1, 10), 0.0) for i in range(4)]
     found = results(engine, [slow], Everywhere())
     assert [result.faces[0].window_frames for result in found] == [1, 2, 3, 3]  # 10 fps: 160 ms hold three frames
