@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ks.synth.assets import RACES, Assets
+from ks.synth.brows import brows_of
 from ks.synth.people import Colour, Person
 from ks.synth.pose import Folding
 from ks.synth.shapes import macro_weights
@@ -20,8 +21,8 @@ _SPREAD = {
     "mouth": 0.3,
     "neck": 0.2,
 }
-_SPREAD |= {"nose": 0.3, "eyes": 0.28, "eyebrows": 0.42}
-_OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.5, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}  # else 0.5
+_SPREAD |= {"nose": 0.3, "eyes": 0.36, "eyebrows": 0.5}
+_OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.7, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}  # else 0.5
 _PAIRS = (
     ("decr", "incr"),
     ("down", "up"),
@@ -94,7 +95,8 @@ def cast(assets: Assets, seed: int) -> Person:
         shorn=float(rng.uniform(0.5, 1.0)) if "hair" not in wears and roots > 0.5 else 0.0,
         hair_colour=hair_colour,
         brow_colour=(brow[0], brow[1], brow[2]),
-        brow_density=float(rng.uniform(0.7, 1.5)),
+        brow_density=float(rng.uniform(0.55, 1.5)),
+        brows=brows_of(rng),
         hairline_dm=hairline,
         roots=roots,
         iris_tint=(*(float(x) for x in rng.uniform(0.7, 1.35, 1).repeat(3) * rng.uniform(0.94, 1.06, 3)),),  # type: ignore[arg-type]
@@ -186,8 +188,8 @@ def _iris(assets: Assets, rng: np.random.Generator, melanin: float) -> str:
 
 
 def _resting(rng: np.random.Generator) -> dict[int, float]:
-    """A third of all faces lean towards some movement when they rest; a classifier must learn not to mind."""
-    if rng.random() > 0.45:
+    """Many faces lean towards some movement when they rest; a classifier must learn not to mind."""
+    if rng.random() > 0.55:
         return {}
-    units = rng.choice([1, 2, 4, 5, 7, 12, 15, 17, 24], size=int(rng.integers(1, 4)), replace=False)
+    units = rng.choice([1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 20, 24], size=int(rng.integers(1, 5)), replace=False)
     return {int(unit): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for unit in units}

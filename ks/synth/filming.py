@@ -35,6 +35,7 @@ _CRF, _PRESET = 15, "veryfast"  # the sensor has spoilt the picture already; spe
 _JPEG = 95
 _NEARER = 1.25
 _FEWEST_PX = 96  # that a sensor has along a side
+_SLOWEST_FPS = 10  # below it no shutter is open from one frame to the next: such frames are single pictures
 TRUTH_HEADER = ("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS))
 
 
@@ -104,7 +105,10 @@ class Studio:
         size = (plan.size_px, plan.size_px)
         clip = clip_of(self._assets, take.seed, plan.frames, fps, size, person=take.person, performance=does)
         assert clip.sensor is not None
-        return dataclasses.replace(clip, scene=_nearer(clip.scene), sensor=_fitting(clip.sensor, plan.size_px))
+        sensor = _fitting(clip.sensor, plan.size_px)
+        if fps < _SLOWEST_FPS:
+            sensor = dataclasses.replace(sensor, shutter=0.0)
+        return dataclasses.replace(clip, scene=_nearer(clip.scene), sensor=sensor)
 
 
 def _nearer(scene: Scene) -> Scene:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ks.synth.assets import Assets
+from ks.synth.brows import laid
 from ks.synth.formats import F32, I32
 from ks.synth.geometry import Surface, surface, turned
 from ks.synth.glasses import Glasses, fit
@@ -52,6 +53,8 @@ class Head:
         skin, skin_vertices = surface(base, drawn)
         worn = {layer: assets.wear[name] for layer, name in person.wears.items()}
         seats = {layer: seat(wear.fit, whole) for layer, wear in worn.items()}
+        if "brows" in seats:
+            seats["brows"] = laid(seats["brows"], person.brows, whole, whole[skin_vertices], self.scale)
         self.keep: I32 = np.unique(np.concatenate([skin_vertices, *(s.index.ravel() for s in seats.values())]))
         place = np.full(len(base.vertices), -1, np.int32)
         place[self.keep] = np.arange(len(self.keep))

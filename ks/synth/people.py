@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ks.synth.brows import Brows
 from ks.synth.glasses import Glasses
 from ks.synth.pose import Folding
 
@@ -33,6 +34,7 @@ class Person:
     hair_colour: Colour = (0.05, 0.03, 0.02)
     brow_colour: Colour = (0.04, 0.025, 0.018)
     brow_density: float = 1.3
+    brows: Brows = field(default_factory=Brows)
     hairline_dm: float = 0.0
     roots: float = 1.0  # how far the scalp is painted with hair
     iris_tint: Colour = (1.0, 1.0, 1.0)
