@@ -98,6 +98,10 @@ def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelF
             f"a checkpoint is exported by torch ({exc}); run: pip install 'knowledge-spreader[train]'"
         ) from exc
     model, loaded = load_model(checkpoint)
+    if loaded.config.method == "frames":
+        raise ModelError(
+            f"{checkpoint} is branch A alone (--method frames); train the whole from it: ks-train --init {checkpoint}"
+        )
     runs = _runs(config, loaded.spec)
     return export(model, loaded.spec, draft, [run[:4] for run in runs])
 

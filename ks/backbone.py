@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models.resnet import BasicBlock
 
 from ks.errors import MissingError, ModelError
 
@@ -40,10 +41,10 @@ def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
     """
     if init not in ("random", "imagenet"):
         raise ModelError(f"a backbone starts from random or imagenet; got {init!r}")
-    if name == "tiny":
+    if name != "resnet18":
         if init == "imagenet":
-            raise ModelError("the tiny backbone has no ImageNet weights; use --init random")
-        return Backbone(tiny_layers()), 64
+            raise ModelError(f"there are no ImageNet weights for the backbone {name}; use --init random")
+        return (Backbone(tiny_layers()), 64) if name == "tiny" else (Backbone(resnet18_layers(width=32)), 256)
     try:
         network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1 if init == "imagenet" else None)
     except (OSError, RuntimeError) as exc:  # urllib's errors are OSErrors; a bad checksum is a RuntimeError
@@ -52,6 +53,29 @@ def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
             f"ImageNet weights could not be downloaded ({exc}); put {url} into {folder}, or use --init random"
         ) from exc
     return Backbone(nn.Sequential(*list(network.children())[:-2])), 512
+
+
+def resnet18_layers(width: int) -> nn.Sequential:
+    """ResNet-18 without its classifier, begun with `width` channels (64 in the published network); C = 8 width."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    ]
+    before = width
+    for stage in range(4):
+        after, stride = width << stage, 2 if stage else 1
+        shortcut = None
+        if stage:
+            shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        layers.append(nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after)))
+        before = after
+    network = nn.Sequential(*layers)
+    for module in network.modules():  # as torchvision begins its ResNets
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network
 
 
 def tiny_layers() -> nn.Sequential:

@@ -18,6 +18,14 @@ def supervised_step(model: KSModel, batch: Batch, config: TrainConfig, weight: T
     return StepLoss(l_sup, {"l_sup": l_sup.detach()}, {})
 
 
+def frames_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
+    """Branch A alone, on single labelled pictures with noise: a sixth of the work, and a start for both branches."""
+    clips = batch.labelled
+    picture = noisy(clips.pictures, clips.noise.view, config)[:, 0]
+    l_sup = weighted_bce(model.spatial_teacher(model.base_a(picture)).float(), batch.labels, weight)
+    return StepLoss(l_sup, {"l_sup": l_sup.detach()}, {})
+
+
 def pseudo_label_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
     """Pseudo-Label (Lee 2013): the network's own more probable class is the label of an unlabelled clip, ramped up."""
     l_sup = label_loss(run_labelled(model, batch, batch.labelled.noise.view, config), batch, weight)

@@ -58,6 +58,7 @@ class Schedule(NamedTuple):
     unlabelled_from: int  # epoch from which clips without a label come along; 0 = never
     n_frames: int
     key_shift: bool
+    plain_from: int = 1 << 30  # epoch from which clips are seen without noise, but for the flip
     rank: int = 0
     world: int = 1
 
@@ -98,8 +99,9 @@ class ClipReader(Dataset[Batch]):
         token_width: int,
         dropout: float,
         two_speeds: bool = False,
+        strong: bool = False,
     ) -> None:
-        self.index, self.crops, self.schedule = index, crops, schedule
+        self.index, self.crops, self.schedule, self.strong = index, crops, schedule, strong
         self.token_width, self.dropout, self.two_speeds = token_width, dropout, two_speeds
 
     def __getitem__(self, step: int) -> Batch:
@@ -118,7 +120,10 @@ class ClipReader(Dataset[Batch]):
             n,
             self.token_width,
             self.dropout,
+            self.strong,
         )
+        if plan.epoch >= self.schedule.plain_from:
+            noise = noise._replace(view=noise.view.weak(), second_view=noise.second_view.weak())
         faster = (
             self._read(which, self.index.clip_rows(which, plan.m, n, stride=2)) if self.two_speeds and kind else None
         )

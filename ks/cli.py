@@ -12,7 +12,18 @@ from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
-from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, PSEUDO_VIEWS, SCHEMES, TrainConfig
+from ks.config import (
+    AMP_KINDS,
+    AUGMENTATIONS,
+    KL_KINDS,
+    LR_SCHEDULES,
+    METHODS,
+    OPTIMIZERS,
+    PSEUDO_SOURCES,
+    PSEUDO_VIEWS,
+    SCHEMES,
+    TrainConfig,
+)
 from ks.console import stderr_console
 from ks.datasets import DATASETS
 from ks.errors import KSError
@@ -45,12 +56,15 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
     "model": {
         "n_frames": ("frames in a clip, 2 to 9", {}),
         "side_px": ("side of the square crop, px", {}),
-        "backbone": ("tiny is for tests and small patterns", {"choices": BACKBONES}),
+        "backbone": ("resnet18-half: half as wide, a quarter of the work; tiny is for tests", {"choices": BACKBONES}),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
         "init": ("first weights: imagenet, random, or a checkpoint", {}),
     },
     "method": {
-        "method": ("KS, or one of its baselines on the same data", {"choices": METHODS}),
+        "method": (
+            "KS; one of its baselines on the same data; frames: branch A alone, a start for --init",
+            {"choices": METHODS},
+        ),
         "epochs": ("passes over the labelled clips", {}),
         "batch": ("labelled clips per step, over all processes", {}),
         "unlabelled_ratio": ("clips without a label per clip with one", {}),
@@ -78,15 +92,23 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "ramp_epochs": ("epochs until the ramp reaches 1", {}),
         "dropout": ("in the spatial students", {}),
         "augment": ("rotate, flip and jitter the colours of clips", {}),
+        "augmentation": (
+            "the paper's, or strong: less turned, with shifts, scales, blur, grain and patches",
+            {"choices": AUGMENTATIONS},
+        ),
+        "plain_epochs": ("so many epochs at the end without noise, but for the flip", {}),
         "key_frame_noise": ("branch A sees the augmented key frame instead of the plain one", {}),
         "fixmatch_threshold": ("FixMatch: confidence of a pseudo label", {}),
         "tcl_temperature": ("TCL: temperature of the contrast", {}),
         "semi_weight": ("baselines: weight of the unlabelled terms", {}),
     },
     "optimisation": {
-        "lr": ("learning rate", {}),
+        "optimizer": ("the paper's SGD, or AdamW", {"choices": OPTIMIZERS}),
+        "lr": ("learning rate, at its highest", {}),
+        "lr_schedule": ("cosine: a short rise, then down to nothing", {"choices": LR_SCHEDULES}),
+        "warmup_epochs": ("epochs until the cosine's rise ends", {}),
         "momentum": ("of SGD", {}),
-        "weight_decay": ("of SGD", {}),
+        "weight_decay": ("of either", {}),
         "seed": ("decides weights, labels, clips and noise", {}),
         "amp": ("mixed precision; auto: on a GPU, and on a CPU with bfloat16 instructions", {"choices": AMP_KINDS}),
         "device": ("auto, cpu or cuda", {}),

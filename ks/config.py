@@ -6,11 +6,14 @@ from typing import Any
 
 from ks.errors import KSError
 
-METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl")
+METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
 SCHEMES = ("sparse", "consecutive")
 KL_KINDS = ("softmax", "bernoulli")
 PSEUDO_SOURCES = ("students", "temporal")
 PSEUDO_VIEWS = ("noisy", "plain")
+AUGMENTATIONS = ("paper", "strong")
+OPTIMIZERS = ("sgd", "adamw")
+LR_SCHEDULES = ("constant", "cosine")
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
 
 
@@ -68,6 +71,8 @@ class TrainConfig:
     ramp_epochs: int = 5  # sigma of eq. 8
     dropout: float = 0.5  # in the spatial students, chosen
     augment: bool = True
+    augmentation: str = "paper"  # "strong": smaller turns, everything else wider; for transfer to other cameras
+    plain_epochs: int = 0  # the last so many epochs see clips without noise, but for the flip
     key_frame_noise: bool = False  # True: branch A sees the augmented key frame too
 
     # baselines
@@ -76,8 +81,11 @@ class TrainConfig:
     semi_weight: float = 1.0  # weight of each baseline's unlabelled terms
 
     # optimisation
+    optimizer: str = "sgd"
     lr: float = 0.01
-    momentum: float = 0.9  # chosen
+    lr_schedule: str = "constant"  # "cosine": a short rise, then down to nothing
+    warmup_epochs: float = 1.0  # of the cosine
+    momentum: float = 0.9  # of SGD, chosen
     weight_decay: float = 5e-4  # chosen
     seed: int = 0
     amp: str = "auto"
@@ -92,13 +100,25 @@ class TrainConfig:
         _one_of("pseudo-source", self.pseudo_source, PSEUDO_SOURCES)
         _one_of("pseudo-view", self.pseudo_view, PSEUDO_VIEWS)
         _one_of("amp", self.amp, AMP_KINDS)
+        _one_of("augmentation", self.augmentation, AUGMENTATIONS)
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("lr-schedule", self.lr_schedule, LR_SCHEDULES)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
         _within("labels", self.labels, 1e-6, 1.0)
         _within("val-share", self.val_share, 0.0, 0.9)
         _within("dropout", self.dropout, 0.0, 0.95)
         for name in ("epochs", "batch", "eval_every"):
             _within(name.replace("_", "-"), getattr(self, name), 1, 10**9)
-        for name in ("unlabelled_ratio", "unlabelled_from", "workers", "lr", "fold", "seed"):
+        for name in (
+            "unlabelled_ratio",
+            "unlabelled_from",
+            "workers",
+            "lr",
+            "fold",
+            "seed",
+            "plain_epochs",
+            "warmup_epochs",
+        ):
             _within(name.replace("_", "-"), getattr(self, name), 0, 2**31)
 
     def to_json(self) -> str:

@@ -92,13 +92,16 @@ def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False,
         raise ModelError(f"{checkpoint} does not fit {config.data} at {config.root}: {', '.join(differences)}")
     which = material.known(material.split.test)
     answers = answer(model, material, which, where)
+    outputs = answers.output
+    if config.method == "frames":  # branch A is all that was trained
+        outputs = np.broadcast_to(answers.o_a, outputs.shape)
     return Predictions(
         checkpoint=str(checkpoint),
         data=config.data,
         fold=config.fold,
         aus=saved.spec.aus,
         labels=material.index.labels[which],
-        probability=probability(answers.output),
+        probability=probability(outputs),
         o_a=answers.o_a,
         o_b=answers.o_b,
         thresholds=saved.spec.thresholds,

@@ -1,5 +1,6 @@
 """How a run begins and is told to stop: its clips, first weights, number format, and signals."""
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ def make_schedule(config: TrainConfig, material: Material, rank: int, world: int
             f"{world} processes cannot share batches of {config.batch} + {unlabelled_batch} clips; "
             f"choose a multiple of {world}"
         )
-    start = config.unlabelled_from if config.method == "ks" else int(config.method != "supervised")
+    start = config.unlabelled_from if config.method == "ks" else int(config.method not in ("supervised", "frames"))
     return Schedule(
         seed=config.seed,
         labelled=labelled,
@@ -44,8 +45,9 @@ def make_schedule(config: TrainConfig, material: Material, rank: int, world: int
         batch=config.batch,
         unlabelled_batch=unlabelled_batch,
         unlabelled_from=start,
-        n_frames=config.n_frames,
+        n_frames=1 if config.method == "frames" else config.n_frames,
         key_shift=config.key_shift,
+        plain_from=config.epochs - config.plain_epochs + 1,
         rank=rank,
         world=world,
     )
@@ -68,7 +70,10 @@ def selection_frames(config: TrainConfig, material: Material) -> I64:
 
 
 def start_model(spec: ModelSpec, init: str) -> KSModel:
-    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec."""
+    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec.
+
+    Of a checkpoint of method frames both branches begin with the one backbone that it trained.
+    """
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
@@ -77,7 +82,31 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
     model = make_model(spec)
     load_weights(model, saved.part("model."), path)
+    if saved.config.method == "frames":
+        model.base_b.load_state_dict(model.base_a.state_dict())
     return model
+
+
+def learning_rate(config: TrainConfig, epochs_done: float) -> float:
+    """The rate after so many epochs, which may be a fraction."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    if epochs_done < config.warmup_epochs:
+        return config.lr * (0.02 + 0.98 * epochs_done / config.warmup_epochs)
+    share = (epochs_done - config.warmup_epochs) / max(config.epochs - config.warmup_epochs, 1e-9)
+    return config.lr * (0.002 + 0.998 * (1 + math.cos(math.pi * min(1.0, share))) / 2)
+
+
+def make_optimizer(config: TrainConfig, model: KSModel) -> torch.optim.Optimizer:
+    """SGD as in the paper, or AdamW; under AdamW vectors (biases, norms, embeddings) do not decay."""
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+    kernels = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": kernels}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, config.lr, weight_decay=config.weight_decay)
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:

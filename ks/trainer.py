@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from ks.algorithm import StepLoss, ks_step
 from ks.backbone import make_backbone
-from ks.baselines import fixmatch_step, pseudo_label_step, supervised_step, tcl_step
+from ks.baselines import fixmatch_step, frames_step, pseudo_label_step, supervised_step, tcl_step
 from ks.batches import Batch, ClipReader, to_device
 from ks.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from ks.clips import write_labels
@@ -31,7 +31,15 @@ from ks.metrics import best_thresholds, confusion, mean_f1
 from ks.model import KSModel
 from ks.runlog import EpochMeter, RunLog, mean_over_processes
 from ks.spec import ModelSpec
-from ks.start import amp_dtype, make_schedule, selection_frames, start_model, stop_requested
+from ks.start import (
+    amp_dtype,
+    learning_rate,
+    make_optimizer,
+    make_schedule,
+    selection_frames,
+    start_model,
+    stop_requested,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +49,13 @@ METHOD_STEPS = {
     "pseudo-label": pseudo_label_step,
     "fixmatch": fixmatch_step,
     "tcl": tcl_step,
+    "frames": frames_step,
+}
+OPTIMIZER_STATE = {  # of each parameter -> how a checkpoint names it
+    "momentum_buffer": "optimizer.",
+    "exp_avg": "adam-mean.",
+    "exp_avg_sq": "adam-square.",
+    "step": "adam-step.",
 }
 CHECKPOINT_EVERY_S = 600.0  # a killed run loses at most this much
 
@@ -109,9 +124,7 @@ class Trainer:
             self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True)
         else:
             self.step = step
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-        )
+        self.optimizer = make_optimizer(config, self.model)
         self.amp_dtype = amp_dtype(config.amp, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.amp_dtype == torch.float16)
         self.steps_done = 0
@@ -164,6 +177,7 @@ class Trainer:
             self.spec.token_width,
             self.config.dropout,
             two_speeds=self.config.method == "tcl",
+            strong=self.config.augmentation == "strong",
         )
         loader = DataLoader(
             reader,
@@ -179,6 +193,8 @@ class Trainer:
     def learn(self, batch: Batch) -> StepLoss:
         """Algorithm 1, lines 3 to 22: the loss, its gradient, a step of SGD."""
         self.step.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, self.steps_done / self.schedule.steps_per_epoch)
         with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp_dtype is not None):
             loss: StepLoss = self.step(batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -190,7 +206,7 @@ class Trainer:
     def frames_in(self, batch: Batch) -> int:
         """Pictures that went through branch B, in all processes."""
         clips = len(batch.labelled.pictures) + (len(batch.unlabelled.pictures) if batch.unlabelled else 0)
-        return clips * self.spec.n_frames * self.world
+        return clips * self.schedule.n_frames * self.world
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
         """Logs the epoch's means, evaluates on the selection subjects and keeps the best model."""
@@ -201,7 +217,7 @@ class Trainer:
             )
         if self.world > 1:
             totals = mean_over_processes(totals, self.device)
-        row = {"epoch": float(epoch), "lr": self.config.lr, **EpochMeter.row(totals)}
+        row = {"epoch": float(epoch), "lr": self.optimizer.param_groups[0]["lr"], **EpochMeter.row(totals)}
         if epoch % self.config.eval_every == 0 or epoch == self.config.epochs:
             if not self.rank:
                 row |= self.select(epoch)
@@ -217,7 +233,8 @@ class Trainer:
             self.save("best.safetensors", self.spec)
             return {}
         labels = self.material.index.labels[which]
-        scores = probability(answer(self.model, self.material, which, self.device, live_only=True).output[0])
+        answers = answer(self.model, self.material, which, self.device, live_only=True)
+        scores = probability(answers.o_a if self.config.method == "frames" else answers.output[0])
         score = mean_f1(confusion(scores, labels, np.full(len(self.spec.aus), 0.5)))
         if score > self.best_f1:
             self.best_f1, self.best_epoch = score, epoch
@@ -241,9 +258,10 @@ class Trainer:
             names = {id(p): k for k, p in self.model.named_parameters()}
             state = self.optimizer.state
             tensors |= {
-                f"optimizer.{names[id(p)]}": s["momentum_buffer"]
+                f"{OPTIMIZER_STATE[key]}{names[id(p)]}": value
                 for p, s in state.items()
-                if s.get("momentum_buffer") is not None
+                for key, value in s.items()
+                if value is not None
             }
             metrics |= {"meter": self.meter.totals(), "scaler": self.scaler.state_dict()}
         save_checkpoint(
@@ -267,10 +285,12 @@ class Trainer:
                 "use the same data, or another --out"
             )
         load_weights(self.model, saved.part("model."), path)
-        momentum = saved.part("optimizer.")
-        for name, parameter in self.model.named_parameters():
-            if name in momentum:
-                self.optimizer.state[parameter]["momentum_buffer"] = momentum[name].to(parameter)
+        for key, prefix in OPTIMIZER_STATE.items():
+            kept = saved.part(prefix)
+            for name, parameter in self.model.named_parameters():
+                if name in kept:
+                    where = "cpu" if key == "step" else parameter.device
+                    self.optimizer.state[parameter][key] = kept[name].to(where)
         self.steps_done = int(saved.metrics["steps_done"])
         self.best_epoch, self.best_f1 = int(saved.metrics["best_epoch"]), float(saved.metrics["best_f1"])
         self.scaler.load_state_dict(saved.metrics["scaler"])
