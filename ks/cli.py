@@ -16,7 +16,7 @@ from ks.config import AMP_KINDS, KL_KINDS, METHODS, PSEUDO_SOURCES, PSEUDO_VIEWS
 from ks.console import stderr_console
 from ks.datasets import DATASETS
 from ks.errors import KSError
-from ks.spec import BACKBONES, CORRELATIONS, parse_aus
+from ks.spec import BACKBONES, CORRELATIONS, POOLINGS, parse_aus
 
 OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field -> help, and what argparse needs besides
     "data": {
@@ -47,6 +47,8 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "side_px": ("side of the square crop, px", {}),
         "backbone": ("tiny is for tests and small patterns", {"choices": BACKBONES}),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
+        "spatial_pooling": ("how S_a pools its map: the mean, or where each AU learns to look", {"choices": POOLINGS}),
+        "mark_key": ("tell T_b which frame of the clip is the key frame", {}),
         "init": ("first weights: imagenet, random, or a checkpoint", {}),
     },
     "method": {

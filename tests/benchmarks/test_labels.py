@@ -142,6 +142,7 @@ def test_the_key_is_of_what_decides_the_result(tmp_path: Path) -> None:
     others = [replace(one, **change) for change in ({"seed": 1}, {"epochs": 3}, {"root": "D2"}, {"labels": 0.5})]
     assert len({key_of(c) for c in [one, *others]}) == 5
     table = tmp_path / "videos.csv"
+    assert len({key_of(one), *(key_of(replace(one, **ABLATIONS[a])) for a in ("attention-pooling", "mark-key"))}) == 3
     table.write_text("a")
     first = key_of(config(data="manifest", root=str(table)))
     assert first == key_of(config(data="manifest", root=str(table)))
