@@ -84,6 +84,7 @@ def test_faces_in_one_batch_answer_like_faces_alone(engine: Engine) -> None:
         np.testing.assert_allclose(answer, alone[key], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_that_has_not_moved_its_switches_yet_is_exported_and_read_back(switched_file: ModelFile) -> None:
     fresh = make_model(SWITCHED).eval()  # look and key_mark are zero, which exporters fold away
     path = switched_file.path.with_name("fresh.ks")
