@@ -22,7 +22,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "no-ksm": {"lambda_s": 0.0, "lambda_t": 0.0},  # the key frame still shifts (section 4.5)
     "no-tpl": {"order_task": False, "order_gate": False},
     # one switch each
-    "no-shift": {"key_shift": False},
+    "no-shift": {"key_shift": False, "mark_key": False},  # a mark that never moves says nothing
     "no-spatial-kd": {"spatial_distillation": False},
     "no-temporal-kd": {"temporal_distillation": False},
     "no-pseudo": {"pseudo_labels": False},
@@ -33,12 +33,16 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "temporal-labels": {"pseudo_source": "temporal"},
     "plain-labels": {"pseudo_view": "plain"},
     "key-noise": {"key_frame_noise": True},
+    # ours, not in the paper
+    "attention-pooling": {"spatial_pooling": "attention"},
+    "mark-key": {"mark_key": True},
     # the paper to the letter, where measurement made another default
-    "paper": {"kl": "softmax", "unlabelled_distillation": False},
+    "paper": {"kl": "softmax", "unlabelled_distillation": False, "spatial_pooling": "mean", "mark_key": False},
 }
 
 AXES = ("method", "labels", "labels_scheme", "fold", "seed", "n_frames")  # what a study varies, besides the ablation
 NO_EFFECT = ("out", "cache", "workers", "device")  # where and by whom, not what; all else decides the result
+ADDED = {"spatial_pooling": "mean", "mark_key": False}  # younger than the first rows, which had these values
 FILES = ("root", "label_list", "init", "face_model")  # a file counts by its content, a folder by its name
 
 
@@ -114,7 +118,9 @@ def plan(base: TrainConfig, axes: Axes, out_dir: Path) -> list[Run]:
 
 def key_of(config: TrainConfig) -> str:
     """A hash of everything that decides the result; the place of outputs, the device and the workers do not."""
-    settings = {name: value for name, value in asdict(config).items() if name not in NO_EFFECT}
+    settings = {
+        name: value for name, value in asdict(config).items() if name not in NO_EFFECT and ADDED.get(name) != value
+    }
     settings |= {name: _identity(settings[name]) for name in FILES}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

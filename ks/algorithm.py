@@ -38,6 +38,7 @@ class Spread(NamedTuple):
     o_b: Tensor  # (B, U)
     in_order: Tensor  # (B,) of the true order
     in_order_shuffled: Tensor  # (B,) of the same features, shuffled
+    m: int  # position of the key frame
 
 
 def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
@@ -55,7 +56,7 @@ def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -
         if batch.unlabelled is None
         else torch.cat([view, noisy(batch.unlabelled.pictures, batch.unlabelled.noise.view, config)])
     )
-    spread = branch_b(model, features[: len(view)], batch.labelled)  # lines 5 to 15
+    spread = branch_b(model, features[: len(view)], batch.labelled, m)  # lines 5 to 15
 
     zero = o_a.new_zeros(())
     l_skd = distillation(o_a, spread.o_s[:, m], config.kl) if config.spatial_distillation else zero  # line 8
@@ -74,7 +75,7 @@ def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -
     total = total_loss(l_s, l_bce, l_t, l_ssl, l_semi, lambdas, w_ramp)
 
     if batch.unlabelled is not None:  # section 6.2: the loss of pseudo-labelling and of the temporal teacher
-        free = branch_b(model, features[len(view) :], batch.unlabelled)
+        free = branch_b(model, features[len(view) :], batch.unlabelled, m)
         u_ssl = order_loss(free.in_order, free.in_order_shuffled) if config.order_task else zero
         u_semi, more = spread_labels(model, free, batch.unlabelled, batch.epoch, config, weight, key_position=None)
         u_tkd = zero
@@ -93,13 +94,18 @@ def noisy(pictures: Tensor, view: Augmentation, config: TrainConfig) -> Tensor:
     return augment(pictures, view) if config.augment else pictures
 
 
-def branch_b(model: KSModel, features: Tensor, clips: Clips) -> Spread:
-    """S_b^1..S_b^N with dropout, T_b on the features in their true order and shuffled. features (B, N, C)."""
+def branch_b(model: KSModel, features: Tensor, clips: Clips, m: int) -> Spread:
+    """S_b^1..S_b^N with dropout, T_b on the features in their true order and shuffled. features (B, N, C).
+
+    The mark of the key frame, if there is one, is shuffled with it: its place tells nothing about the order, since m
+    moves from batch to batch.
+    """
     p_b, o_s = model.spatial_students(features, clips.noise.keep)
-    o_b, in_order = model.temporal_teacher(p_b)
-    shuffled = p_b.gather(1, clips.noise.order[:, :, None].expand_as(p_b))
+    tokens = model.temporal_teacher.marked(p_b, m)
+    o_b, in_order = model.temporal_teacher(tokens)
+    shuffled = tokens.gather(1, clips.noise.order[:, :, None].expand_as(tokens))
     _, in_order_shuffled = model.temporal_teacher(shuffled)
-    return Spread(p_b, o_s.float(), o_b.float(), in_order.float(), in_order_shuffled.float())
+    return Spread(p_b, o_s.float(), o_b.float(), in_order.float(), in_order_shuffled.float(), m)
 
 
 def guess(model: KSModel, spread: Spread, clips: Clips, config: TrainConfig) -> Tensor:
@@ -111,7 +117,7 @@ def guess(model: KSModel, spread: Spread, clips: Clips, config: TrainConfig) -> 
     p_b, o_b = spread.p_b, spread.o_b
     if config.pseudo_view == "plain":
         p_b, _ = model.spatial_students(model.features(clips.pictures), None)
-        o_b, _ = model.temporal_teacher(p_b)
+        o_b, _ = model.temporal_teacher(model.temporal_teacher.marked(p_b, spread.m))
     if config.pseudo_source == "students":
         return pseudo_labels(model.spatial_students.classify(p_b))
     return pseudo_labels(o_b)[:, None].expand(spread.o_s.shape)

@@ -87,12 +87,12 @@ def run_labelled(model: KSModel, batch: Batch, view: Augmentation, config: Train
     clips = batch.labelled
     clip = noisy(clips.pictures, view, config)
     key_frame = (clip if config.key_frame_noise else clips.pictures)[:, batch.m]
-    return KSOutput(*(x.float() for x in model(key_frame, clip, clips.noise.keep)))
+    return KSOutput(*(x.float() for x in model(key_frame, clip, clips.noise.keep, batch.m)))
 
 
 def run(model: KSModel, clip: Tensor, m: int, keep: Tensor | None) -> KSOutput:
     """Unlabelled clips whose key frame is at m; both branches see the view. Float32 from the logits on."""
-    return KSOutput(*(x.float() for x in model(clip[:, m], clip, keep)))
+    return KSOutput(*(x.float() for x in model(clip[:, m], clip, keep, m)))
 
 
 def label_loss(out: KSOutput, batch: Batch, weight: Tensor) -> Tensor:

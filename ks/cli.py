@@ -27,7 +27,7 @@ from ks.config import (
 from ks.console import stderr_console
 from ks.datasets import DATASETS
 from ks.errors import KSError
-from ks.spec import BACKBONES, CORRELATIONS, parse_aus
+from ks.spec import BACKBONES, CORRELATIONS, POOLINGS, parse_aus
 
 OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field -> help, and what argparse needs besides
     "data": {
@@ -58,6 +58,8 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "side_px": ("side of the square crop, px", {}),
         "backbone": ("resnet18-half: half as wide, a quarter of the work; tiny is for tests", {"choices": BACKBONES}),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
+        "spatial_pooling": ("how S_a pools its map: the mean, or where each AU learns to look", {"choices": POOLINGS}),
+        "mark_key": ("tell T_b which frame of the clip is the key frame", {}),
         "init": ("first weights: imagenet, random, or a checkpoint", {}),
     },
     "method": {

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ks.errors import KSError
+from ks.spec import POOLINGS
 
 METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
 SCHEMES = ("sparse", "consecutive")
@@ -43,6 +44,8 @@ class TrainConfig:
     side_px: int = 224
     backbone: str = "resnet18"
     correlation: str = "transformer"  # "mlp" = without SIL (table 3)
+    spatial_pooling: str = "mean"  # "attention" = each AU learns where to look (ours)
+    mark_key: bool = False  # T_b is told which frame is the key frame (ours)
     init: str = "imagenet"  # imagenet, random or a checkpoint
 
     # method; each term is a switch (table 3)
@@ -104,6 +107,11 @@ class TrainConfig:
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _one_of("lr-schedule", self.lr_schedule, LR_SCHEDULES)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
+        _one_of("spatial-pooling", self.spatial_pooling, POOLINGS)
+        if self.mark_key and not self.key_shift:  # shuffling moves the mark: it would give the order away
+            raise KSError(
+                "--mark-key with --no-key-shift: a key frame that is always the newest needs no mark; use one"
+            )
         _within("labels", self.labels, 1e-6, 1.0)
         _within("val-share", self.val_share, 0.0, 0.9)
         _within("dropout", self.dropout, 0.0, 0.95)

@@ -27,6 +27,8 @@ def describe(config: TrainConfig, console: Console) -> None:
         side_px=config.side_px,
         backbone=config.backbone,
         correlation=config.correlation,
+        spatial_pooling=config.spatial_pooling,
+        mark_key=config.mark_key,
     )
     model = make_model(spec).eval()
     table = Table(title=f"KS, {len(spec.aus)} AUs, N = {spec.n_frames}, {spec.side_px} px, {spec.backbone}")

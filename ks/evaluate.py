@@ -53,7 +53,7 @@ def answer(model: KSModel, material: Material, which: I64, device: torch.device,
             [model.spatial_teacher(model.base_a(_pictures(read(rows), device))).float() for rows in _chunks(keys)]
         )
         windows = feature[torch.from_numpy(place.reshape(clips.shape)).to(device)]  # (M, T, N, C)
-        by_m = [model.predict(o_a, window) for window in windows]
+        by_m = [model.predict(o_a, window, m) for m, window in zip(positions, windows, strict=True)]
         output, live = torch.stack([p.output for p in by_m]), by_m[-1]
         parts.append(Answers(*(x.float().cpu().numpy() for x in (output, o_a, live.o_b, live.in_order))))
     if not parts:

@@ -71,6 +71,8 @@ def spec_of(config: TrainConfig, data: DataSet) -> ModelSpec:
         crop_version=0 if config.aligned else CROP_VERSION,
         backbone=config.backbone,
         correlation=config.correlation,
+        spatial_pooling=config.spatial_pooling,
+        mark_key=config.mark_key,
     )
 
 

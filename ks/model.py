@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ks.backbone import make_backbone
 from ks.errors import ModelError
+from ks.pooling import make_pooling
 from ks.spec import ModelSpec
 
 
@@ -45,7 +46,7 @@ class KSModel(nn.Module):
         spatial_teacher: nn.Module,
         base_b: nn.Module,
         spatial_students: "SpatialStudents",
-        temporal_teacher: nn.Module,
+        temporal_teacher: "TemporalTeacher",
     ) -> None:
         super().__init__()
         self.base_a = base_a
@@ -54,15 +55,15 @@ class KSModel(nn.Module):
         self.spatial_students = spatial_students
         self.temporal_teacher = temporal_teacher
 
-    def forward(self, key_frame: Tensor, clip: Tensor, keep: Tensor | None = None) -> KSOutput:
+    def forward(self, key_frame: Tensor, clip: Tensor, keep: Tensor | None = None, m: int = -1) -> KSOutput:
         """Figure 2, left to right.
 
         key_frame (B, H, W, 3) and clip (B, N, H, W, 3) are uint8 RGB; keep (B, N, D) is the students' dropout mask,
-        already scaled, None for no dropout.
+        already scaled, None for no dropout; m is the key frame's position in the clip, the newest unless it is said.
         """
         o_a = self.spatial_teacher(self.base_a(key_frame))  # (B, U)  branch A: b_theta, then S_a
         p_b, o_s = self.spatial_students(self.features(clip), keep)  # (B, N, D), (B, N, U)  branch B: S_b^1..S_b^N
-        o_b, in_order = self.temporal_teacher(p_b)  # (B, U), (B,)  T_b, and its order head g_sigma
+        o_b, in_order = self.temporal_teacher(self.temporal_teacher.marked(p_b, m))  # (B, U), (B,)  T_b and g_sigma
         return KSOutput(o_a, o_s, p_b, o_b, in_order, output=(o_a + o_b) / 2)  # section 6.1; the mean of logits
 
     def features(self, clip: Tensor) -> Tensor:
@@ -79,19 +80,20 @@ class KSModel(nn.Module):
         """The costly half of a new frame: (F, H, W, 3) uint8 RGB -> o_a (F, U), feature (F, C)."""
         return Encoded(self.spatial_teacher(self.base_a(frames)), self.pooled_b(frames))
 
-    def predict(self, o_a: Tensor, window: Tensor) -> Predicted:
-        """The cheap half: o_a (F, U) of the key frame and window (F, N, C) of features, oldest first."""
+    def predict(self, o_a: Tensor, window: Tensor, m: int = -1) -> Predicted:
+        """The cheap half: o_a (F, U) of the key frame, window (F, N, C) of features, oldest first; m as in forward."""
         p_b, _ = self.spatial_students(window, None)
-        o_b, in_order = self.temporal_teacher(p_b)
+        o_b, in_order = self.temporal_teacher(self.temporal_teacher.marked(p_b, m))
         return Predicted((o_a + o_b) / 2, o_b, in_order)
 
 
 class SpatialTeacher(nn.Module):
     """S_a: a token per AU, their correlation, a logit per token (figure 7, left). No class token (section 3.1)."""
 
-    def __init__(self, width: int, n_aus: int, token_width: int, correlation: nn.Module) -> None:
+    def __init__(self, width: int, n_aus: int, token_width: int, correlation: nn.Module, pool: nn.Module) -> None:
         super().__init__()
         self.project = nn.Conv2d(width, n_aus * token_width, kernel_size=1)
+        self.pool = pool
         self.au_embedding = nn.Parameter(torch.randn(n_aus, token_width) * 0.02)
         self.correlation = correlation
         self.logit_weight = nn.Parameter(torch.randn(n_aus, token_width) * token_width**-0.5)
@@ -99,7 +101,7 @@ class SpatialTeacher(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, h, w) -> o_a (B, U)."""
-        p_s = self.project(feature_map).relu().mean((2, 3))  # (B, U*D)  decoupled, then pooled
+        p_s = self.pool(self.project(feature_map).relu(), feature_map)  # (B, U*D)  decoupled, then pooled
         d_s = p_s.unflatten(1, self.au_embedding.shape) + self.au_embedding  # (B, U, D)
         tokens = self.correlation(d_s)  # (B, U, D)
         logits: Tensor = (tokens * self.logit_weight).sum(2) + self.logit_bias
@@ -130,18 +132,33 @@ class SpatialStudents(nn.Module):
 
 
 class TemporalTeacher(nn.Module):
-    """T_b: a token per frame, their correlation over time, AU logits and the order verdict (figures 3 and 7)."""
+    """T_b: a token per frame, their correlation over time, AU logits and the order verdict (figures 3 and 7).
 
-    def __init__(self, n_frames: int, token_width: int, n_aus: int, correlation: nn.Module) -> None:
+    mark_key, ours: a learned embedding is added to the token of the key frame, the one that is judged. It is part of
+    the token, so it travels with it when the order is shuffled, and starts at zero.
+    """
+
+    def __init__(
+        self, n_frames: int, token_width: int, n_aus: int, correlation: nn.Module, mark_key: bool = False
+    ) -> None:
         super().__init__()
         self.time_embedding = nn.Parameter(torch.randn(n_frames, token_width) * 0.02)
+        self.key_mark = nn.Parameter(torch.zeros(token_width)) if mark_key else None
         self.correlation = correlation
         self.classifier = nn.Linear(token_width, n_aus)  # f_sigma
         self.order = nn.Linear(token_width, 1)  # g_sigma
 
-    def forward(self, p_b: Tensor) -> tuple[Tensor, Tensor]:
-        """p_b (B, N, D) -> o_b (B, U), in_order (B,)."""
-        clip = self.correlation(p_b + self.time_embedding).mean(1)  # (B, D)
+    def marked(self, p_b: Tensor, m: int) -> Tensor:
+        """p_b (B, N, D) -> T_b's tokens (B, N, D), the one at m marked where this model marks."""
+        if self.key_mark is None:
+            return p_b
+        tokens = list(p_b.unbind(1))
+        tokens[m] = tokens[m] + self.key_mark
+        return torch.stack(tokens, 1)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """tokens (B, N, D), from `marked` -> o_b (B, U), in_order (B,)."""
+        clip = self.correlation(tokens + self.time_embedding).mean(1)  # (B, D)
         return self.classifier(clip), self.order(clip).squeeze(1)
 
 
@@ -198,8 +215,10 @@ def make_model(spec: ModelSpec, init: str = "random") -> KSModel:
     base_b, _ = make_backbone(spec.backbone, init)  # weights are not shared (figure 2)
     return KSModel(
         base_a=base_a,
-        spatial_teacher=SpatialTeacher(width, u, d, make_correlation(spec)),
+        spatial_teacher=SpatialTeacher(
+            width, u, d, make_correlation(spec), make_pooling(spec.spatial_pooling, width, u)
+        ),
         base_b=base_b,
         spatial_students=SpatialStudents(spec.n_frames, width, d, u),
-        temporal_teacher=TemporalTeacher(spec.n_frames, d, u, make_correlation(spec)),
+        temporal_teacher=TemporalTeacher(spec.n_frames, d, u, make_correlation(spec), spec.mark_key),
     )

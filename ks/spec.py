@@ -51,6 +51,7 @@ AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Ha
 
 BACKBONES = ("resnet18", "resnet18-half", "tiny")
 CORRELATIONS = ("transformer", "mlp")
+POOLINGS = ("mean", "attention")
 
 
 def au_label(au: int) -> str:
@@ -80,6 +81,8 @@ class ModelSpec:
     crop_version: int = 1  # ks.crop.CROP_VERSION of the training crops; 0 = crops that the user made
     backbone: str = "resnet18"  # "resnet18-half": half as wide, a quarter of the work; "tiny" is for tests
     correlation: str = "transformer"  # "mlp": table 3 without SIL
+    spatial_pooling: str = "mean"  # of S_a; "attention": each AU learns where to look
+    mark_key: bool = False  # T_b is told which token is the key frame's
     token_width: int = 128  # D; brings the whole to about 25 M parameters (section 6.7)
     layers: int = 2
     heads: int = 4
@@ -99,6 +102,10 @@ class ModelSpec:
             raise ModelError(f"the backbone is one of {', '.join(BACKBONES)}; got {self.backbone!r}")
         if self.correlation not in CORRELATIONS:
             raise ModelError(f"the correlation model is one of {', '.join(CORRELATIONS)}; got {self.correlation!r}")
+        if self.spatial_pooling not in POOLINGS:
+            raise ModelError(f"the spatial pooling is one of {', '.join(POOLINGS)}; got {self.spatial_pooling!r}")
+        if not isinstance(self.mark_key, bool):  # it comes from JSON, where "false" would count as true
+            raise ModelError(f"mark_key is true or false; got {self.mark_key!r}")
         if self.token_width % self.heads:
             raise ModelError(f"token width {self.token_width} cannot be split over {self.heads} heads")
         if self.thresholds and len(self.thresholds) != len(self.aus):

@@ -1,11 +1,12 @@
 """The study's bookkeeping with a made-up trainer: what is run, what is kept through a kill, and what the tables say."""
 
+import hashlib
 import json
 import math
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.label_cells import Study
-from benchmarks.label_plan import ABLATIONS, Axes, base_config, key_of, parse_shares, plan
+from benchmarks.label_plan import ABLATIONS, ADDED, NO_EFFECT, Axes, base_config, key_of, parse_shares, plan
 from benchmarks.label_rows import append_row, origin_of_results, read_rows
 from benchmarks.labels import duration, main
 from ks.config import TrainConfig
@@ -134,6 +135,13 @@ def test_a_combination_that_is_the_same_as_another_is_run_once() -> None:
     ]
     same = Axes(("ks",), (0.5,), (1,), (0,), ("none", "no-ramp"))
     assert [run.ablation for run in plan(config(ramp=False), same, Path("s"))] == ["none"]
+
+
+def test_rows_from_before_a_setting_was_added_keep_their_key() -> None:
+    one = config()
+    then = {name: value for name, value in asdict(one).items() if name not in {*ADDED, *NO_EFFECT}}
+    assert key_of(one) == hashlib.sha256(json.dumps(then, sort_keys=True).encode()).hexdigest()
+    assert len({key_of(one), *(key_of(replace(one, **ABLATIONS[a])) for a in ("attention-pooling", "mark-key"))}) == 3
 
 
 def test_the_key_is_of_what_decides_the_result(tmp_path: Path) -> None:

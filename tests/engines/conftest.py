@@ -24,13 +24,13 @@ def some_faces(n: int, seed: int = 0) -> U8:
     return np.clip(fine, 0, 255).astype(np.uint8)
 
 
-def make_tiny(seed: int = 0) -> KSModel:
+def make_tiny(seed: int = 0, spec: ModelSpec = SPEC) -> KSModel:
     """Biases and batch norms that are not at their start, so that folding them wrongly shows."""
     torch.manual_seed(seed)
-    model = make_model(SPEC)
+    model = make_model(spec)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
+            if name.endswith(("bias", "pool.look", "key_mark")):
                 parameter.normal_(0, 0.1)
     model.train()
     with torch.no_grad():

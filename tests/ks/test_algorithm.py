@@ -217,7 +217,7 @@ def test_unlabelled_distillation_teaches_branch_a_from_clips_without_a_label(tin
 
 
 def test_the_temporal_source_gives_each_frame_of_a_clip_the_clips_verdict(tiny_model: KSModel) -> None:
-    spread = branch_b(tiny_model, tiny_model.features(clips(6, 1).pictures), clips(6, 1))
+    spread = branch_b(tiny_model, tiny_model.features(clips(6, 1).pictures), clips(6, 1), 2)
     y_hat = guess(tiny_model, spread, clips(6, 1), replace(CONFIG, pseudo_source="temporal"))
     assert (y_hat == (spread.o_b > 0)[:, None]).all()
     own = guess(tiny_model, spread, clips(6, 1), CONFIG)
@@ -226,7 +226,7 @@ def test_the_temporal_source_gives_each_frame_of_a_clip_the_clips_verdict(tiny_m
 
 def test_the_plain_view_labels_the_clip_as_it_was_before_the_noise(tiny_model: KSModel) -> None:
     c = clips(6, 1)
-    noisy_spread = branch_b(tiny_model, tiny_model.features(c.pictures.flip(2)), c)
-    plain_spread = branch_b(tiny_model, tiny_model.features(c.pictures), c)
+    noisy_spread = branch_b(tiny_model, tiny_model.features(c.pictures.flip(2)), c, 2)
+    plain_spread = branch_b(tiny_model, tiny_model.features(c.pictures), c, 2)
     seen = guess(tiny_model, noisy_spread, c, replace(CONFIG, pseudo_view="plain", pseudo_source="temporal"))
     assert (seen == (plain_spread.o_b > 0)[:, None]).all()

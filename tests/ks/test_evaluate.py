@@ -25,11 +25,14 @@ def material(quick_config: TrainConfig) -> Material:
     return load_material(quick_config, progress=False)
 
 
+@pytest.mark.parametrize("mark_key", [False, True])
 def test_cached_answers_equal_the_whole_clip_forward_for_each_key_position(
-    material: Material, tiny_spec: ModelSpec
+    material: Material, tiny_spec: ModelSpec, mark_key: bool
 ) -> None:
     torch.manual_seed(1)
-    model = make_model(tiny_spec).eval()
+    model = make_model(replace(tiny_spec, mark_key=mark_key)).eval()
+    if model.temporal_teacher.key_mark is not None:
+        torch.nn.init.normal_(model.temporal_teacher.key_mark)
     which = np.array([0, 1, 17, 38, 39, 40, 79])  # borders and both sides of a change of video
     got = answer(model, material, which, CPU)
     for m in range(5):
@@ -37,7 +40,7 @@ def test_cached_answers_equal_the_whole_clip_forward_for_each_key_position(
         videos = material.index.video[which]
         clip = torch.from_numpy(np.stack([material.crops[v].read(r) for v, r in zip(videos, rows, strict=True)]))
         with torch.no_grad():
-            out = model(clip[:, m], clip)
+            out = model(clip[:, m], clip, m=m)
         np.testing.assert_allclose(got.output[m], out.output.numpy(), atol=1e-5)
         np.testing.assert_allclose(got.o_a, out.o_a.numpy(), atol=1e-5)
     np.testing.assert_allclose(got.o_b, out.o_b.numpy(), atol=1e-5)

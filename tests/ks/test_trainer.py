@@ -69,6 +69,8 @@ ABLATIONS: list[dict[str, object]] = [
     {"unlabelled_from": 0},
     {"kl": "softmax"},
     {"key_frame_noise": True},
+    {"spatial_pooling": "attention"},
+    {"mark_key": True},
     {"augment": False},
     {"n_frames": 2},
 ]

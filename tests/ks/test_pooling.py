@@ -1,0 +1,69 @@
+"""Spatial pooling: attention begins as the mean, looks where its weights say, and learns."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ks.algorithm import ks_step
+from ks.batches import Batch, Clips
+from ks.clips import draw_noise
+from ks.config import TrainConfig
+from ks.model import KSModel, make_model
+from ks.pooling import AttentionPooling, MeanPooling
+from ks.spec import ModelSpec
+
+U, D, C = 4, 16, 64
+
+
+def with_attention(spec: ModelSpec) -> KSModel:
+    torch.manual_seed(0)
+    return make_model(replace(spec, spatial_pooling="attention")).eval()
+
+
+def pictures(*shape: int) -> Tensor:
+    return torch.randint(0, 256, (*shape, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+
+
+def test_attention_begins_as_the_mean() -> None:
+    projected, feature_map = torch.randn(3, U * D, 7, 7), torch.randn(3, C, 7, 7)
+    mean = MeanPooling()(projected, feature_map)
+    torch.testing.assert_close(AttentionPooling(C, U)(projected, feature_map), mean, rtol=0, atol=1e-6)
+
+
+def test_a_model_begins_with_the_same_weights_and_answers_with_either_pooling(
+    tiny_model: KSModel, tiny_spec: ModelSpec
+) -> None:
+    model = with_attention(tiny_spec)  # the seed of tiny_model
+    own, plain = model.state_dict(), tiny_model.state_dict()
+    assert own.keys() - plain.keys() == {"spatial_teacher.pool.look"}
+    assert all(torch.equal(own[name], plain[name]) for name in plain)
+    faces = pictures(3)
+    with torch.no_grad():
+        torch.testing.assert_close(model.encode(faces).o_a, tiny_model.encode(faces).o_a, rtol=0, atol=1e-5)
+
+
+def test_each_au_takes_what_lies_where_it_looks() -> None:
+    # channel u of the map is lit at place (u, 2 u) alone, and AU u looks for that channel with all its weight
+    pooling = AttentionPooling(C, U)
+    with torch.no_grad():
+        pooling.look[:, :U] = 1000 * torch.eye(U)
+    feature_map = torch.zeros(1, C, 7, 7)
+    projected = torch.randn(1, U * D, 7, 7)
+    for u in range(U):
+        feature_map[0, u, u, 2 * u] = 1
+    found = pooling(projected, feature_map).view(U, D)
+    for u in range(U):
+        torch.testing.assert_close(found[u], projected[0, u * D : (u + 1) * D, u, 2 * u])
+    torch.testing.assert_close(pooling.weights(feature_map).sum(2), torch.ones(1, U))
+
+
+def test_training_moves_where_each_au_looks(tiny_spec: ModelSpec) -> None:
+    model = with_attention(tiny_spec)
+    truth = torch.randint(0, 2, (6, 5, 4), dtype=torch.int8)
+    clips = Clips(pictures(6, 5), truth, draw_noise((1, 0, 2), 6, 5, 16, 0.5), None)
+    config = TrainConfig(data="manifest", root="x", out="y", spatial_pooling="attention")
+    ks_step(model, Batch(0, 5, 2, clips, None), config, torch.ones(4)).total.backward()
+    gradient = model.get_parameter("spatial_teacher.pool.look").grad
+    assert gradient is not None
+    assert (gradient.abs().sum(1) > 0).all()
