@@ -42,7 +42,15 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
 
 AXES = ("method", "labels", "labels_scheme", "fold", "seed", "n_frames")  # what a study varies, besides the ablation
 NO_EFFECT = ("out", "cache", "workers", "device")  # where and by whom, not what; all else decides the result
-ADDED = {"spatial_pooling": "mean", "mark_key": False}  # younger than the first rows, which had these values
+ADDED = {  # younger than the first rows, which had these values
+    "spatial_pooling": "mean",
+    "mark_key": False,
+    "optimizer": "sgd",
+    "lr_schedule": "constant",
+    "warmup_epochs": 1.0,
+    "augmentation": "paper",
+    "plain_epochs": 0,
+}
 FILES = ("root", "label_list", "init", "face_model")  # a file counts by its content, a folder by its name
 
 
