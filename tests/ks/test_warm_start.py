@@ -1,0 +1,106 @@
+"""Branch A by itself, as a start for both; AdamW and the cosine, stopped and resumed."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ks.trainer
+from engines.compile import CompileConfig, compile_model
+from ks.backbone import make_backbone
+from ks.batches import ClipReader
+from ks.checkpoint import load_checkpoint
+from ks.config import TrainConfig
+from ks.errors import ModelError
+from ks.material import load_material
+from ks.start import learning_rate, make_schedule, start_model
+from ks.trainer import train
+
+
+@pytest.fixture
+def frames_run(quick_config: TrainConfig) -> Path:
+    config = replace(quick_config, method="frames", out=quick_config.out + "-frames", epochs=2)
+    return train(config, progress=False).best_path
+
+
+def test_both_branches_begin_with_the_backbone_that_frames_trained(frames_run: Path) -> None:
+    saved = load_checkpoint(frames_run)
+    model = start_model(saved.spec, str(frames_run))
+    theirs = saved.part("model.")
+    mine = model.state_dict()
+    names = [name for name in theirs if name.startswith("base_a.")]
+    assert names
+    for name in names:
+        assert torch.equal(mine[name], theirs[name])
+        assert torch.equal(mine[name.replace("base_a.", "base_b.")], theirs[name])
+
+
+def test_frames_trains_branch_a_and_leaves_branch_b_alone(quick_config: TrainConfig, frames_run: Path) -> None:
+    torch.manual_seed(quick_config.seed)
+    saved = load_checkpoint(frames_run)
+    first, after = start_model(saved.spec, "random").state_dict(), saved.part("model.")
+    assert not torch.equal(first["spatial_teacher.logit_weight"], after["spatial_teacher.logit_weight"])
+    assert torch.equal(first["temporal_teacher.classifier.weight"], after["temporal_teacher.classifier.weight"])
+
+
+def test_a_checkpoint_of_frames_is_no_model_to_compile(frames_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"branch A alone.*--init"):
+        compile_model(CompileConfig(frames_run, out=tmp_path / "a.ks"))
+
+
+def test_the_half_wide_backbone_halves_every_width() -> None:
+    half, width = make_backbone("resnet18-half", "random")
+    whole, whole_width = make_backbone("resnet18", "random")
+    assert (width, whole_width) == (256, 512)
+    counts = [sum(p.numel() for p in network.parameters() if p.dim() == 4) for network in (half, whole)]
+    assert counts[1] / counts[0] == pytest.approx(4, rel=0.01)
+    assert half(torch.zeros(1, 112, 112, 3, dtype=torch.uint8)).shape == (1, 256, 4, 4)
+
+
+def test_the_cosine_rises_and_falls() -> None:
+    config = TrainConfig("manifest", "x", "y", lr=0.1, lr_schedule="cosine", warmup_epochs=2, epochs=10)
+    rates = [learning_rate(config, e) for e in np.linspace(0, 10, 41)]
+    assert rates[0] == pytest.approx(0.002)
+    assert rates[8] == pytest.approx(0.1)
+    assert rates[24] == pytest.approx(0.05, rel=0.02)
+    assert rates[-1] < 0.0003
+    assert learning_rate(replace(config, lr_schedule="constant"), 7.3) == 0.1
+
+
+def test_the_last_epochs_are_plain_but_for_the_flip(quick_config: TrainConfig) -> None:
+    config = replace(quick_config, augmentation="strong", plain_epochs=1, epochs=3)
+    material = load_material(config, False)
+    schedule = make_schedule(config, material, 0, 1)
+    reader = ClipReader(material.index, material.crops, schedule, 8, 0.5, strong=True)
+    noisy, plain = (reader[step].labelled.noise.view for step in (0, 2 * schedule.steps_per_epoch))
+    assert noisy.extra.shape[1]
+    assert noisy.angle_deg.any()
+    assert not plain.extra.shape[1]
+    assert not plain.angle_deg.any()
+
+
+def test_adamw_under_a_cosine_stopped_and_resumed_is_equal_to_the_bit(
+    quick_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(quick_config, optimizer="adamw", lr=1e-3, lr_schedule="cosine", augmentation="strong", epochs=3)
+    train(replace(config, out=config.out + "-whole"), progress=False)
+    learn = ks.trainer.Trainer.learn
+
+    def learn_and_stop(self: ks.trainer.Trainer, batch: object) -> object:
+        if self.steps_done == self.schedule.steps_per_epoch + 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return learn(self, batch)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ks.trainer.Trainer, "learn", learn_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, progress=False)
+    train(config, progress=False, resume=True)
+    mine, whole = (
+        load_checkpoint(Path(out) / "last.safetensors").part("model.") for out in (config.out, config.out + "-whole")
+    )
+    assert all(torch.equal(mine[name], whole[name]) for name in whole)
