@@ -70,6 +70,11 @@ class Performance:
     def __len__(self) -> int:
         return len(self.au)
 
+    def cut(self, start: int, end: int) -> "Performance":
+        """The frames from start up to, not with, end."""
+        parts = (x[start:end] for x in (self.au, self.beside, self.gaze, self.head, self.shift))
+        return Performance(self.fps, *parts)
+
     def pose(self, frame: int) -> Pose:
         return Pose(self.au[frame], self.beside[frame], self.gaze[frame], self.head[frame], self.shift[frame])
 

@@ -46,12 +46,24 @@ _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each
     ((25,), (26,), (25, 26), (25,), (26,)),
 )
 _LONG_SHUT_S = 1.5
+_LEAST_S = 4.0
 _FARTHEST_RAD = np.array([0.42, 0.60, 0.30])  # nod, turn, tilt; beyond 35 degrees the product judges no face
 _OPEN = ("18 lip pucker", "22 lip funneler")
 
 
 def script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Capture] = ()) -> Performance:
-    """A performance of this kind. captures: what `replay` chooses from; without any it is a clip of kind `apart`."""
+    """A performance of this kind. captures: what `replay` chooses from; without any it is a clip of kind `apart`.
+
+    A clip shorter than _LEAST_S is cut out of one that is not: in the first second of a scene little has begun.
+    """
+    whole = round(_LEAST_S * fps)
+    if frames >= whole:
+        return _script(kind, seed, frames, fps, captures)
+    start = int(np.random.default_rng([0xC07, seed]).integers(whole - frames + 1))
+    return _script(kind, seed, whole, fps, captures).cut(start, start + frames)
+
+
+def _script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Capture]) -> Performance:
     rng = np.random.default_rng([0x5C21, seed])
     if kind == "replay" and captures:
         does = replay(captures[int(rng.integers(len(captures)))], seed, frames, fps)
