@@ -53,6 +53,12 @@ def compile_main(argv: Sequence[str] | None = None) -> int:
         metavar="SHARE",
         help="decisions that int8 may turn, like 2%% or 0.02 (default: 1%%)",
     )
+    parser.add_argument(
+        "--half",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="of a checkpoint: weights rounded to fp16, half the file; what it is computed in stays --precision",
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = the backend's choice")
     parser.add_argument(
         "--plans",

@@ -38,6 +38,7 @@ class CompileConfig:
     plans: Path | None = None  # of TensorRT, made elsewhere
     trust_plan: bool = False  # whoever made them may run code here
     progress: bool = False  # a bar on stderr while a plan is built
+    half: bool = False  # weights rounded to fp16 when a checkpoint is exported: half the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def _checkpoint(path: Path) -> Path | None:
 def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelFile:
     """The model file to start from: an export to `draft`, or the .ks file that was given."""
     if checkpoint is None:
-        return open_model(config.model)
+        file = open_model(config.model)
+        if config.half and not file.halves:
+            raise ModelError(f"--half rounds the weights of a checkpoint, {file.path} is made already; compile it anew")
+        return file
     try:
         from engines.export import export
         from ks.checkpoint import load_model
@@ -103,7 +107,7 @@ def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelF
             f"{checkpoint} is branch A alone (--method frames); train the whole from it: ks-train --init {checkpoint}"
         )
     runs = _runs(config, loaded.spec)
-    return export(model, loaded.spec, draft, [run[:4] for run in runs])
+    return export(model, loaded.spec, draft, [run[:4] for run in runs], half=config.half)
 
 
 def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:

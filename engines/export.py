@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engines.base import F32, FEATURE_WIDTH, U8
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.onnx_engine import Session
-from engines.torch_model import Encoder, Head, answering_weights, folded
+from engines.torch_model import Encoder, Head, answering_weights, folded, round_to_half
 from engines.torch_weights import find_weights
 from ks.errors import ModelError
 from ks.model import KSModel
@@ -28,13 +28,25 @@ OUTPUTS = {ENCODER: ("o_a", "feature"), HEAD: ("probability", "o_b", "in_order")
 SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies alone still says what it computes
 
 
-def export(model: KSModel, spec: ModelSpec, path: Path, real_crops: Sequence[U8] = (), note: str = "") -> ModelFile:
+def export(
+    model: KSModel,
+    spec: ModelSpec,
+    path: Path,
+    real_crops: Sequence[U8] = (),
+    note: str = "",
+    *,
+    half: bool = False,
+) -> ModelFile:
     """Writes a model in eval mode as a `.ks` file.
 
-    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. Raises
+    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. half: large
+    weights are rounded to fp16, the file takes half the space, and engines compute as they do without. Raises
     ModelError, and writes nothing, where ONNX Runtime and torch differ by more than TOLERANCE.
     """
     plain = folded(model)
+    if half:
+        round_to_half(plain)
+        model = plain  # the rounded weights are the model that leaves: torch must answer with them too
     graphs = to_onnx(plain, spec)
     places = find_weights(answering_weights(plain), graphs)
     data = {name: graph.SerializeToString() for name, graph in graphs.items()}

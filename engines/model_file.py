@@ -3,10 +3,12 @@
     manifest.json                  format, spec, size and sha256 of each graph, what was measured while compiling
     encoder.onnx  head.onnx        fp32, the reference that everything else is made from and checked against
     encoder-int8-openvino.onnx     int8, made for one backend; -onnxruntime and -tensorrt alike
+    encoder.onnx-half  ...         in place of encoder.onnx: the same graph, its weights stored as fp16
 
 One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
-another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Checksums
-tell damage; they do not tell who made a file. A graph is data, not a program.
+another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Weights that
+fp16 holds exactly, as `ks-compile --half` makes them, are stored so and are fp32 again when a graph is read
+(engines.half_storage). Checksums tell damage; they do not tell who made a file. A graph is data, not a program.
 """
 
 import hashlib
@@ -19,10 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.half_storage import Span, cut, whole
 from ks.errors import MissingError, ModelError
 from ks.spec import ModelSpec
 
 FORMAT = "knowledge-spreader model 1"
+FORMAT_HALF = "knowledge-spreader model 2"  # with weights as fp16, so that who knows only 1 says so
 SUFFIX = ".ks"
 MANIFEST = "manifest.json"
 ENCODER, HEAD = "encoder", "head"
@@ -38,10 +42,11 @@ class ModelFile:
 
     path: Path
     spec: ModelSpec
-    sha256: Mapping[str, str]  # of each graph that is there
+    sha256: Mapping[str, str]  # of each graph that is there, whole
     torch_weights: Mapping[str, tuple[str, str, bool]]  # engines.torch_weights
     precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> engines.cost.Cost
+    halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
     note: str = ""  # what everyone who uses the model must be told, like "untrained"
 
     @property
@@ -54,8 +59,8 @@ class ModelFile:
         expected = self.sha256[name]
         try:
             with zipfile.ZipFile(self.path) as archive:
-                data = archive.read(_member(name))
-        except (OSError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError) as exc:
+                data = whole(archive.read(_member(name, self.halves)), self.halves.get(name, ()))
+        except (OSError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, RuntimeError, EOFError) as exc:
             raise _damaged(self.path, exc) from exc
         if hashlib.sha256(data).hexdigest() != expected:
             raise _damaged(self.path, f"{name} has another checksum")
@@ -87,17 +92,18 @@ def open_model(path: str | Path) -> ModelFile:
             if MANIFEST not in members or members[MANIFEST].file_size > _MANIFEST_BYTES:
                 raise ModelError(f"{path} is no model of ks-compile: a zip without {MANIFEST}")
             manifest = json.loads(archive.read(MANIFEST))
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            got = manifest.get("format") if isinstance(manifest, dict) else manifest
+        got = manifest.get("format") if isinstance(manifest, dict) else manifest
+        if not isinstance(manifest, dict) or got not in (FORMAT, FORMAT_HALF):
             raise ModelError(
-                f"{path} is no model of this version (format {got!r:.60}, wanted {FORMAT!r}); compile anew"
+                f"{path} is no model of this version (format {got!r:.60}, wanted {FORMAT!r} or {FORMAT_HALF!r}); "
+                "compile anew"
             )
         model = _parse(path, manifest)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
         raise _damaged(path, exc) from exc
     except (KeyError, ValueError, TypeError, AttributeError) as exc:  # JSON of another shape
         raise _damaged(path, f"its manifest: {exc!r}") from exc
-    _check_members(path, members, manifest)
+    _check_members(model, members, manifest)
     return model
 
 
@@ -110,22 +116,28 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
         {str(k): (str(graph), str(name), bool(turned)) for k, (graph, name, turned) in manifest["torch"].items()},
         {str(k): str(v) for k, v in manifest["precision"].items()},
         {str(k): dict(v) for k, v in manifest["costs"].items()},
+        {
+            str(name): tuple((int(start), int(count)) for start, count in entry["half"])
+            for name, entry in manifest["graphs"].items()
+            if entry.get("half")
+        },
         str(manifest.get("note", "")),
     )
 
 
-def _check_members(path: Path, members: Mapping[str, zipfile.ZipInfo], manifest: dict[str, Any]) -> None:
+def _check_members(model: ModelFile, members: Mapping[str, zipfile.ZipInfo], manifest: dict[str, Any]) -> None:
     names = set(manifest["graphs"])
     if not {ENCODER, HEAD} <= names <= set(GRAPHS):
-        raise _damaged(path, f"it lists the graphs {sorted(names)}")
+        raise _damaged(model.path, f"it lists the graphs {sorted(names)}")
     for name in names:
-        info = members.get(_member(name))
+        member = _member(name, model.halves)
+        info = members.get(member)
         if (
             info is None
             or info.compress_type != zipfile.ZIP_STORED
             or info.file_size != manifest["graphs"][name]["bytes"]
         ):
-            raise _damaged(path, f"{_member(name)} is not there as it was written")
+            raise _damaged(model.path, f"{member} is not there as it was written")
 
 
 def write_model(
@@ -139,9 +151,18 @@ def write_model(
 ) -> ModelFile:
     """Writes the file whole or not at all, and opens it. Equal contents give equal bytes."""
     assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
-    listed = {n: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for n, data in sorted(graphs.items())}
+    stored = {name: cut(graphs[name]) for name in GRAPHS if name in graphs}
+    halves = {name: spans for name, (_, spans) in stored.items() if spans}
+    listed = {
+        name: {
+            "sha256": hashlib.sha256(graphs[name]).hexdigest(),
+            "bytes": len(stored[name][0]),
+            **({"half": halves[name]} if name in halves else {}),
+        }
+        for name in sorted(graphs)
+    }
     manifest = {
-        "format": FORMAT,
+        "format": FORMAT_HALF if halves else FORMAT,
         "spec": json.loads(spec.to_json()),
         "graphs": listed,
         "torch": torch_weights,
@@ -152,8 +173,9 @@ def write_model(
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in ((MANIFEST, json.dumps(manifest, indent=1).encode()), *_named(graphs)):
-                archive.writestr(zipfile.ZipInfo(name), data)  # ZipInfo: a fixed date
+            archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest, indent=1).encode())
+            for name, (data, _) in stored.items():
+                archive.writestr(zipfile.ZipInfo(_member(name, halves)), data)  # ZipInfo: a fixed date
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -164,12 +186,8 @@ def write_model(
     return open_model(path)
 
 
-def _named(graphs: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
-    return [(_member(name), graphs[name]) for name in GRAPHS if name in graphs]
-
-
-def _member(name: str) -> str:
-    return f"{name}.onnx"
+def _member(name: str, halves: Mapping[str, tuple[Span, ...]]) -> str:
+    return f"{name}.onnx-half" if name in halves else f"{name}.onnx"  # -half: no tool for ONNX reads it
 
 
 def _damaged(path: Path, why: object) -> ModelError:

@@ -3,9 +3,12 @@
 import copy
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from engines.half_storage import LEAST_VALUES
+from ks.errors import ModelError
 from ks.model import KSModel
 
 _TEACHING = "spatial_students.logits."  # the students' own logits are no part of an answer
@@ -49,6 +52,21 @@ def _fold(module: nn.Module) -> None:
             setattr(module, b, nn.Identity())
     for child in module.children():
         _fold(child)
+
+
+@torch.no_grad()
+def round_to_half(model: KSModel) -> None:
+    """Rounds the large tensors of a folded model to what fp16 holds, in place; they stay fp32.
+
+    Folded, because folding makes new weights of rounded ones. Raises ModelError on a weight beyond fp16's range.
+    """
+    for name, x in answering_weights(model).items():
+        if x.is_floating_point() and x.numel() >= LEAST_VALUES:
+            if float(x.abs().max()) > torch.finfo(torch.float16).max:
+                raise ModelError(
+                    f"{name} has weights beyond fp16's range, {float(x.abs().max()):.1e}; leave --half out"
+                )
+            x.copy_(x.half())
 
 
 def answering_weights(model: KSModel) -> dict[str, Tensor]:
