@@ -74,11 +74,14 @@ def best_thresholds(probability: Floats, labels: Labels) -> F64:
     A cut is the midpoint between neighbouring scores (between the lowest and 0 for "all present"). Among equally good
     cuts the one nearest to 0.5 is taken; an AU without a known positive keeps 0.5.
     """
-    return _per_au(_best_threshold, probability, labels)
+    return _per_au(best_threshold, probability, labels)
 
 
-def _best_threshold(score: F64, present: npt.NDArray[np.bool_]) -> float:
-    """score (n,) and present (n,), known labels only."""
+def best_threshold(score: F64, present: npt.NDArray[np.bool_] | F64) -> float:
+    """That of one AU: score (n,) and present (n,), known labels only. present may be a chance from 0 to 1.
+
+    Of chances it is the threshold with the best F1 from expected counts.
+    """
     if not present.any():
         return 0.5
     order = np.argsort(-score, kind="stable")

@@ -19,6 +19,8 @@ WITHOUT_TORCH = [
     "ks.cropping",
     "ks.datasets",
     "ks.metrics",
+    "ks.calibration",
+    "ks.calibration_scores",
     "ks.published",
     "engines",
     "engines.base",

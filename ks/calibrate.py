@@ -1,0 +1,230 @@
+"""python -m ks.calibrate CHECKPOINT: a checkpoint whose probabilities are what happens, with thresholds chosen on them.
+
+Fitted on subjects that the weights were not: those held out for selection, or those of another manifest. What it does
+is folded into the weights, so ks-eval, ks-compile and ks-live take the new checkpoint like any other.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError
+
+from ks import metrics
+from ks.calibration import Calibration, f1_thresholds, fit, fold
+from ks.calibration_scores import Scores, score
+from ks.checkpoint import Checkpoint, load_model, save_checkpoint
+from ks.cli import run
+from ks.clips import I64
+from ks.config import TrainConfig
+from ks.datasets import DATASETS
+from ks.distributed import pick_device
+from ks.errors import DataError, ModelError
+from ks.evaluate import answer
+from ks.material import Material, load_material, spec_of
+from ks.metrics import F64
+from ks.report import without_nan
+from ks.spec import au_label
+from ks.start import selection_frames
+
+log = logging.getLogger(__name__)
+
+SUBJECTS = ("selection", "test", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateConfig:
+    """What is asked for. "" stands for what the training had."""
+
+    checkpoint: Path
+    out: Path | None = None  # None: beside the checkpoint, "best-calibrated.safetensors"
+    subjects: str = "selection"  # "all": everybody of another data set, which must be named
+    data: str = ""
+    root: str = ""
+    cache: str = ""
+    face_model: str = ""
+    bias: bool = True
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """What came of it."""
+
+    path: Path
+    aus: tuple[int, ...]
+    calibration: Calibration
+    thresholds: F64
+    positives: I64  # (U,) frames
+    scores: Scores
+    people: int
+    frames: int
+    cross_fitted: bool  # False: one subject alone, whose scores after are those it was fitted to
+
+
+def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
+    """Fits, folds, chooses thresholds and writes the new checkpoint; the old one stays.
+
+    Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
+    """
+    source = config.checkpoint / "best.safetensors" if config.checkpoint.is_dir() else config.checkpoint
+    out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
+    if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
+        raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
+    if not out.parent.is_dir():  # said before hours of cropping, not after
+        raise ModelError(f"no folder at {out.parent} for --out {out.name}; make it, or choose another")
+    device = pick_device(config.device)
+    model, saved = load_model(source, device)
+    training = _training(config, saved)
+    material = load_material(training, progress)
+    if differences := saved.spec.differences(spec_of(training, material.data)):
+        raise ModelError(f"{source} does not fit {training.data} at {training.root}: {', '.join(differences)}")
+    which = _frames(config, training, material)
+    logits = answer(model, material, which, device, live_only=True).output[0]
+    labels = material.index.labels[which]
+    people = np.array([video.subject for video in material.videos])[material.index.video[which]]
+    found = fit(logits, labels, config.bias)
+    thresholds = f1_thresholds(found.probability(logits), labels)
+    scores = score(logits, labels, people, config.bias)
+    fold(model, found)
+    n_people = len(np.unique(people))
+    result = Calibrated(
+        path=out,
+        aus=saved.spec.aus,
+        calibration=found,
+        thresholds=thresholds,
+        positives=(labels == 1).sum(0, dtype=np.int64),
+        scores=scores,
+        people=n_people,
+        frames=len(labels),
+        cross_fitted=n_people > 1,
+    )
+    spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
+    noted = {**saved.metrics, "calibration": {"subjects": config.subjects, "data": training.data, **to_json(result)}}
+    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}  # no optimiser: its momentum is of others
+    try:
+        save_checkpoint(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
+    except (OSError, SafetensorError) as exc:
+        raise ModelError(f"{out}: cannot be written ({' '.join(str(exc).split())}); check the folder") from exc
+    return result
+
+
+def _training(config: CalibrateConfig, saved: Checkpoint) -> TrainConfig:
+    """The training's settings, with what differs here."""
+    changes: dict[str, Any] = {n: v for n in ("data", "root", "cache", "face_model") if (v := getattr(config, n))}
+    if config.subjects == "all":  # of a data set that knows nothing of the training's folds and lists
+        if not config.root:
+            raise DataError(
+                "--subjects all has those in it that the weights were trained on; name another data set with --root"
+            )
+        changes |= {"fold": 0, "val_share": 0.0, "paper_protocol": False, "label_list": "", "labels": 1.0}
+    return replace(saved.config, aus=saved.spec.aus, **changes)
+
+
+def _frames(config: CalibrateConfig, training: TrainConfig, material: Material) -> I64:
+    """Rows of the index to fit on."""
+    split = material.split
+    if config.subjects == "selection":
+        which = selection_frames(training, material)  # of those labels that the training allowed selection
+    else:
+        which = material.known(split.test if config.subjects == "test" else material.data.subjects)
+    if not len(which):
+        raise DataError(
+            f"there is no labelled frame of --subjects {config.subjects} ({split.protocol}); "
+            "train with --val-share, or name other subjects, or another data set with --root"
+        )
+    if config.subjects == "test":
+        log.warning("calibrated on the test part: scores of this checkpoint there are no test any more")
+    return which
+
+
+def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
+    """What is told of each AU, (U,) each."""
+    s = result.scores
+    columns = {
+        "positives": result.positives,
+        "temperature": result.calibration.temperature,
+        "bias": result.calibration.bias,
+        "threshold": result.thresholds,
+        "ece_before": s.ece_before,
+        "ece_after": s.ece_after,
+        "brier_before": s.brier_before,
+        "brier_after": s.brier_after,
+        "f1_before": s.f1_before,
+        "f1_after": s.f1_after,
+    }
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def to_json(result: Calibrated) -> dict[str, Any]:
+    """For the checkpoint's metrics; before is the checkpoint that was given."""
+    columns = _columns(result)
+    per_au = {au_label(au): {name: values[i] for name, values in columns.items()} for i, au in enumerate(result.aus)}
+    about = {"people": result.people, "frames": result.frames, "cross_fitted": result.cross_fitted}
+    jsonable: dict[str, Any] = without_nan({**about, "per_au": per_au})
+    return jsonable
+
+
+def print_table(result: Calibrated, console: Console) -> None:
+    """A row per AU, and the means."""
+    how = "after: each person by the others" if result.cross_fitted else "after: fitted to this one person"
+    table = Table(title=f"Calibration on {result.people} people, {result.frames} frames; {how}")
+    columns = _columns(result)
+    for name in ("AU", *(name.replace("_", " ").replace("ece", "ECE").replace("f1", "F1") for name in columns)):
+        table.add_column(name, justify="right")
+    for i, au in enumerate(result.aus):
+        table.add_row(au_label(au), *(_shown(name, values[i]) for name, values in columns.items()))
+    table.add_section()
+    scores = {name: metrics.mean(np.array(values)) for name, values in columns.items() if "_" in name}
+    table.add_row("mean", *(_shown(name, scores[name]) if name in scores else "" for name in columns))
+    console.print(table)
+    console.print(str(result.path), soft_wrap=True, highlight=False)
+
+
+def _shown(name: str, value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.0f}" if name == "positives" else f"{value:.3f}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Arguments in, a calibrated checkpoint and its table out."""
+    parser = argparse.ArgumentParser(prog="python -m ks.calibrate", description="Calibrate a checkpoint of ks-train.")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder of ks-train")
+    parser.add_argument("--out", type=Path, help="the new checkpoint; default: beside it, NAME-calibrated.safetensors")
+    parser.add_argument(
+        "--subjects",
+        choices=SUBJECTS,
+        default="selection",
+        help="whom to fit on: held out for selection, the test part, or all of another --root (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data", choices=DATASETS, default="", help="layout of the data, where it is not the training's"
+    )
+    parser.add_argument("--root", default="", help="its folder or manifest, where it is not the training's")
+    parser.add_argument("--cache", default="", help="folder of the crops, likewise")
+    parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
+    parser.add_argument(
+        "--bias", action=argparse.BooleanOptionalAction, default=True, help="move logits too; off: temperatures alone"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
+    )
+    return run(lambda: _main(parser.parse_args(argv)))
+
+
+def _main(args: argparse.Namespace) -> None:
+    values = {name: value for name, value in vars(args).items() if name != "progress"}
+    print_table(calibrate(CalibrateConfig(**values), args.progress), Console())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
