@@ -74,12 +74,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
 
     Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
     """
-    source = config.checkpoint / "best.safetensors" if config.checkpoint.is_dir() else config.checkpoint
-    out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
-    if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
-        raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
-    if not out.parent.is_dir():  # said before hours of cropping, not after
-        raise ModelError(f"no folder at {out.parent} for --out {out.name}; make it, or choose another")
+    source, out = _places(config)
     device = pick_device(config.device)
     model, saved = load_model(source, device)
     training = _training(config, saved)
@@ -106,14 +101,29 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
         frames=len(labels),
         cross_fitted=n_people > 1,
     )
-    spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
     noted = {**saved.metrics, "calibration": {"subjects": config.subjects, "data": training.data, **to_json(result)}}
+    spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
     tensors = {f"model.{name}": x for name, x in model.state_dict().items()}  # no optimiser: its momentum is of others
+    _write(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
+    return result
+
+
+def _places(config: CalibrateConfig) -> tuple[Path, Path]:
+    """The checkpoint and the file to write. Raises ModelError now where that cannot be, not after hours of cropping."""
+    source = config.checkpoint / "best.safetensors" if config.checkpoint.is_dir() else config.checkpoint
+    out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
+    if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
+        raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
+    if not out.parent.is_dir():
+        raise ModelError(f"no folder at {out.parent} for --out {out.name}; make it, or choose another")
+    return source, out
+
+
+def _write(out: Path, checkpoint: Checkpoint) -> None:
     try:
-        save_checkpoint(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
+        save_checkpoint(out, checkpoint)
     except (OSError, SafetensorError) as exc:
         raise ModelError(f"{out}: cannot be written ({' '.join(str(exc).split())}); check the folder") from exc
-    return result
 
 
 def _training(config: CalibrateConfig, saved: Checkpoint) -> TrainConfig:

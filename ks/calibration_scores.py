@@ -9,7 +9,7 @@ from ks import metrics
 from ks.calibration import Calibration, brier, f1_thresholds, fit
 from ks.metrics import F64, Floats, Labels
 
-_FOLDS = 5
+_FOLDS = 5  # of people
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,19 +2,21 @@
 
 import json
 import math
+import re
 import zipfile
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from engines.cli import compile_main
+from engines.compile import CompileConfig, compile_model
 from engines.cost import answers
 from engines.export import export
 from engines.half_storage import LEAST_VALUES, cut, whole
@@ -23,7 +25,9 @@ from engines.open import open_engine
 from engines.quantize import int8_encoder
 from engines.torch_model import answering_weights, folded, round_to_half
 from engines.torch_weights import fill
-from ks.errors import ModelError
+from ks.checkpoint import Checkpoint, save_checkpoint
+from ks.config import TrainConfig
+from ks.errors import KSError, ModelError
 from ks.model import KSModel
 from tests.engines.conftest import SPEC, some_faces
 
@@ -137,6 +141,42 @@ def test_a_manifest_that_lies_about_its_halves_is_one_line(
     assert "\n" not in str(error.value)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_spoilt_half_file_is_one_line_or_the_same_model(
+    data: st.DataObject, half_file: ModelFile, tmp_path: Path
+) -> None:
+    spoilt = bytearray(half_file.path.read_bytes())
+    at = data.draw(st.one_of(st.integers(0, 6000), st.integers(0, len(spoilt) - 1)))
+    spoilt[at] ^= data.draw(st.integers(1, 255))
+    path = tmp_path / "spoilt.ks"
+    path.write_bytes(spoilt)
+    message = ""
+    try:
+        file = open_model(path)
+        graphs = {name: file.graph(name) for name in file.sha256}
+    except KSError as exc:
+        message = str(exc)
+    assert "\n" not in message
+    assert message or graphs == {name: half_file.graph(name) for name in half_file.sha256}
+
+
+@pytest.mark.slow
+def test_the_command_rounds_a_checkpoint_and_says_what_that_moves(
+    tiny: KSModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = TrainConfig(data="manifest", root="r", out="o", backbone="tiny", side_px=32)
+    tensors = {f"model.{name}": x for name, x in tiny.state_dict().items()}
+    save_checkpoint(tmp_path / "best.safetensors", Checkpoint(SPEC, config, tensors))
+    assert compile_main([str(tmp_path), "--device", "openvino", "--half"]) == 0
+    said = re.search(r"rounding to fp16 moves a probability by at most (\S+)", capsys.readouterr().err)
+    assert said
+    assert 0 < float(said[1]) < 1e-3
+    file = open_model(tmp_path / "best.ks")
+    assert {ENCODER, HEAD} == set(file.halves)
+    assert file.costs["openvino fp32"]["max_difference"] < 1e-5
+
+
 def test_a_weight_beyond_fp16_is_refused(tiny: KSModel) -> None:
     plain = folded(tiny)
     with torch.no_grad():
@@ -173,7 +213,5 @@ def test_a_truncated_graph_is_stored_as_it_is() -> None:
 
 
 def test_half_of_a_model_that_is_made_already_is_one_line(copied: ModelFile) -> None:
-    from engines.compile import CompileConfig, compile_model
-
     with pytest.raises(ModelError, match="--half rounds the weights of a checkpoint"):
-        compile_model(replace(CompileConfig(copied.path, device="openvino"), half=True))
+        compile_model(CompileConfig(copied.path, device="openvino", half=True))
