@@ -20,7 +20,7 @@ from ks.metrics import F64, Floats, Labels, best_threshold
 if TYPE_CHECKING:  # who only fits needs no torch
     from ks.model import KSModel
 
-FRAMES_PER_LOOK = 10  # neighbouring frames show much the same: so many count as one observation
+FRAMES_PER_LOOK = 10  # neighbouring frames show much the same: so many count as one; 5 and 25 measured no better
 SCALE_RANGE = (0.2, 5.0)  # temperatures 5 to 0.2; beyond is a fault of the data
 LOG_SCALE_DEVIATION, BIAS_DEVIATION = 0.5, 1.0  # of the prior, around a scale of 1 and a bias of 0
 TRUST_LOOKS = 10.0  # positive observations at which thresholds go by labels and by probabilities half and half
