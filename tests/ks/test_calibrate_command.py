@@ -31,7 +31,7 @@ def finished(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("runs")
     config = TrainConfig(
         data="manifest", root=str(planted.manifest), out=str(folder / "run"), aligned=True, labels=0.5, fold=1,
-        cache=str(planted.manifest.parent / "crops"), val_share=0.5, side_px=SIDE_PX, backbone="tiny", init="random",
+        cache=str(folder / "crops"), val_share=0.5, side_px=SIDE_PX, backbone="tiny", init="random",
         epochs=3, batch=8, workers=0, amp="off", device="cpu",
     )  # fmt: skip
     nobody = replace(config, out=str(folder / "nobody"), val_share=0.0, epochs=1)
