@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,14 +99,14 @@ def learning_rate(config: TrainConfig, epochs_done: float) -> float:
 
 
 def make_optimizer(config: TrainConfig, model: KSModel) -> torch.optim.Optimizer:
-    """SGD as in the paper, or AdamW; under AdamW vectors (biases, norms, embeddings) do not decay."""
+    """SGD as in the paper, or AdamW; under AdamW vectors (biases and norms) do not decay."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
     kernels = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [{"params": kernels}, {"params": vectors, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": kernels}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, config.lr, weight_decay=config.weight_decay)
 
 
