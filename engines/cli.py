@@ -12,6 +12,7 @@ from engines.compile import CompileConfig, Compiled, compile_model
 from engines.cost import ALLOWED_FLIPS
 from engines.open import DEVICES
 from ks.cli import parse_share, run
+from ks.spec import parse_aus
 
 
 def compile_main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +59,12 @@ def compile_main(argv: Sequence[str] | None = None) -> int:
         action=argparse.BooleanOptionalAction,
         default=False,
         help="of a checkpoint: weights rounded to fp16, half the file; what it is computed in stays --precision",
+    )
+    parser.add_argument(
+        "--experimental",
+        type=parse_aus,
+        metavar="AUS",
+        help="AUs not shown to work on real faces, like 7,14: every output will say so; '' = none (default: as before)",
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = the backend's choice")
     parser.add_argument(

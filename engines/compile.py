@@ -39,6 +39,7 @@ class CompileConfig:
     trust_plan: bool = False  # whoever made them may run code here
     progress: bool = False  # a bar on stderr while a plan is built
     half: bool = False  # weights rounded to fp16 when a checkpoint is exported: half the file
+    experimental: tuple[int, ...] | None = None  # AUs to be marked so; None: as they are marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def compile_model(config: CompileConfig) -> Compiled:
     check_plans(backend, config.plans, config.trust_plan)
     draft = out.with_name(f".{out.stem}-draft{SUFFIX}")
     try:
-        file = _fp32(checkpoint, config, draft)
+        file = _marked(_fp32(checkpoint, config, draft), config.experimental)
         precision, _ = pick_precision(file, backend, config.precision)
         runs = _runs(config, file.spec)
         if precision == "int8":
@@ -108,6 +109,11 @@ def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelF
         )
     runs = _runs(config, loaded.spec)
     return export(model, loaded.spec, draft, [run[:4] for run in runs], half=config.half)
+
+
+def _marked(file: ModelFile, experimental: tuple[int, ...] | None) -> ModelFile:
+    """The same weights, whose id stays, with these AUs marked as experimental."""
+    return file if experimental is None else replace(file, spec=replace(file.spec, experimental=experimental))
 
 
 def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:

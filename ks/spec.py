@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ks.errors import ModelError
@@ -49,6 +49,8 @@ AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Ha
     46: "wink",
 }
 
+EXPERIMENTAL = "experimental: not shown to work on real faces"  # of an AU in ModelSpec.experimental
+
 BACKBONES = ("resnet18", "resnet18-half", "tiny")
 CORRELATIONS = ("transformer", "mlp")
 POOLINGS = ("mean", "attention")
@@ -57,6 +59,17 @@ POOLINGS = ("mean", "attention")
 def au_label(au: int) -> str:
     """'AU12', the column and tier name that other tools use."""
     return f"AU{au}"
+
+
+def experimental_note(aus: Sequence[int]) -> str:
+    """'AU7, AU14 experimental: not shown to work on real faces'; "" where there is none."""
+    return f"{', '.join(map(au_label, aus))} {EXPERIMENTAL}" if aus else ""
+
+
+def au_meaning(au: int, experimental: Sequence[int] = ()) -> str:
+    """'lid tightener', with what must be known of an experimental one behind it in brackets."""
+    name = AU_NAMES.get(au, "")
+    return f"{name} ({EXPERIMENTAL})".lstrip() if au in experimental else name
 
 
 def parse_aus(text: str) -> tuple[int, ...]:
@@ -87,6 +100,7 @@ class ModelSpec:
     layers: int = 2
     heads: int = 4
     thresholds: tuple[float, ...] = ()  # probability from which an AU counts as present; () = 0.5 for all
+    experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces; every output says so
 
     def __post_init__(self) -> None:
         if not self.aus or len(set(self.aus)) != len(self.aus) or any(au not in AU_NAMES for au in self.aus):
@@ -110,6 +124,9 @@ class ModelSpec:
             raise ModelError(f"token width {self.token_width} cannot be split over {self.heads} heads")
         if self.thresholds and len(self.thresholds) != len(self.aus):
             raise ModelError(f"{len(self.aus)} AUs need as many thresholds; got {len(self.thresholds)}")
+        if len(set(self.experimental)) != len(self.experimental) or set(self.experimental) - set(self.aus):
+            got = f"{list(self.experimental)} of {list(self.aus)}"
+            raise ModelError(f"experimental AUs are some of the model's, each once; got {got}")
 
     @property
     def live_position(self) -> int:
@@ -134,11 +151,15 @@ class ModelSpec:
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or set(values) - names or "aus" not in values:
             raise ModelError(f"a model spec has the fields {sorted(names)}; got {str(text)[:80]!r}")
-        return cls(**{**values, "aus": tuple(values["aus"]), "thresholds": tuple(values.get("thresholds", ()))})
+        lists = {name: tuple(values.get(name, ())) for name in ("aus", "thresholds", "experimental")}
+        return cls(**{**values, **lists})
 
     def differences(self, other: "ModelSpec", ignore: Sequence[str] = ("thresholds",)) -> list[str]:
-        """'n_frames 5 != 7' for each field that makes two models incompatible; thresholds are not one."""
-        mine, theirs = asdict(self), asdict(other)
+        """'n_frames 5 != 7' for each field that makes two models incompatible.
+
+        Thresholds are not one, and `experimental` never is: it says how much the answers are worth, not what they are.
+        """
+        mine, theirs = asdict(replace(self, experimental=())), asdict(replace(other, experimental=()))
         return [
             f"{name} {mine[name]} != {theirs[name]}"
             for name in mine

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ks.cli import run
 from ks.errors import DataError
+from ks.spec import experimental_note
 from realtime.arguments import options_of, parser
 from realtime.console import Bar, StatsLine, print_report
 from realtime.demo import demo_clip
@@ -36,7 +37,7 @@ def _main(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         watch = stack.enter_context(_watch(args))
         log.info("%s", watch.choice)
-        for note in (watch.model.note,) if watch.model.note else ():
+        for note in filter(None, (watch.model.note, experimental_note(watch.model.spec.experimental))):
             log.warning("%s: %s", watch.model.path.name, note)
         outputs = make_outputs(args, watch)
         sinks = stack.enter_context(Sinks(outputs.sinks))

@@ -53,7 +53,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
         from realtime.sinks.parquet_sink import ParquetSink
 
         sinks += [ParquetSink(path, watch.aus) for path in args.parquet]
-    sinks += [EventsSink(path, watch.aus) for path in args.events]
+    sinks += [EventsSink(path, watch.aus, watch.model.spec.experimental) for path in args.events]
     if args.save:
         from realtime.sinks.video_sink import VideoSink
 
@@ -61,7 +61,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     if args.lsl:
         from realtime.sinks.lsl_sink import LslSink
 
-        sinks.append(LslSink(watch.aus))
+        sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental))
     window = _window(args, watch.model.spec.n_frames, bool(sinks))
     return Outputs((*sinks, window) if window else tuple(sinks), window)
 

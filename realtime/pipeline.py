@@ -115,7 +115,8 @@ class Analyser:
         self._windows.forget(frame.stream.number, frame.time_s)
         self._neutral.forget(frame.stream.number, frame.time_s)
         latency_ms = (time.perf_counter() - frame.captured_s) * 1e3
-        return FrameResult(frame, self._engine.spec.aus, tuple(rows), tuple(events), latency_ms, self._notes)
+        spec = self._engine.spec
+        return FrameResult(frame, spec.aus, tuple(rows), tuple(events), latency_ms, self._notes, spec.experimental)
 
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
         key = frame.stream.number, face.face_id

@@ -45,7 +45,7 @@ class _Source:
 class Tally:
     """Counts of one run. Used by the consumer's thread; sources count for themselves."""
 
-    def __init__(self, choice: Choice, model: Mapping[str, str], stages: Stages) -> None:
+    def __init__(self, choice: Choice, model: Mapping[str, Any], stages: Stages) -> None:
         self._choice, self._model, self._stages = choice, model, stages
         self._sources: dict[int, _Source] = {}
         self._failures: list[dict[str, str]] = []

@@ -110,3 +110,4 @@ class FrameResult:
     events: tuple[Event, ...] = ()  # onsets and offsets that this frame brought
     latency_ms: float = 0.0  # from the arrival of its packet to this result
     notes: tuple[str, ...] = field(default=())  # what a viewer must know, e.g. that the model is untrained
+    experimental: tuple[int, ...] = ()  # those of `aus` that were not shown to work on real faces

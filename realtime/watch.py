@@ -14,6 +14,7 @@ from engines.model_file import ModelFile, open_model
 from engines.open import open_engine
 from ks.errors import DataError, KSError
 from ks.face_model import find_face_model
+from ks.spec import au_label
 from realtime.faces.finder import FaceFinder
 from realtime.options import Options
 from realtime.pipeline import Analyser, analyse
@@ -64,6 +65,7 @@ class Watch:
             "file": str(self.model.path),
             "weights": self.model.weights_id,
             "note": self.model.note,
+            "experimental": list(map(au_label, self.model.spec.experimental)),
         }
         self.tally = Tally(engine.choice, described, self._stages)
         self.idle: Callable[[], None] = lambda: None  # called now and then while no frame comes in a live run

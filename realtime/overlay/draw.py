@@ -77,7 +77,7 @@ def plan(result: FrameResult, n_frames: int | None = None, before: Layout | None
         room=Rect(0, 0, width, height).grown(-_gap(em) // 2),
         gap_px=_gap(em),
     )
-    shapes = forms(em)
+    shapes = forms(em, result.experimental)
 
     def size(form: Form, i: int) -> Size:
         return panel_size(result.faces[i], result.aus, form, n_frames)

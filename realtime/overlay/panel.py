@@ -3,13 +3,15 @@
     face 0                        who
     ▸ AU12 lip corner puller ▇▇▇├▇▇┤  0.83     present: mark, bright bold name, thick amber bar
       AU15 lip corner depr.  ━├┤      0.12     absent: no mark, dim name, thin blue bar
+      AU14~ dimpler          ┤        0.04     experimental: not shown to work on real faces
     order 0.97, window 5/5        the temporal teacher's verdict; amber where it is doubtful or the window fills
 
 A bar's length is the probability. The whisker on its end is as wide as the two branches' probabilities differ.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,13 +32,14 @@ _DOUBT_IN_ORDER = 0.5  # below it the temporal teacher holds the window for shuf
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How much a panel tells."""
+    """How much a panel tells, and of which AUs it warns."""
 
     em_px: int
     long_names: bool = True  # "AU12 lip corner puller", else "AU12"
     bar_em: int = 6  # length of a bar
     all_aus: bool = True  # else only those present
     bars: bool = True  # else one line of numbers
+    experimental: frozenset[int] = frozenset()  # AUs with a ~ behind their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ class _Columns:
     end: int
 
 
-def forms(em_px: int) -> tuple[Form, ...]:
+def forms(em_px: int, experimental: Collection[int] = ()) -> tuple[Form, ...]:
     """From the roomiest to the smallest, for a picture's size of text."""
     small = max(round(0.84 * em_px), 9)
-    return (
+    sizes = (
         Form(em_px),
         Form(small),
         Form(small, bar_em=3),
@@ -62,6 +65,7 @@ def forms(em_px: int) -> tuple[Form, ...]:
         Form(small, long_names=False, bar_em=4, all_aus=False),
         Form(small, long_names=False, bar_em=4, all_aus=False, bars=False),
     )
+    return tuple(replace(form, experimental=frozenset(experimental)) for form in sizes)
 
 
 def panel_size(face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | None) -> Size:
@@ -70,7 +74,7 @@ def panel_size(face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | 
         return 0, 0
     pad = _pad(form)
     if not form.bars:
-        return width_px(_line(face, aus), form.em_px, True) + 2 * pad, line_px(form.em_px) + pad
+        return width_px(_line(face, aus, form), form.em_px, True) + 2 * pad, line_px(form.em_px) + pad
     rows = 1 + len(_shown(face, form)) + len(_verdicts(face, form, n_frames))
     return _columns(aus, form).end, rows * line_px(form.em_px) + 2 * pad
 
@@ -80,7 +84,7 @@ def draw_panel(image: U8, rect: Rect, face: FaceAUs, aus: tuple[int, ...], form:
     em, pad = form.em_px, _pad(form)
     darken(image, rect.left, rect.top, rect.right, rect.bottom)
     if not form.bars:
-        put(image, _line(face, aus), rect.left + pad, rect.top + pad // 2, em, INK, True)
+        put(image, _line(face, aus, form), rect.left + pad, rect.top + pad // 2, em, INK, True)
         return
     top = rect.top + pad
     title = f"face {face.face.face_id}" + (", calibrated" if face.calibrated else "")
@@ -143,12 +147,19 @@ def _shown(face: FaceAUs, form: Form) -> list[int]:
 
 
 def _name(au: int, form: Form) -> str:
-    return f"{au_label(au)} {AU_NAMES.get(au, '')}".rstrip() if form.long_names else au_label(au)
+    label = au_label(au) + _mark(au, form)
+    return f"{label} {AU_NAMES.get(au, '')}".rstrip() if form.long_names else label
 
 
-def _line(face: FaceAUs, aus: tuple[int, ...]) -> str:
+def _mark(au: int, form: Form) -> str:
+    return "~" if au in form.experimental else ""
+
+
+def _line(face: FaceAUs, aus: tuple[int, ...], form: Form) -> str:
     """The smallest form: the face and the AUs present, as numbers."""
-    present = " ".join(str(au) for au, there in zip(aus, face.occurrence.tolist(), strict=True) if there)
+    present = " ".join(
+        f"{au}{_mark(au, form)}" for au, there in zip(aus, face.occurrence.tolist(), strict=True) if there
+    )
     return f"{face.face.face_id}: AU {present or 'none'}"
 
 
@@ -162,7 +173,8 @@ def _verdicts(face: FaceAUs, form: Form, n_frames: int | None) -> list[tuple[str
         doubtful = face.in_order < _DOUBT_IN_ORDER
         order = f"order {face.in_order:.2f}" + (" doubtful" if doubtful else "")
     if form.long_names:
-        return [(f"{order}, {window}", doubtful or filling)]
+        legend = [("~ experimental", False)] if form.experimental else []
+        return [(f"{order}, {window}", doubtful or filling), *legend]
     verdicts = [(order, doubtful), (window, filling)]
     return verdicts if form.all_aus else [verdict for verdict in verdicts if verdict[1]]
 

@@ -10,6 +10,7 @@ import json
 import mimetypes
 import os
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ks.errors import DataError
-from ks.spec import AU_NAMES, au_label
+from ks.spec import AU_NAMES, au_label, experimental_note
 from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
 from realtime.sinks.rows import printable
 from realtime.types import Event, Stream
@@ -30,10 +31,11 @@ _TYPE = "action unit"
 class EafWriter:
     """Raises DataError where the files cannot be written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, experimental: Sequence[int] = ()) -> None:
         check_writable(path)
         self._journal = ResultFile(path.with_name(path.name + JOURNAL_SUFFIX))
         self._known: set[int] = set()  # numbers of streams
+        self._experimental = experimental_note(experimental)
         self.paths: tuple[Path, ...] = (path,)
 
     def frame(self, stream: Stream, time_s: float) -> None:
@@ -45,6 +47,7 @@ class EafWriter:
                 name=printable(stream.name),
                 media=str(media.resolve()) if media else None,
                 origin_s=float(time_s) if stream.live else 0.0,
+                note=self._experimental,
             )
 
     def add(self, interval: Event) -> None:
@@ -71,6 +74,7 @@ class _Recording:
     name: str
     media: str | None
     origin_s: float
+    note: str = ""
     intervals: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -102,7 +106,8 @@ def _read(journal: Path) -> dict[int, _Recording]:
                 if "au" in entry:
                     recordings[entry["stream"]].intervals.append(entry)
                 else:
-                    recordings[entry["stream"]] = _Recording(entry["name"], entry["media"], entry["origin_s"])
+                    about = (entry["name"], entry["media"], entry["origin_s"], entry.get("note", ""))
+                    recordings[entry["stream"]] = _Recording(*about)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise DataError(f"{journal} cannot be read as a journal of --events ({exc!r:.120})") from exc
     return recordings
@@ -184,3 +189,5 @@ def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
             link["RELATIVE_MEDIA_URL"] = "./" + quote(relative.replace(os.sep, "/"))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", link)
     ET.SubElement(header, "PROPERTY", NAME="source").text = recording.name
+    if recording.note:
+        ET.SubElement(header, "PROPERTY", NAME="note").text = recording.note

@@ -37,18 +37,18 @@ class EventsSink:
     """path: NAME.tsv, with a sidecar NAME.json beside it, or NAME.eaf, one for each stream.
 
     An AU that is still there at the end of the run ends at the last frame that shows the face. Raises DataError on
-    another suffix and where a file cannot be written.
+    another suffix and where a file cannot be written. experimental: AUs that are described as such.
     """
 
-    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+    def __init__(self, path: str | Path, aus: Sequence[int], experimental: Sequence[int] = ()) -> None:
         self.name = f"--events {path}"
         path = Path(path)
         self._writer: EventWriter
         match path.suffix.lower():
             case ".tsv":
-                self._writer = TsvWriter(path, aus)
+                self._writer = TsvWriter(path, aus, experimental)
             case ".eaf":
-                self._writer = EafWriter(path)
+                self._writer = EafWriter(path, experimental)
             case _:
                 raise DataError(f"{path}: events are written as NAME_events.tsv (BIDS) or NAME.eaf (ELAN)")
         self._open: dict[tuple[int, int], dict[int, _Open]] = {}  # (stream, face) -> AU -> since when

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ks.errors import DataError
-from ks.spec import AU_NAMES, au_label
+from ks.spec import au_label, au_meaning
 from realtime.sinks.csv_sink import quoted
 from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
 from realtime.sinks.rows import printable
@@ -24,16 +24,16 @@ UNKNOWN = "n/a"
 class TsvWriter:
     """Raises DataError where the table or its sidecar cannot be written, or the sidecar's name is taken."""
 
-    def __init__(self, path: Path, aus: Sequence[int]) -> None:
+    def __init__(self, path: Path, aus: Sequence[int], experimental: Sequence[int] = ()) -> None:
         self._file = ResultFile(path)
-        self._sidecar, self._aus = path.with_suffix(".json"), tuple(aus)
+        self._sidecar, self._described = path.with_suffix(".json"), sidecar(aus, experimental)
         _check_sidecar(self._sidecar)
         self.paths: tuple[Path, ...] = (path, self._sidecar)
 
     def frame(self, stream: Stream, time_s: float) -> None:
         if not self._file.started:
             self._file.write(_line(HEADER))
-            text = json.dumps(sidecar(self._aus), indent=2, ensure_ascii=False) + "\n"
+            text = json.dumps(self._described, indent=2, ensure_ascii=False) + "\n"
             replace_whole(self._sidecar, lambda unfinished: _write(unfinished, [text]))
 
     def add(self, interval: Event) -> None:
@@ -76,9 +76,9 @@ def sort_events(path: Path) -> Path:
     return path
 
 
-def sidecar(aus: Sequence[int]) -> dict[str, Any]:
+def sidecar(aus: Sequence[int], experimental: Sequence[int] = ()) -> dict[str, Any]:
     """Describes the columns, as BIDS asks for."""
-    levels = {au_label(au): AU_NAMES.get(au, "") for au in aus}
+    levels = {au_label(au): au_meaning(au, experimental) for au in aus}
     return {
         "onset": {"Description": "Time of the first frame that shows the action unit", "Units": "s"},
         "duration": {

@@ -17,6 +17,7 @@
     events          AUs that came or went with this frame: {face_id, au: "AU12", onset_s, end_s, peak}; end_s is null
                     where the AU came
     notes           what a reader must know, as that the model is untrained
+    experimental    ["AU7", ...]: AUs of the model that were not shown to work on real faces
 
 Always valid JSON in ASCII: nan is null. Fields may be added; none changes its meaning.
 """
@@ -67,6 +68,7 @@ def as_dict(result: FrameResult, unix_minus_perf_s: float) -> dict[str, Any]:
         "faces": [_face(face, result.aus) for face in result.faces],
         "events": [_event(event) for event in result.events],
         "notes": [printable(note) for note in result.notes],
+        "experimental": [au_label(au) for au in result.experimental],
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ks.errors import DataError, MissingError
-from ks.spec import AU_NAMES, au_label
+from ks.spec import au_label, au_meaning
 from realtime.sinks.rows import printable
 from realtime.types import FaceAUs, FrameResult, Stream
 
@@ -27,12 +27,13 @@ class LslSink:
     """Opens a stream for a face when it is first seen.
 
     camera_delay_s: what a camera and its link take before a frame comes in, where it was measured; it goes out as
-    synchronization/offset_mean, which readers subtract from time stamps. Raises MissingError without pylsl or liblsl.
+    synchronization/offset_mean, which readers subtract from time stamps. experimental: AUs whose channels are described
+    as such. Raises MissingError without pylsl or liblsl.
     """
 
-    def __init__(self, aus: Sequence[int], camera_delay_s: float = 0.0) -> None:
+    def __init__(self, aus: Sequence[int], camera_delay_s: float = 0.0, experimental: Sequence[int] = ()) -> None:
         self.name = "--lsl"
-        self._aus, self._camera_delay_s = tuple(aus), camera_delay_s
+        self._aus, self._experimental, self._camera_delay_s = tuple(aus), tuple(experimental), camera_delay_s
         self._pylsl = _pylsl()
         self._lsl_minus_perf_s = _clock_difference_s(self._pylsl.local_clock)
         self._outlets: dict[tuple[int, int], tuple[Any, float]] = {}  # (stream, face) -> outlet, captured_s last pushed
@@ -75,7 +76,7 @@ class LslSink:
             channel.append_child_value("label", au_label(au))
             channel.append_child_value("type", "AU")
             channel.append_child_value("unit", "probability")
-            channel.append_child_value("description", AU_NAMES.get(au, ""))
+            channel.append_child_value("description", au_meaning(au, self._experimental))
         synchronization = info.desc().append_child("synchronization")
         synchronization.append_child_value("offset_mean", f"{self._camera_delay_s:.6f}")
         synchronization.append_child_value("can_drop_samples", "true" if stream.live else "false")

@@ -18,7 +18,8 @@ The order and the first five columns are OpenFace 2.2's, so that what reads its 
     stream          name of the source, without secrets
     epoch           raised by each reconnect of the source
 
-We have occurrence, not intensity: there are no AU12_r.
+We have occurrence, not intensity: there are no AU12_r. A table has no place to say which AUs are experimental: ks-live
+says it when it starts, and --report does.
 """
 
 import re

@@ -62,6 +62,7 @@ def test_a_line_holds_all_that_is_known_about_a_frame(tmp_path):
         ],
         "events": [{"face_id": 3, "au": "AU12", "onset_s": 1.5, "end_s": 2.25, "peak": 0.875}],
         "notes": ["untrained"],
+        "experimental": [],
     }
 
 
