@@ -45,7 +45,7 @@ def test_the_first_answer_is_left_as_it_is_and_trust_grows_with_time() -> None:
     off = np.full((600, 1), 1.0) - apply_person(view(1.0), np.full((600, 1), 1.0), times_s)
     assert off[0] == 0
     assert off[50] == pytest.approx(0.5 * 3, abs=0.1)  # 5 s seen, 5 s of mu in front; rest 1, mu -2
-    assert off[-1] == pytest.approx(60 / 65 * 3, abs=0.2)  # less what faded: 60 s count as 47
+    assert off[-1] == pytest.approx(47 / 52 * 3, abs=0.1)  # of 60 s, 47 have not faded
     assert (np.diff(off[:, 0]) >= 0).all()
 
 
