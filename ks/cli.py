@@ -207,6 +207,12 @@ def eval_main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
+        "--person",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="score answers relative to the person, as ks-live gives them, where the checkpoint has learned it",
+    )
+    parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
     )
     return run(lambda: _evaluate(parser.parse_args(argv)))
@@ -218,7 +224,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
     paths = [path / "best.safetensors" if path.is_dir() else path for path in args.checkpoints]
-    report = evaluate([predict_test(path, args.device, args.progress, **changes) for path in paths])
+    report = evaluate([predict_test(p, args.device, args.progress, person=args.person, **changes) for p in paths])
     print_report(report, Console())
     if args.json:
         write_json(report, args.json)

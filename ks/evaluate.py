@@ -16,6 +16,7 @@ from ks.distributed import pick_device
 from ks.errors import DataError, ModelError
 from ks.material import Material, load_material, spec_of
 from ks.model import KSModel
+from ks.person import PersonView, apply_person
 from ks.report import Predictions
 
 F32 = npt.NDArray[np.float32]
@@ -76,9 +77,27 @@ def probability(logits: F32) -> F32:
     return np.asarray((1 + np.tanh(logits.astype(np.float64) / 2)) / 2, np.float32)  # no overflow
 
 
-def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False, **changes: str) -> Predictions:
+def times_s(material: Material, which: I64) -> npt.NDArray[np.float64]:
+    """(T,) when the frames `which` (T,) of the index were taken, in the time of their videos."""
+    places = zip(material.index.video[which], material.index.row[which], strict=True)
+    return np.array([material.videos[video].frames[row] for video, row in places], np.float64) / material.data.fps
+
+
+def relative_to_person(view: PersonView, material: Material, which: I64, logits: F32) -> F32:
+    """Logits (T, U) on the frames `which` of the index, in its order, as they are said live: each video a new face."""
+    seen, time_s = np.empty_like(logits), times_s(material, which)
+    for video in np.unique(material.index.video[which]):
+        mine = material.index.video[which] == video
+        seen[mine] = apply_person(view, logits[mine], time_s[mine])
+    return seen
+
+
+def predict_test(
+    checkpoint: Path, device: str = "auto", progress: bool = False, *, person: bool = True, **changes: str
+) -> Predictions:
     """Answers of a checkpoint on the test part of its fold, and on nothing else.
 
+    person: relative to the person, where the checkpoint has learned it; the branches by themselves never are.
     changes: settings of the run that differ here, e.g. root or cache on another machine.
     Raises ModelError when the data set does not fit the model, DataError when the fold has no test part.
     """
@@ -95,6 +114,9 @@ def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False,
     outputs = answers.output
     if config.method == "frames":  # branch A is all that was trained
         outputs = np.broadcast_to(answers.o_a, outputs.shape)
+    view = PersonView.of(saved.spec) if person else None
+    if view is not None:
+        outputs = np.stack([relative_to_person(view, material, which, logits) for logits in outputs])
     return Predictions(
         checkpoint=str(checkpoint),
         data=config.data,
@@ -108,4 +130,5 @@ def predict_test(checkpoint: Path, device: str = "auto", progress: bool = False,
         selection=material.split.protocol,
         label_share=config.labels,
         method=config.method,
+        person=view is not None,
     )

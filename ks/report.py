@@ -51,6 +51,7 @@ class Predictions:
     selection: str  # how the epoch was selected: "held-out training subjects", or the paper's protocol
     label_share: float  # 0..1
     method: str
+    person: bool = False  # probability is relative to the person (ks.person)
 
     def __post_init__(self) -> None:
         shape = self.labels.shape
@@ -76,7 +77,7 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
     F1, rates and errors are fractions 0..1. `[au]` stands for a dict with one entry per AU, keyed "AU12".
 
     format, definition, unit   what this is
-    data, method, label_share, selection, n_frames (N), aus
+    data, method, person, label_share, selection, n_frames (N), aus
     per_fold[]      checkpoint, fold, frames and the scores below
     fold_mean       the scores, each the mean over folds (means are averaged over AUs first, then over folds)
     pooled          f1, f1_chosen, confusion, confusion_chosen and reliability from the counts of all folds added up
@@ -98,6 +99,7 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
         "unit": "fractions, 0..1",
         "data": first.data,
         "method": first.method,
+        "person": first.person,
         "label_share": first.label_share,
         "selection": first.selection,
         "n_frames": len(first.probability),
@@ -217,7 +219,7 @@ def _paper(one: Predictions) -> dict[str, Any] | None:
 def _must_be_one_study(folds: Sequence[Predictions]) -> None:
     if not folds:
         raise KSError("there is nothing to evaluate; give one checkpoint per fold")
-    for name in ("data", "aus", "method", "label_share", "selection"):
+    for name in ("data", "aus", "method", "person", "label_share", "selection"):
         values = {getattr(fold, name) for fold in folds}
         if len(values) > 1:
             listed = " and ".join(sorted(map(str, values)))

@@ -19,6 +19,8 @@ def print_report(report: Report, console: Console) -> None:
     """Print what `ks.report.evaluate` found."""
     console.print(Text(headline(report), style="bold"))
     console.print(Text(f"epoch selected on: {report['selection']}", style="yellow" if by_paper(report) else ""))
+    if report.get("person"):
+        console.print(Text("answers are relative to the person; --no-person shows them without"))
     console.print(_au_table(report))
     console.print(_fold_table(report))
     if report["n_frames"] > 1:

@@ -1,6 +1,7 @@
 """ModelSpec: what a set of KS weights computes, shared by trainer, engines and live pipeline (no torch here)."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -54,6 +55,14 @@ EXPERIMENTAL = "experimental: not shown to work on real faces"  # of an AU in Mo
 BACKBONES = ("resnet18", "resnet18-half", "tiny")
 CORRELATIONS = ("transformer", "mlp")
 POOLINGS = ("mean", "attention")
+CHOSEN_LATER = (  # fields that are fitted to a trained model: two models that differ in them alone have the same parts
+    "thresholds",
+    "person_weight",
+    "person_mean",
+    "person_quantile",
+    "person_rest_s",
+    "person_memory_s",
+)
 
 
 def au_label(au: int) -> str:
@@ -101,6 +110,11 @@ class ModelSpec:
     heads: int = 4
     thresholds: tuple[float, ...] = ()  # probability from which an AU counts as present; () = 0.5 for all
     experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces; every output says so
+    person_weight: tuple[float, ...] = ()  # per AU, 0 to 1: how much of a person's own rest is taken off; () = nothing
+    person_mean: tuple[float, ...] = ()  # logit of each AU of an average person at rest
+    person_quantile: float = 0.2  # of a person's logits: their rest
+    person_rest_s: float = 5.0  # so many seconds of an average person stand before what is seen of a face
+    person_memory_s: float = 120.0  # time constant with which what was seen fades (ks.person says more)
 
     def __post_init__(self) -> None:
         if not self.aus or len(set(self.aus)) != len(self.aus) or any(au not in AU_NAMES for au in self.aus):
@@ -127,6 +141,25 @@ class ModelSpec:
         if len(set(self.experimental)) != len(self.experimental) or set(self.experimental) - set(self.aus):
             got = f"{list(self.experimental)} of {list(self.aus)}"
             raise ModelError(f"experimental AUs are some of the model's, each once; got {got}")
+        self._check_person()
+
+    def _check_person(self) -> None:
+        weight, mean = self.person_weight, self.person_mean
+        if len(weight) != len(mean) or len(weight) not in (0, len(self.aus)):
+            raise ModelError(
+                f"{len(self.aus)} AUs need as many person weights and means; got {len(weight)} and {len(mean)}"
+            )
+        if not all(0 <= w <= 1 for w in weight):
+            raise ModelError(f"person weights are 0 to 1; got {list(weight)}")
+        if not all(math.isfinite(m) for m in mean):
+            raise ModelError(f"person means are finite logits; got {list(mean)}")
+        if not 0 < self.person_quantile < 1:
+            raise ModelError(f"the person's quantile lies between 0 and 1; got {self.person_quantile}")
+        if not (0 < self.person_rest_s < math.inf and 1 <= self.person_memory_s < math.inf):
+            raise ModelError(
+                "a person's rest counts more than 0 s and is remembered for 1 s or more; "
+                f"got {self.person_rest_s} and {self.person_memory_s}"
+            )
 
     @property
     def live_position(self) -> int:
@@ -151,13 +184,14 @@ class ModelSpec:
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or set(values) - names or "aus" not in values:
             raise ModelError(f"a model spec has the fields {sorted(names)}; got {str(text)[:80]!r}")
-        lists = {name: tuple(values.get(name, ())) for name in ("aus", "thresholds", "experimental")}
-        return cls(**{**values, **lists})
+        lists = ("aus", "thresholds", "experimental", "person_weight", "person_mean")
+        as_tuples: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in values.items()}
+        return cls(**as_tuples)
 
-    def differences(self, other: "ModelSpec", ignore: Sequence[str] = ("thresholds",)) -> list[str]:
-        """'n_frames 5 != 7' for each field that makes two models incompatible.
+    def differences(self, other: "ModelSpec", ignore: Sequence[str] = CHOSEN_LATER) -> list[str]:
+        """'n_frames 5 != 7' for each field that makes two models incompatible; what is chosen later is none.
 
-        Thresholds are not one, and `experimental` never is: it says how much the answers are worth, not what they are.
+        `experimental` never is one: it says how much the answers are worth, not what they are.
         """
         mine, theirs = asdict(replace(self, experimental=())), asdict(replace(other, experimental=()))
         return [

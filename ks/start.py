@@ -18,7 +18,7 @@ from ks.config import TrainConfig
 from ks.errors import DataError, KSError, ModelError
 from ks.material import Material
 from ks.model import KSModel, make_model
-from ks.spec import ModelSpec
+from ks.spec import CHOSEN_LATER, ModelSpec
 
 
 def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
@@ -79,7 +79,7 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
         return make_model(spec, init)
     path = Path(init)
     saved = load_checkpoint(path)
-    if differences := spec.differences(saved.spec, ignore=("thresholds", "fps", "crop_version")):
+    if differences := spec.differences(saved.spec, ignore=(*CHOSEN_LATER, "fps", "crop_version")):
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
     model = make_model(spec)
     load_weights(model, saved.part("model."), path)

@@ -84,6 +84,13 @@ def _model(group: "argparse._ArgumentGroup") -> None:
 
 def _faces(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
+        "--person",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take off what each face says at rest, as far as the model has learned that it helps, AU by AU: nothing "
+        "at first, more within seconds (default: on; nothing changes where a model has not learned it)",
+    )
+    group.add_argument(
         "--neutral",
         type=parse_seconds,
         default=0.0,
@@ -145,6 +152,7 @@ def options_of(args: argparse.Namespace) -> Options:
         threads=args.threads,
         face_model=args.face_model,
         policy=args.policy,
+        person=args.person,
         neutral_s=args.neutral,
         margin=args.hysteresis,
         min_face_px=args.min_face,

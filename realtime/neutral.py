@@ -9,6 +9,7 @@ say, the difference is subtracted from then on:
 It only ever lowers: a face whose neutral is answered with 0.02 gains nothing by being raised.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +18,9 @@ from realtime.types import F32
 from realtime.windows import Key
 
 REST = 0.1  # highest probability that a neutral face is left with
+_REST_LOGIT = math.log(REST / (1 - REST))
 _MIN_SAMPLES = 5
-_KEPT_S = 10.0  # a face that was lost for so long comes back under another id, if at all
+KEPT_S = 10.0  # a face that was lost for so long comes back under another id, if at all
 _EPSILON = 1e-6
 
 
@@ -43,23 +45,24 @@ class Neutral:
             return probability, False
         person = self._people.setdefault(key, _Person(time_s, time_s))
         person.seen_s = time_s
-        logit = _logit(probability)
+        said = logit(probability)
         if person.excess is None:
             if time_s - person.since_s < self._seconds or len(person.logits) < _MIN_SAMPLES:
-                person.logits.append(logit)
+                person.logits.append(said)
                 return probability, False
             neutral = np.median(person.logits, axis=0)
-            person.excess = np.maximum(0, neutral - _logit(np.float32(REST))).astype(np.float32)
+            person.excess = np.maximum(0, neutral - _REST_LOGIT).astype(np.float32)
             person.logits.clear()
-        return (1 / (1 + np.exp(person.excess - logit))).astype(np.float32), True
+        return (1 / (1 + np.exp(person.excess - said))).astype(np.float32), True
 
     def forget(self, stream: int, time_s: float | None = None) -> None:
         """Drops a stream's people; with time_s only those who were not seen for long before it."""
         for key, person in list(self._people.items()):
-            if key[0] == stream and (time_s is None or time_s - person.seen_s > _KEPT_S):
+            if key[0] == stream and (time_s is None or time_s - person.seen_s > KEPT_S):
                 del self._people[key]
 
 
-def _logit(probability: F32 | np.float32) -> F32:
+def logit(probability: F32) -> F32:
+    """Probability -> logit, finite."""
     p = np.clip(probability, _EPSILON, 1 - _EPSILON)
     return np.asarray(np.log(p / (1 - p)), np.float32)

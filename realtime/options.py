@@ -19,6 +19,7 @@ class Options:
     threads: int = 0  # of a CPU engine; 0 = the backend's choice
     face_model: str = ""  # BlazeFace; "" = the user's cache, else a download
     policy: str = "auto"  # live for cameras and streams, every-frame for recordings
+    person: bool = True  # answers relative to the person, where the model has learned it
     neutral_s: float = 0.0  # a face is taken to be neutral for so long at first; 0 = no calibration to the person
     margin: float = MARGIN  # of the hysteresis, in probability
     min_face_px: float = 0.0  # smallest width of a face that is answered for; 0 = the product's

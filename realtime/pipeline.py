@@ -1,7 +1,7 @@
 """analyse(): frames in, one FrameResult per frame out, in order, a row in it for each face.
 
     frames -> look: find, follow, crop -> encode: all faces of all frames in one batch
-           -> window per face -> predict -> occurrence, events -> FrameResult
+           -> window per face -> predict -> relative to the person -> occurrence, events -> FrameResult
 
 A batch is the newest frame of each camera, or some frames of a recording in a row: the same code, and so the same
 numbers for the same frames.
@@ -18,9 +18,11 @@ from typing import Protocol
 import numpy as np
 
 from engines.base import Encoded, Engine, Prediction
+from ks.person import PersonView
 from realtime.faces.finder import FoundFace
 from realtime.neutral import Neutral
 from realtime.occurrence import MARGIN, Occurrences
+from realtime.person import People
 from realtime.times import Stages
 from realtime.types import F32, Event, Face, FaceAUs, Frame, FrameResult
 from realtime.windows import Windows
@@ -42,13 +44,14 @@ class Looked:
 
 
 class Analyser:
-    """Everything between a frame and its result. Keeps what lasts from frame to frame: tracks, windows, occurrence."""
+    """Everything between a frame and its result. Keeps what lasts: tracks, windows, people, occurrence."""
 
     def __init__(
         self,
         engine: Engine,
         finder: Finder,
         *,
+        person: bool = True,
         neutral_s: float = 0.0,
         margin: float = MARGIN,
         notes: tuple[str, ...] = (),
@@ -56,6 +59,7 @@ class Analyser:
     ) -> None:
         self._engine, self._finder, self._notes = engine, finder, notes
         self._windows = Windows(engine.spec)
+        self._people = People(PersonView.of(engine.spec) if person else None)
         self._neutral = Neutral(neutral_s)
         self._occurrences = Occurrences(engine.spec, margin)
         self.stages = stages or Stages()
@@ -74,6 +78,7 @@ class Analyser:
         """A stream ended: its tracks, windows and events end too."""
         self._finder.forget(stream)
         self._windows.forget(stream)
+        self._people.forget(stream)
         self._neutral.forget(stream)
         self._occurrences.lost(stream)
 
@@ -113,6 +118,7 @@ class Analyser:
                 rows.append(row)
                 events += brought
         self._windows.forget(frame.stream.number, frame.time_s)
+        self._people.forget(frame.stream.number, frame.time_s)
         self._neutral.forget(frame.stream.number, frame.time_s)
         latency_ms = (time.perf_counter() - frame.captured_s) * 1e3
         spec = self._engine.spec
@@ -120,7 +126,8 @@ class Analyser:
 
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
         key = frame.stream.number, face.face_id
-        probability, calibrated = self._neutral.apply(key, frame.time_s, answer.probability)
+        relative = self._people.apply(key, frame.time_s, answer.probability)
+        probability, calibrated = self._neutral.apply(key, frame.time_s, relative)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
         row = FaceAUs(
             face, probability, present, answer.disagreement, answer.in_order, answer.window_frames, calibrated

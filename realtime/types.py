@@ -76,7 +76,7 @@ class FaceAUs:
     """A face and its AUs. Where face.rejected says why not, there is no answer: probability is all nan."""
 
     face: Face
-    probability: F32  # (U,) of presence; after calibration to the person where asked
+    probability: F32  # (U,) of presence; relative to the person where the model learned it or --neutral asks
     occurrence: Bools  # (U,) with hysteresis; all False where there is no answer
     disagreement: F32  # (U,) |branch A's probability - branch B's|, 0 to 1; nan where there is no answer
     in_order: float  # probability that the window is in its true order, by the temporal teacher; nan likewise

@@ -59,7 +59,13 @@ class Watch:
         self.choice = engine.choice
         self._stages = Stages()
         self._analyser = Analyser(
-            engine, finder, neutral_s=options.neutral_s, margin=options.margin, notes=notes, stages=self._stages
+            engine,
+            finder,
+            person=options.person,
+            neutral_s=options.neutral_s,
+            margin=options.margin,
+            notes=notes,
+            stages=self._stages,
         )
         described = {
             "file": str(self.model.path),

@@ -21,6 +21,8 @@ WITHOUT_TORCH = [
     "ks.metrics",
     "ks.calibration",
     "ks.calibration_scores",
+    "ks.person",
+    "ks.person_weights",
     "ks.published",
     "engines",
     "engines.base",

@@ -1,0 +1,77 @@
+"""From a checkpoint to one that sees people by their own rest, and its score with and without."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ks.checkpoint import load_checkpoint, save_checkpoint
+from ks.cli import eval_main
+from ks.config import TrainConfig
+from ks.evaluate import predict_test, probability
+from ks.person import PersonView, apply_person
+from ks.person_fit import main
+from ks.trainer import train
+from tests.planted import write_planted
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few steps on nine people, five of whom select."""
+    folder = tmp_path_factory.mktemp("person")
+    planted = write_planted(folder / "planted", subjects=9, videos_each=1, frames=30)
+    config = TrainConfig(
+        data="manifest", root=str(planted.manifest), out=str(folder / "run"), cache=str(folder / "crops"), aligned=True,
+        labels=0.5, val_share=0.8, fold=1, side_px=32, backbone="tiny", init="random", epochs=1, batch=4,
+        unlabelled_from=0, workers=0, amp="off", device="cpu",
+    )  # fmt: skip
+    return train(config, progress=False).best_path
+
+
+def test_a_fitted_checkpoint_carries_a_view_and_the_same_weights(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(run.parent), "--out", str(tmp_path / "seen.safetensors"), "--device", "cpu", "--no-progress"]) == 0
+    assert "5 people" in capsys.readouterr().out
+    before, after = load_checkpoint(run), load_checkpoint(tmp_path / "seen.safetensors")
+    view = PersonView.of(after.spec)
+    assert view is not None
+    assert len(view.weight) == 4
+    assert np.isfinite(view.mean).all()
+    assert all((after.tensors[name] == x).all() for name, x in before.tensors.items())
+    assert not before.spec.differences(after.spec)
+
+
+def test_a_test_part_is_scored_as_live_each_video_from_its_start(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = load_checkpoint(run)
+    view = PersonView(0.2, 1.0, 120.0, np.array([1.0, 0.0, 0.5, 1.0]), np.array([-2.0, 0, 1, 0]))
+    path = tmp_path / "seen.safetensors"
+    save_checkpoint(path, replace(saved, spec=view.into(saved.spec)))
+    with_it, without = (predict_test(path, "cpu", person=person) for person in (True, False))
+    assert (with_it.person, without.person) == (True, False)
+    logits = np.log(without.probability[-1] / (1 - without.probability[-1]))
+    for video in (slice(0, 30), slice(30, 60), slice(60, 90)):  # three people of one video each
+        wanted = probability(apply_person(view, logits[video], np.arange(30) / 25).astype(np.float32))
+        np.testing.assert_allclose(with_it.probability[-1, video], wanted, atol=1e-4)
+    assert abs(with_it.probability - without.probability).max() > 0.1
+    assert (with_it.o_b == without.o_b).all()
+    for switch in ("--person", "--no-person"):
+        assert eval_main([str(path), switch, "--json", str(tmp_path / "r.json"), "--device", "cpu"]) == 0
+        assert json.loads((tmp_path / "r.json").read_text())["person"] == (switch == "--person")
+    assert capsys.readouterr().out.count("relative to the person") == 1
+
+
+def test_nobody_to_learn_from_is_one_line_on_stderr(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = load_checkpoint(run)
+    path = tmp_path / "everybody.safetensors"
+    save_checkpoint(path, replace(saved, config=replace(saved.config, val_share=0.0)))
+    assert main([str(path), "--out", str(tmp_path / "seen.safetensors"), "--device", "cpu"]) == 2
+    assert "nobody is left to learn from" in capsys.readouterr().err
+    assert main([str(path), "--out", str(tmp_path / "no" / "seen.safetensors")]) == 2
+    assert "make it first" in capsys.readouterr().err
