@@ -23,20 +23,17 @@ from ks.calibration_scores import Scores, score
 from ks.checkpoint import Checkpoint, load_model, save_checkpoint
 from ks.cli import run
 from ks.clips import I64
-from ks.config import TrainConfig
 from ks.datasets import DATASETS
 from ks.distributed import pick_device
-from ks.errors import DataError, ModelError
-from ks.evaluate import answer
-from ks.material import Material, load_material, spec_of
+from ks.errors import ModelError
+from ks.evaluate import answer, relative_to_person
 from ks.metrics import F64
+from ks.person import PersonView
 from ks.report import without_nan
 from ks.spec import au_label
-from ks.start import selection_frames
+from ks.subjects import SUBJECTS, frames_of, material_of, settings
 
 log = logging.getLogger(__name__)
-
-SUBJECTS = ("selection", "test", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,16 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     source, out = _places(config)
     device = pick_device(config.device)
     model, saved = load_model(source, device)
-    training = _training(config, saved)
-    material = load_material(training, progress)
-    if differences := saved.spec.differences(spec_of(training, material.data)):
-        raise ModelError(f"{source} does not fit {training.data} at {training.root}: {', '.join(differences)}")
-    which = _frames(config, training, material)
+    changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
+    training = settings(saved, config.subjects, changes)
+    material = material_of(saved, training, progress)
+    which = frames_of(config.subjects, training, material)
+    if config.subjects == "test":
+        log.warning("calibrated on the test part: scores of this checkpoint there are no test any more")
     logits = answer(model, material, which, device, live_only=True).output[0]
+    view = PersonView.of(saved.spec)
+    if view is not None:
+        logits = relative_to_person(view, material, which, logits)
     labels = material.index.labels[which]
     people = np.array([video.subject for video in material.videos])[material.index.video[which]]
     found = fit(logits, labels, config.bias)
@@ -103,6 +104,8 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     )
     noted = {**saved.metrics, "calibration": {"subjects": config.subjects, "data": training.data, **to_json(result)}}
     spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
+    if view is not None:
+        spec = view.rescaled(found.scale, found.bias).into(spec)
     tensors = {f"model.{name}": x for name, x in model.state_dict().items()}  # no optimiser: its momentum is of others
     _write(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
     return result
@@ -124,35 +127,6 @@ def _write(out: Path, checkpoint: Checkpoint) -> None:
         save_checkpoint(out, checkpoint)
     except (OSError, SafetensorError) as exc:
         raise ModelError(f"{out}: cannot be written ({' '.join(str(exc).split())}); check the folder") from exc
-
-
-def _training(config: CalibrateConfig, saved: Checkpoint) -> TrainConfig:
-    """The training's settings, with what differs here."""
-    changes: dict[str, Any] = {n: v for n in ("data", "root", "cache", "face_model") if (v := getattr(config, n))}
-    if config.subjects == "all":  # of a data set that knows nothing of the training's folds and lists
-        if not config.root:
-            raise DataError(
-                "--subjects all has those in it that the weights were trained on; name another data set with --root"
-            )
-        changes |= {"fold": 0, "val_share": 0.0, "paper_protocol": False, "label_list": "", "labels": 1.0}
-    return replace(saved.config, aus=saved.spec.aus, **changes)
-
-
-def _frames(config: CalibrateConfig, training: TrainConfig, material: Material) -> I64:
-    """Rows of the index to fit on."""
-    split = material.split
-    if config.subjects == "selection":
-        which = selection_frames(training, material)  # of those labels that the training allowed selection
-    else:
-        which = material.known(split.test if config.subjects == "test" else material.data.subjects)
-    if not len(which):
-        raise DataError(
-            f"there is no labelled frame of --subjects {config.subjects} ({split.protocol}); "
-            "train with --val-share, or name other subjects, or another data set with --root"
-        )
-    if config.subjects == "test":
-        log.warning("calibrated on the test part: scores of this checkpoint there are no test any more")
-    return which
 
 
 def _columns(result: Calibrated) -> dict[str, Sequence[float]]:

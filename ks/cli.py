@@ -202,6 +202,12 @@ def eval_main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoints", nargs="+", type=Path, help="best.safetensors files, or run folders of ks-train")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--plot", type=Path, help="draw F1, calibration and key positions to this PNG")
+    parser.add_argument(
+        "--subjects",
+        choices=("test", "all"),
+        default="test",
+        help="the test part of the fold, or everybody of another --root (default: %(default)s)",
+    )
     parser.add_argument("--root", default="", help="the data set's folder, where it is not that of the training")
     parser.add_argument("--cache", default="", help="folder of the crops, likewise")
     parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
@@ -224,7 +230,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
     paths = [path / "best.safetensors" if path.is_dir() else path for path in args.checkpoints]
-    report = evaluate([predict_test(p, args.device, args.progress, person=args.person, **changes) for p in paths])
+    how = {"person": args.person, "subjects": args.subjects}
+    report = evaluate([predict_test(path, args.device, args.progress, **how, **changes) for path in paths])
     print_report(report, Console())
     if args.json:
         write_json(report, args.json)

@@ -1,6 +1,5 @@
 """A model's answers on frames of a data set, for every key position at the cost of one."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +10,13 @@ from torch import Tensor
 
 from ks.checkpoint import load_model
 from ks.clips import I64
-from ks.config import TrainConfig
 from ks.distributed import pick_device
-from ks.errors import DataError, ModelError
-from ks.material import Material, load_material, spec_of
+from ks.errors import DataError
+from ks.material import Material
 from ks.model import KSModel
 from ks.person import PersonView, apply_person
 from ks.report import Predictions
+from ks.subjects import frames_of, material_of, settings
 
 F32 = npt.NDArray[np.float32]
 CHUNK = 64  # pictures encoded at once
@@ -93,23 +92,31 @@ def relative_to_person(view: PersonView, material: Material, which: I64, logits:
 
 
 def predict_test(
-    checkpoint: Path, device: str = "auto", progress: bool = False, *, person: bool = True, **changes: str
+    checkpoint: Path,
+    device: str = "auto",
+    progress: bool = False,
+    *,
+    person: bool = True,
+    subjects: str = "test",
+    **changes: str,
 ) -> Predictions:
-    """Answers of a checkpoint on the test part of its fold, and on nothing else.
+    """Answers of a checkpoint on the test part of its fold, or on everybody of another data set, and on nothing else.
 
+    subjects: "test", or "all" of another root.
     person: relative to the person, where the checkpoint has learned it; the branches by themselves never are.
     changes: settings of the run that differ here, e.g. root or cache on another machine.
     Raises ModelError when the data set does not fit the model, DataError when the fold has no test part.
     """
     where = pick_device(device)
     model, saved = load_model(checkpoint, where)
-    config: TrainConfig = replace(saved.config, **changes)  # type: ignore[arg-type]
-    if not config.fold:
-        raise DataError(f"{checkpoint} was trained on all subjects (--fold 0): no test part is left to evaluate on")
-    material = load_material(config, progress)
-    if differences := saved.spec.differences(spec_of(config, material.data)):
-        raise ModelError(f"{checkpoint} does not fit {config.data} at {config.root}: {', '.join(differences)}")
-    which = material.known(material.split.test)
+    config = settings(saved, subjects, changes)
+    if subjects == "test" and not config.fold:
+        raise DataError(
+            f"{checkpoint} was trained on all subjects (--fold 0): no test part is left to evaluate on; "
+            "name another data set: --subjects all --root DATA"
+        )
+    material = material_of(saved, config, progress)
+    which = frames_of(subjects, config, material)
     answers = answer(model, material, which, where)
     outputs = answers.output
     if config.method == "frames":  # branch A is all that was trained

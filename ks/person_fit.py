@@ -14,35 +14,34 @@ from ks import metrics
 from ks.checkpoint import load_model, save_checkpoint
 from ks.cli import run
 from ks.clips import I64
-from ks.config import TrainConfig
 from ks.distributed import pick_device
-from ks.errors import DataError, ModelError
+from ks.errors import DataError
 from ks.evaluate import F32, answer, probability, relative_to_person, times_s
-from ks.material import Material, load_material, spec_of
+from ks.material import Material
 from ks.person_weights import Clip, PersonFit, fit_person
 from ks.spec import AU_NAMES, au_label
-from ks.start import selection_frames
+from ks.subjects import frames_of, material_of, settings
 
 
 def fit_checkpoint(
-    path: Path, out: Path, device: str = "auto", progress: bool = False, **changes: str
+    path: Path, out: Path, device: str = "auto", progress: bool = False, subjects: str = "selection", **changes: str
 ) -> tuple[PersonFit, tuple[int, ...]]:
     """Writes to `out` the checkpoint with a view, and with thresholds chosen anew under it; the fit and its AUs.
 
-    changes: settings of the run that differ here, e.g. root or cache on another machine. Labels beyond the run's
-    budget stay unseen. Raises ModelError when the data set does not fit the model, DataError without enough people.
+    subjects: those held out for selection, or "all" of another root. changes: settings of the run that differ here,
+    e.g. root or cache on another machine. Of its own subjects, labels beyond the run's budget stay unseen. Raises
+    ModelError when the data set does not fit the model, DataError without enough people.
     """
     where = pick_device(device)
     model, saved = load_model(path, where)
-    config: TrainConfig = replace(saved.config, **changes)  # type: ignore[arg-type]
-    material = load_material(config, progress)
-    if differences := saved.spec.differences(spec_of(config, material.data)):
-        raise ModelError(f"{path} does not fit {config.data} at {config.root}: {', '.join(differences)}")
-    if not material.split.selection:
+    config = settings(saved, subjects, changes)
+    material = material_of(saved, config, progress)
+    if subjects == "selection" and not material.split.selection:
         raise DataError(f"{path} was trained without selection subjects (--val-share 0): nobody is left to learn from")
-    which = np.flatnonzero(material.frames_of(material.split.selection))
+    people = material.split.selection if subjects == "selection" else material.data.subjects
+    which = np.flatnonzero(material.frames_of(people))
     labels = np.full((len(which), len(saved.spec.aus)), -1, np.int8)
-    allowed = np.isin(which, selection_frames(config, material))
+    allowed = np.isin(which, frames_of(subjects, config, material))
     labels[allowed] = material.index.labels[which[allowed]]
     answers = answer(model, material, which, where, live_only=True)
     logits = answers.o_a if config.method == "frames" else answers.output[0]
@@ -69,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("checkpoint", type=Path, help="best.safetensors, or a run folder of ks-train")
     parser.add_argument("--out", type=Path, required=True, help="write the checkpoint with what was learned here")
+    parser.add_argument(
+        "--subjects",
+        choices=("selection", "all"),
+        default="selection",
+        help="whom to learn from: held out for selection, or all of another --root (default: %(default)s)",
+    )
     parser.add_argument("--root", default="", help="the data set's folder, where it is not that of the training")
     parser.add_argument("--cache", default="", help="folder of the crops, likewise")
     parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
@@ -84,7 +89,7 @@ def _main(args: argparse.Namespace) -> None:
     path = args.checkpoint / "best.safetensors" if args.checkpoint.is_dir() else args.checkpoint
     if not args.out.parent.is_dir():
         raise DataError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
-    fit, aus = fit_checkpoint(path, args.out, args.device, args.progress, **changes)
+    fit, aus = fit_checkpoint(path, args.out, args.device, args.progress, args.subjects, **changes)
     Console().print(table(fit, aus))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ks.calibrate import main as calibrate_main
 from ks.checkpoint import load_checkpoint, save_checkpoint
 from ks.cli import eval_main
 from ks.config import TrainConfig
@@ -75,3 +76,34 @@ def test_nobody_to_learn_from_is_one_line_on_stderr(
     assert "nobody is left to learn from" in capsys.readouterr().err
     assert main([str(path), "--out", str(tmp_path / "no" / "seen.safetensors")]) == 2
     assert "make it first" in capsys.readouterr().err
+
+
+def test_calibration_after_it_keeps_the_view_on_the_new_scale(run: Path, tmp_path: Path) -> None:
+    saved = load_checkpoint(run)
+    view = PersonView(0.2, 1.0, 120.0, np.array([1.0, 0.0, 0.5, 1.0]), np.array([-2.0, 0, 1, 0]))
+    seen, calibrated = tmp_path / "seen.safetensors", tmp_path / "calibrated.safetensors"
+    save_checkpoint(seen, replace(saved, spec=view.into(saved.spec)))
+    assert calibrate_main([str(seen), "--out", str(calibrated), "--device", "cpu", "--no-progress"]) == 0
+    noted = load_checkpoint(calibrated).metrics["calibration"]["per_au"]
+    rows = [noted[f"AU{au}"] for au in saved.spec.aus]
+    scale, bias = np.array([1 / row["temperature"] for row in rows]), np.array([row["bias"] for row in rows])
+    before, after = (predict_test(path, "cpu").probability[-1].astype(float) for path in (seen, calibrated))
+    logits = np.log(before / (1 - before))
+    np.testing.assert_allclose(after, 1 / (1 + np.exp(-(scale * logits + bias))), atol=0.01)  # the rest has bins
+    assert abs(after - before).max() > 1e-3
+
+
+def test_everybody_of_another_data_set_is_fitted_and_scored(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = str(write_planted(tmp_path / "others", subjects=6, videos_each=1, frames=20, seed=5).manifest)
+    elsewhere = ["--subjects", "all", "--root", others, "--cache", str(tmp_path / "crops"), "--device", "cpu"]
+    seen = tmp_path / "seen.safetensors"
+    assert main([str(run), "--out", str(seen), *elsewhere, "--no-progress"]) == 0
+    assert "6 people" in capsys.readouterr().out
+    assert eval_main([str(seen), *elsewhere, "--json", str(tmp_path / "e.json"), "--no-progress"]) == 0
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert report["per_fold"][0]["frames"] == 6 * 20
+    capsys.readouterr()
+    assert eval_main([str(seen), "--subjects", "all", "--device", "cpu", "--no-progress"]) == 2
+    assert "name another data set with --root" in capsys.readouterr().err
