@@ -149,7 +149,13 @@ class Trainer:
             batches, saved_at = self.batches(epochs * per_epoch), time.monotonic()
             while self.steps_done < epochs * per_epoch:
                 started = time.perf_counter()
-                batch = next(batches)
+                try:
+                    batch = next(batches)
+                except RuntimeError:
+                    if not stop.is_set():
+                        raise
+                    self.save("last.safetensors", self.spec, with_optimizer=True)
+                    raise KeyboardInterrupt from None  # the signal went to the reading processes too
                 waited_s = time.perf_counter() - started
                 loss = self.learn(batch)
                 self.steps_done += 1

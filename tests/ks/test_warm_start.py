@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,3 +106,30 @@ def test_adamw_under_a_cosine_stopped_and_resumed_is_equal_to_the_bit(
         load_checkpoint(Path(out) / "last.safetensors").part("model.") for out in (config.out, config.out + "-whole")
     )
     assert all(torch.equal(mine[name], whole[name]) for name in whole)
+
+
+@pytest.mark.slow  # processes that read
+def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(quick_config: TrainConfig) -> None:
+    config = replace(quick_config, epochs=400, workers=2)
+    program = (
+        "import sys, torch\n"
+        "torch.set_num_threads(1)\n"
+        "from ks.config import TrainConfig\n"
+        "from ks.cli import run\n"
+        "from ks.trainer import train\n"
+        "def go():\n"
+        "    train(TrainConfig.from_json(sys.argv[1]), progress=False)\n"
+        "sys.exit(run(go))\n"
+    )
+    command = [sys.executable, "-c", program, config.to_json()]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 2"):
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, rest
+    assert "interrupted" in rest
+    assert "Traceback" not in rest.split("interrupted")[-1]
+    assert load_checkpoint(Path(config.out) / "last.safetensors").metrics["steps_done"] >= 8
