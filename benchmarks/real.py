@@ -157,7 +157,9 @@ def _named(values: Mapping[int, Any] | None) -> dict[str, Any] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when all is well, 2 when the command cannot be followed, 130 when interrupted."""
     args = _parser().parse_args(argv)
-    options = {name: getattr(args, name) for name in ("model", "device", "precision", "threads", "face_model")}
+    options = {
+        name: getattr(args, name) for name in ("model", "device", "precision", "threads", "face_model", "person")
+    }
     try:
         coded = read_labels(args.labels)
         run = run_model(coded, args.media, Options(**options), args.landmarker, progress=args.progress)
@@ -196,6 +198,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model [%(default)s]")
     parser.add_argument("--precision", default="auto", help="as ks-live takes it [%(default)s]")
     parser.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = the backend's choice [%(default)s]")
+    parser.add_argument(
+        "--person",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="relative to the person's own rest, where the model has learned it",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, and each face's, to this file")
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"

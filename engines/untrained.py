@@ -1,7 +1,7 @@
 """python -m engines.untrained FILE: a model that has learned nothing, to try and to measure everything else with.
 
-The small one stands in for the bundled model until there are trained weights; --backbone resnet18 has the size of the
-published one, for benchmarks. Their note says what they are, and everything that runs them shows the note.
+The small one (the default) is quick, for trials; --backbone resnet18 has the size of the published network, for
+benchmarks. Their note says what they are, and everything that runs them shows the note.
 """
 
 import argparse

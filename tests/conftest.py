@@ -10,6 +10,8 @@ from ks.model import KSModel, make_model
 from ks.spec import ModelSpec
 from tests.planted import SIDE_PX, Planted, write_planted
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
@@ -32,6 +34,15 @@ def tiny_model(tiny_spec: ModelSpec) -> KSModel:
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     """Six people, one video of 40 frames each: enough to run everything, too little to learn from."""
     return write_planted(tmp_path_factory.mktemp("planted"), subjects=6, videos_each=1, frames=40)
+
+
+@pytest.fixture(scope="session")
+def face_model() -> Path:
+    """BlazeFace."""
+    path = SHARED / "models" / "blaze_face_short_range.tflite"
+    if not path.is_file():
+        pytest.skip("the face model (../shared/data/models) is not here")
+    return path
 
 
 @pytest.fixture

@@ -15,14 +15,6 @@ from realtime.demo import demo_clip
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
 
 
-@pytest.fixture
-def face_model() -> Path:
-    path = SHARED / "blaze_face_short_range.tflite"
-    if not path.is_file():
-        pytest.skip("the face model (../shared/data/models) is not here")
-    return path
-
-
 @pytest.mark.parametrize("faces", [1, 4])
 def test_a_video_shows_as_many_faces_as_were_asked_for_and_lasts(tmp_path: Path, face_model: Path, faces: int) -> None:
     path = tmp_path / "v.mp4"

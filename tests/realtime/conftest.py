@@ -25,12 +25,3 @@ def media() -> Path:
     if not (SHARED / "media").is_dir():
         pytest.skip("real clips (../shared/data/media) are not here")
     return SHARED / "media"
-
-
-@pytest.fixture(scope="session")
-def face_model() -> Path:
-    """BlazeFace."""
-    path = SHARED / "models" / "blaze_face_short_range.tflite"
-    if not path.is_file():
-        pytest.skip("the face model (../shared/data/models) is not here")
-    return path
