@@ -24,13 +24,21 @@ from ks.subjects import frames_of, material_of, settings
 
 
 def fit_checkpoint(
-    path: Path, out: Path, device: str = "auto", progress: bool = False, subjects: str = "selection", **changes: str
+    path: Path,
+    out: Path,
+    device: str = "auto",
+    progress: bool = False,
+    subjects: str = "selection",
+    stranger: float = 0.0,
+    **changes: str,
 ) -> tuple[PersonFit, tuple[int, ...]]:
     """Writes to `out` the checkpoint with a view, and with thresholds chosen anew under it; the fit and its AUs.
 
-    subjects: those held out for selection, or "all" of another root. changes: settings of the run that differ here,
-    e.g. root or cache on another machine. Of its own subjects, labels beyond the run's budget stay unseen. Raises
-    ModelError when the data set does not fit the model, DataError without enough people.
+    subjects: those held out for selection, or "all" of another root. stranger: standard deviation, in logits, of what
+    may be added to all that a person's face says, the same for all of their frames; weights and thresholds are chosen
+    with it drawn for each person and AU. Rendered people answer for real ones only so. changes: settings of the run
+    that differ here, e.g. root or cache on another machine. Of its own subjects, labels beyond the run's budget stay
+    unseen. Raises ModelError when the data set does not fit the model, DataError without enough people.
     """
     where = pick_device(device)
     model, saved = load_model(path, where)
@@ -45,11 +53,19 @@ def fit_checkpoint(
     labels[allowed] = material.index.labels[which[allowed]]
     answers = answer(model, material, which, where, live_only=True)
     logits = answers.o_a if config.method == "frames" else answers.output[0]
+    logits = logits + _offsets(material, which, logits.shape[1], stranger)
     fit = fit_person(_clips(material, which, logits, labels))
     scores = probability(relative_to_person(fit.view, material, which, logits))
     thresholds = tuple(float(t) for t in metrics.best_thresholds(scores, labels))
     save_checkpoint(out, replace(saved, spec=replace(fit.view.into(saved.spec), thresholds=thresholds)))
     return fit, saved.spec.aus
+
+
+def _offsets(material: Material, which: I64, n_aus: int, stranger: float) -> F32:
+    """(T, U) one draw for each person and AU."""
+    names, person = np.unique([video.subject for video in material.videos], return_inverse=True)
+    draws = np.random.default_rng(0x57).normal(0, stranger, (len(names), n_aus))
+    return np.asarray(draws[person[material.index.video[which]]], np.float32)
 
 
 def _clips(material: Material, which: I64, logits: F32, labels: metrics.Labels) -> list[Clip]:
@@ -74,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="selection",
         help="whom to learn from: held out for selection, or all of another --root (default: %(default)s)",
     )
+    parser.add_argument(
+        "--stranger",
+        type=float,
+        default=0.0,
+        metavar="LOGITS",
+        help="people it will meet are answered higher or lower by about so much, as rendered people make real ones be"
+        " (default: %(default)s)",
+    )
     parser.add_argument("--root", default="", help="the data set's folder, where it is not that of the training")
     parser.add_argument("--cache", default="", help="folder of the crops, likewise")
     parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
@@ -87,9 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: argparse.Namespace) -> None:
     changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
     path = args.checkpoint / "best.safetensors" if args.checkpoint.is_dir() else args.checkpoint
+    if not 0 <= args.stranger <= 10:
+        raise DataError(f"--stranger is 0 to 10 logits; got {args.stranger:g}")
     if not args.out.parent.is_dir():
         raise DataError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
-    fit, aus = fit_checkpoint(path, args.out, args.device, args.progress, args.subjects, **changes)
+    fit, aus = fit_checkpoint(path, args.out, args.device, args.progress, args.subjects, args.stranger, **changes)
     Console().print(table(fit, aus))
 
 

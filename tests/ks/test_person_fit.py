@@ -107,3 +107,15 @@ def test_everybody_of_another_data_set_is_fitted_and_scored(
     capsys.readouterr()
     assert eval_main([str(seen), "--subjects", "all", "--device", "cpu", "--no-progress"]) == 2
     assert "name another data set with --root" in capsys.readouterr().err
+
+
+@pytest.mark.slow  # half a minute of frames to learn from, twice
+def test_weights_for_strangers_are_higher_than_for_people_like_these(run: Path, tmp_path: Path) -> None:
+    others = str(write_planted(tmp_path / "others", subjects=10, videos_each=1, frames=160, seed=5).manifest)
+    elsewhere = ["--subjects", "all", "--root", others, "--cache", str(tmp_path / "crops"), "--device", "cpu"]
+    weights = []
+    for stranger in ("0", "3"):
+        out = tmp_path / f"{stranger}.safetensors"
+        assert main([str(run), "--out", str(out), "--stranger", stranger, *elsewhere, "--no-progress"]) == 0
+        weights.append(sum(load_checkpoint(out).spec.person_weight))
+    assert weights[1] > weights[0]
