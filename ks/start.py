@@ -125,6 +125,15 @@ def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
 
 
+def hear_no_signal(_: int) -> None:
+    """For a process that reads clips: a signal to the whole group must not end it before the run has used its work.
+
+    It ends with its loader, or when its parent is gone.
+    """
+    for heard in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(heard, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_requested(world: int) -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set, unless they are ignored: a run ends after a whole step, its state saved.

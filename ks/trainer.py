@@ -33,6 +33,7 @@ from ks.runlog import EpochMeter, RunLog, mean_over_processes
 from ks.spec import ModelSpec
 from ks.start import (
     amp_dtype,
+    hear_no_signal,
     learning_rate,
     make_optimizer,
     make_schedule,
@@ -149,13 +150,7 @@ class Trainer:
             batches, saved_at = self.batches(epochs * per_epoch), time.monotonic()
             while self.steps_done < epochs * per_epoch:
                 started = time.perf_counter()
-                try:
-                    batch = next(batches)
-                except RuntimeError:
-                    if not stop.is_set():
-                        raise
-                    self.save("last.safetensors", self.spec, with_optimizer=True)
-                    raise KeyboardInterrupt from None  # the signal went to the reading processes too
+                batch = next(batches)
                 waited_s = time.perf_counter() - started
                 loss = self.learn(batch)
                 self.steps_done += 1
@@ -192,6 +187,7 @@ class Trainer:
             num_workers=self.config.workers,
             prefetch_factor=4 if self.config.workers else None,
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=hear_no_signal,
         )
         for batch in loader:
             yield to_device(batch, self.device)

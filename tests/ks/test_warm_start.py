@@ -109,7 +109,10 @@ def test_adamw_under_a_cosine_stopped_and_resumed_is_equal_to_the_bit(
 
 
 @pytest.mark.slow  # processes that read
-def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(quick_config: TrainConfig) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(
+    quick_config: TrainConfig, number: signal.Signals
+) -> None:
     config = replace(quick_config, epochs=400, workers=2)
     program = (
         "import sys, torch\n"
@@ -126,10 +129,10 @@ def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(quick_confi
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("epoch 2"):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
             break
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 130, rest
     assert "interrupted" in rest
-    assert "Traceback" not in rest.split("interrupted")[-1]
+    assert "Traceback" not in rest
     assert load_checkpoint(Path(config.out) / "last.safetensors").metrics["steps_done"] >= 8
