@@ -22,7 +22,7 @@ def settings(saved: Checkpoint, subjects: str, changes: dict[str, str]) -> Train
     """
     given = {name: value for name, value in changes.items() if value}
     if subjects != "all":
-        return replace(saved.config, aus=saved.spec.aus, **given)  # type: ignore[arg-type]
+        return replace(saved.config, **given)  # type: ignore[arg-type]
     if "root" not in given:
         raise DataError(
             "--subjects all has those in it that the weights were trained on; name another data set with --root"
