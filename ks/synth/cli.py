@@ -13,7 +13,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ks.console import stderr_console
-from ks.errors import KSError
+from ks.errors import DataError, KSError
 from ks.synth.assets import load_assets
 from ks.synth.clip import U8, clip_of, draw
 from ks.synth.dataset import make_set
@@ -146,6 +146,10 @@ def _demo(args: argparse.Namespace) -> None:
 
 def _sheets(args: argparse.Namespace) -> None:
     assets = load_assets(args.assets)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise DataError(f"{args.out}: the folder cannot be made ({exc.strerror}); give another --out") from exc
     write_sheet(args.out / "synth_people.jpg", people_sheet(assets, range(60)), 10)
     write_sheet(args.out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
     write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
