@@ -50,6 +50,7 @@ ADDED = {  # younger than the first rows, which had these values
     "warmup_epochs": 1.0,
     "augmentation": "paper",
     "plain_epochs": 0,
+    "epoch_clips": 0,
 }
 FILES = ("root", "label_list", "init", "face_model")  # a file counts by its content, a folder by its name
 

@@ -16,7 +16,7 @@ from ks.spec import ModelSpec
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 
-FEATURE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "tiny": 64}  # C of each backbone
+FEATURE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "resnet18-quarter": 128, "tiny": 64}  # C of each backbone
 
 
 @dataclass(frozen=True, slots=True, eq=False)

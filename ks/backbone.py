@@ -44,7 +44,10 @@ def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
     if name != "resnet18":
         if init == "imagenet":
             raise ModelError(f"there are no ImageNet weights for the backbone {name}; use --init random")
-        return (Backbone(tiny_layers()), 64) if name == "tiny" else (Backbone(resnet18_layers(width=32)), 256)
+        if name == "tiny":
+            return Backbone(tiny_layers()), 64
+        width = 32 if name == "resnet18-half" else 16
+        return Backbone(resnet18_layers(width)), 8 * width
     try:
         network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1 if init == "imagenet" else None)
     except (OSError, RuntimeError) as exc:  # urllib's errors are OSErrors; a bad checksum is a RuntimeError

@@ -58,18 +58,26 @@ class Schedule(NamedTuple):
     unlabelled_from: int  # epoch from which clips without a label come along; 0 = never
     n_frames: int
     key_shift: bool
+    epoch_clips: int = 0  # how many clips with a label an epoch is long; 0 = each one once
     plain_from: int = 1 << 30  # epoch from which clips are seen without noise, but for the flip
     rank: int = 0
     world: int = 1
 
     @property
     def steps_per_epoch(self) -> int:
-        return max(1, -(-len(self.labelled) // self.batch))
+        return self._steps(self.epoch_clips or len(self.labelled))
+
+    def _steps(self, clips: int) -> int:
+        return max(1, -(-clips // self.batch))
 
     def plan(self, step: int) -> Plan:
-        """The plan of a step counted from 0. Short last batches are filled from the start of the epoch's order."""
-        epoch, i = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch, 0]).permutation(self.labelled)
+        """The plan of a step counted from 0. Short last batches are filled from the start of the pass's order.
+
+        A pass over the labelled clips and an epoch are the same unless epoch_clips says how long the epoch is.
+        """
+        epoch = step // self.steps_per_epoch
+        turn, i = divmod(step, self._steps(len(self.labelled)))
+        order = np.random.default_rng([self.seed, turn, 0]).permutation(self.labelled)
         labelled = self._share(np.take(order, range(i * self.batch, (i + 1) * self.batch), mode="wrap"))
         unlabelled = np.empty(0, np.int64)
         if (

@@ -56,7 +56,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
     "model": {
         "n_frames": ("frames in a clip, 2 to 9", {}),
         "side_px": ("side of the square crop, px", {}),
-        "backbone": ("resnet18-half: half as wide, a quarter of the work; tiny is for tests", {"choices": BACKBONES}),
+        "backbone": ("-half and -quarter: so much narrower, 1/4 and 1/12 of the work; tiny is for tests", {"choices": BACKBONES}),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
         "spatial_pooling": ("how S_a pools its map: the mean, or where each AU learns to look", {"choices": POOLINGS}),
         "mark_key": ("tell T_b which frame of the clip is the key frame", {}),
@@ -70,6 +70,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "epochs": ("passes over the labelled clips", {}),
         "batch": ("labelled clips per step, over all processes", {}),
         "unlabelled_ratio": ("clips without a label per clip with one", {}),
+        "epoch_clips": ("labelled clips that an epoch is long, so that budgets train equally long; 0 = all, once", {}),
         "unlabelled_from": ("epoch from which KS uses clips without a label; 0 = never", {}),
         "unlabelled_distillation": ("eq. 2 on clips without a label too", {}),
         "kl": ("distillation over all AUs at once (paper) or each by itself", {"choices": KL_KINDS}),

@@ -51,6 +51,7 @@ class TrainConfig:
     # method; each term is a switch (table 3)
     method: str = "ks"
     epochs: int = 50
+    epoch_clips: int = 0  # clips with a label that an epoch is long; 0 = each one once, more steps where more is known
     batch: int = 16
     unlabelled_ratio: float = 1.0  # clips without a label per clip with one, chosen
     unlabelled_from: int = 10  # KS: epoch from which they are used (section 6.2); 0 = never
@@ -118,6 +119,7 @@ class TrainConfig:
         for name in ("epochs", "batch", "eval_every"):
             _within(name.replace("_", "-"), getattr(self, name), 1, 10**9)
         for name in (
+            "epoch_clips",
             "unlabelled_ratio",
             "unlabelled_from",
             "workers",

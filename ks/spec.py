@@ -52,7 +52,7 @@ AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Ha
 
 EXPERIMENTAL = "experimental: not shown to work on real faces"  # of an AU in ModelSpec.experimental
 
-BACKBONES = ("resnet18", "resnet18-half", "tiny")
+BACKBONES = ("resnet18", "resnet18-half", "resnet18-quarter", "tiny")
 CORRELATIONS = ("transformer", "mlp")
 POOLINGS = ("mean", "attention")
 CHOSEN_LATER = (  # fields that are fitted to a trained model: two models that differ in them alone have the same parts
@@ -101,7 +101,7 @@ class ModelSpec:
     side_px: int = 224  # side of the square crop (section 4.2)
     fps: float = 25.0  # rate of the training videos; neighbours in a clip are 1 / fps seconds apart
     crop_version: int = 1  # ks.crop.CROP_VERSION of the training crops; 0 = crops that the user made
-    backbone: str = "resnet18"  # "resnet18-half": half as wide, a quarter of the work; "tiny" is for tests
+    backbone: str = "resnet18"  # "resnet18-half", "-quarter": so much narrower; "tiny" is for tests
     correlation: str = "transformer"  # "mlp": table 3 without SIL
     spatial_pooling: str = "mean"  # of S_a; "attention": each AU learns where to look
     mark_key: bool = False  # T_b is told which token is the key frame's

@@ -1,6 +1,7 @@
 """How a run begins and is told to stop: its clips, first weights, number format, and signals."""
 
 import math
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from ks.errors import DataError, KSError, ModelError
 from ks.material import Material
 from ks.model import KSModel, make_model
 from ks.spec import CHOSEN_LATER, ModelSpec
+
+log = logging.getLogger(__name__)
+
+BACKBONE_NAMES = ("base_a.", "base_b.")  # of KSModel's tensors
+HEADS = ("aus", "correlation", "spatial_pooling", "mark_key")  # fields that change what stands behind the backbones
 
 
 def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
@@ -48,6 +54,7 @@ def make_schedule(config: TrainConfig, material: Material, rank: int, world: int
         unlabelled_from=start,
         n_frames=1 if config.method == "frames" else config.n_frames,
         key_shift=config.key_shift,
+        epoch_clips=config.epoch_clips,
         plain_from=config.epochs - config.plain_epochs + 1,
         rank=rank,
         world=world,
@@ -71,18 +78,23 @@ def selection_frames(config: TrainConfig, material: Material) -> I64:
 
 
 def start_model(spec: ModelSpec, init: str) -> KSModel:
-    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint of the same spec.
+    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint that fits.
 
-    Of a checkpoint of method frames both branches begin with the one backbone that it trained.
+    Of a checkpoint of method frames both branches begin with the one backbone that it trained. One of other AUs, or
+    with other heads, gives its backbones alone.
     """
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
     saved = load_checkpoint(path)
-    if differences := spec.differences(saved.spec, ignore=(*CHOSEN_LATER, "fps", "crop_version")):
+    later = (*CHOSEN_LATER, "fps", "crop_version")
+    if differences := spec.differences(saved.spec, ignore=(*later, *HEADS)):
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
-    model = make_model(spec)
-    load_weights(model, saved.part("model."), path)
+    model, tensors = make_model(spec), saved.part("model.")
+    if other_heads := spec.differences(saved.spec, ignore=later):
+        log.warning("only the backbones of %s are used: %s", init, ", ".join(other_heads))
+        tensors = model.state_dict() | {name: x for name, x in tensors.items() if name.startswith(BACKBONE_NAMES)}
+    load_weights(model, tensors, path)
     if saved.config.method == "frames":
         model.base_b.load_state_dict(model.base_a.state_dict())
     return model

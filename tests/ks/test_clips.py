@@ -166,6 +166,17 @@ def test_an_epoch_shows_each_labelled_clip_and_fills_the_last_batch() -> None:
     assert shown.tolist() != other.tolist()
 
 
+@pytest.mark.parametrize("labels", [3, 10, 31])
+def test_with_epoch_clips_every_budget_has_epochs_of_the_same_length_and_shows_each_clip_in_turn(labels: int) -> None:
+    s = schedule(labelled=np.arange(labels), epoch_clips=24)
+    assert s.steps_per_epoch == 6
+    assert [s.plan(i).epoch for i in (0, 5, 6, 12)] == [1, 1, 2, 3]
+    per_pass = -(-labels // 4)
+    for first in (0, per_pass, 2 * per_pass):
+        shown = np.concatenate([s.plan(i).labelled for i in range(first, first + per_pass)])
+        assert set(shown.tolist()) == set(range(labels))
+
+
 def test_unlabelled_clips_come_from_their_epoch_on() -> None:
     s = schedule()
     assert [len(s.plan(i).unlabelled) for i in (0, 5, 6, 20)] == [0, 0, 2, 2]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ks.checkpoint import load_checkpoint
 from ks.config import TrainConfig
 from ks.errors import ModelError
 from ks.material import load_material
+from ks.model import make_model
 from ks.start import learning_rate, make_schedule, start_model
 from ks.trainer import train
 
@@ -41,6 +43,23 @@ def test_both_branches_begin_with_the_backbone_that_frames_trained(frames_run: P
         assert torch.equal(mine[name.replace("base_a.", "base_b.")], theirs[name])
 
 
+@pytest.mark.parametrize("other", [{"aus": (1, 26)}, {"spatial_pooling": "attention"}, {"mark_key": True}])
+def test_of_a_checkpoint_with_other_aus_or_heads_the_backbones_alone_are_used(
+    frames_run: Path, other: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = load_checkpoint(frames_run)
+    theirs = saved.part("model.")
+    spec = replace(saved.spec, **other, thresholds=())
+    torch.manual_seed(3)
+    fresh = make_model(spec).state_dict()
+    torch.manual_seed(3)
+    mine = start_model(spec, str(frames_run)).state_dict()
+    assert next(iter(other)) in caplog.text
+    for name, tensor in mine.items():
+        trained = theirs.get(name.replace("base_b.", "base_a."))
+        assert torch.equal(tensor, trained if name.startswith("base_") else fresh[name]), name
+
+
 def test_frames_trains_branch_a_and_leaves_branch_b_alone(quick_config: TrainConfig, frames_run: Path) -> None:
     torch.manual_seed(quick_config.seed)
     saved = load_checkpoint(frames_run)
@@ -54,13 +73,14 @@ def test_a_checkpoint_of_frames_is_no_model_to_compile(frames_run: Path, tmp_pat
         compile_model(CompileConfig(frames_run, out=tmp_path / "a.ks"))
 
 
-def test_the_half_wide_backbone_halves_every_width() -> None:
-    half, width = make_backbone("resnet18-half", "random")
+@pytest.mark.parametrize(("name", "times"), [("resnet18-half", 2), ("resnet18-quarter", 4)])
+def test_a_narrow_backbone_has_every_width_so_much_smaller(name: str, times: int) -> None:
+    narrow, width = make_backbone(name, "random")
     whole, whole_width = make_backbone("resnet18", "random")
-    assert (width, whole_width) == (256, 512)
-    counts = [sum(p.numel() for p in network.parameters() if p.dim() == 4) for network in (half, whole)]
-    assert counts[1] / counts[0] == pytest.approx(4, rel=0.01)
-    assert half(torch.zeros(1, 112, 112, 3, dtype=torch.uint8)).shape == (1, 256, 4, 4)
+    assert (width, whole_width) == (512 // times, 512)
+    counts = [sum(p.numel() for p in network.parameters() if p.dim() == 4) for network in (narrow, whole)]
+    assert counts[1] / counts[0] == pytest.approx(times**2, rel=0.01)
+    assert narrow(torch.zeros(1, 112, 112, 3, dtype=torch.uint8)).shape == (1, width, 4, 4)
 
 
 def test_the_cosine_rises_and_falls() -> None:
