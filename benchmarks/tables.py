@@ -16,16 +16,19 @@ from ks.published import (
 )
 from ks.report_tables import MISSING
 
+VALUES = {"f1_mean": "", "auc": ", AUC"}  # of a row -> what stands behind the data set's name
 METHODS = ("supervised", "pseudo-label", "fixmatch", "tcl", "ks")  # in the order of the columns
 
 
 def write_tables(study: Study, out: Path) -> list[Path]:
     """table1.md, table3.md, table4.md, figure5.md and figure8.md, those for which there are runs. Raises KSError."""
-    counterpart = _methods_table(study, ("supervised", "ks"))
+    counterpart = "".join(_methods_table(study, ("supervised", "ks"), value) for value in VALUES)
+    methods = "".join(_methods_table(study, METHODS, value) for value in VALUES)
+    ablations = "".join(_ablation_table(study, value) for value in VALUES)
     tables = {
         "table1": ("F1 by share of labels: KS and its supervised counterpart (table 1)", counterpart),
-        "table3": ("F1 without parts of KS (table 3)", _ablation_table(study)),
-        "table4": ("F1 by share of labels and method (table 4)", _methods_table(study, METHODS)),
+        "table3": ("F1 without parts of KS (table 3)", ablations + _accuracy_table(study)),
+        "table4": ("F1 by share of labels and method (table 4)", methods),
         "figure5": ("F1 with labels spread over the video or in one run (figure 5)", _schemes_table(study)),
         "figure8": ("F1 by number of frames in a clip (figure 8)", _lengths_table(study)),
     }
@@ -38,11 +41,11 @@ def write_tables(study: Study, out: Path) -> list[Path]:
     return written
 
 
-def _methods_table(study: Study, methods: Sequence[str]) -> str:
-    cells = study.cells()
+def _methods_table(study: Study, methods: Sequence[str], value: str) -> str:
+    cells = study.cells(value)
 
     def section(data: str) -> str:
-        paper = study.paper_data(data)
+        paper = study.paper_data(data) if value == "f1_mean" else ""
         at = {(p.method, p.share): cell for p, cell in cells.items() if is_plain(p, data, study.n_frames)}
         shown = [m for m in methods if any(method == m for method, _ in at) or published_anything(paper, m)]
         head, rows = ["labels"], []
@@ -55,15 +58,16 @@ def _methods_table(study: Study, methods: Sequence[str]) -> str:
                 row.append(_ours(at.get((method, share))))
                 row += [_theirs(published_f1(paper, method, share))] if published_anything(paper, method) else []
             rows.append(row)
-        return _table(head, rows)
+        return _table(head, rows) if rows else ""
 
-    return _sections(study, section)
+    return _sections(study, section, VALUES[value])
 
 
-def _ablation_table(study: Study) -> str:
-    cells, accuracy = study.cells(), _accuracy_table(study)
+def _ablation_table(study: Study, value: str) -> str:
+    cells = study.cells(value)
 
     def section(data: str) -> str:
+        paper = study.paper_data(data) if value == "f1_mean" else ""
         at = {
             (p.ablation, p.share): cell
             for p, cell in cells.items()
@@ -78,12 +82,12 @@ def _ablation_table(study: Study) -> str:
             for share in shares:
                 ours, whole = at.get((ablation, share)), at.get((NONE, share))
                 change = f"{100 * (ours.mean - whole.mean):+.1f}" if ours and whole and ablation != NONE else MISSING
-                row += [_ours(ours), change, _theirs(published_ablation(study.paper_data(data), ablation, share))]
+                row += [_ours(ours), change, _theirs(published_ablation(paper, ablation, share))]
             if ablation in ABLATION_ROWS or any(name == ablation for name, _ in at):
                 rows.append(row)
         return _table(head, rows) if shares else ""
 
-    return _sections(study, section) + accuracy
+    return _sections(study, section, VALUES[value])
 
 
 def _accuracy_table(study: Study) -> str:
@@ -157,9 +161,9 @@ def percent_of(share: float) -> str:
     return f"{share * 100:.4g} %"
 
 
-def _sections(study: Study, section: Callable[[str], str]) -> str:
+def _sections(study: Study, section: Callable[[str], str], of_what: str = "") -> str:
     bodies = [(data, section(data)) for data in study.data_sets]
-    return "".join(f"\n## {data}\n\n{body}" for data, body in bodies if body)
+    return "".join(f"\n## {data}{of_what}\n\n{body}" for data, body in bodies if body)
 
 
 def _ours(cell: Cell | None) -> str:
@@ -177,7 +181,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _legend(study: Study) -> str:
     parts = [
-        "F1 in %, threshold 0.5, mean over AUs and folds; ± is the standard deviation over seeds, in brackets the"
+        "F1 in %, threshold 0.5, and AUC in %, mean over AUs and folds; ± is the standard deviation over seeds, in brackets the"
         f" number of runs. {MISSING} stands where there is no run, or no number in the paper.",
         f"Clips have {study.n_frames} frames where nothing else is said.",
     ]

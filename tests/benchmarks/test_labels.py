@@ -399,6 +399,14 @@ def test_tables_put_the_papers_numbers_beside_ours_and_leave_gaps(tmp_path: Path
     assert "commit 0123abc" in text["table4.md"]
 
 
+def test_auc_has_tables_of_its_own_without_the_papers_numbers(tmp_path: Path) -> None:
+    rows = [row(0.55) | {"auc": 0.81}, row(0.5, ablation="no-sil") | {"auc": 0.795}, row(0.4, method="supervised")]
+    text = tables(tmp_path / "out", write(tmp_path / "rows.jsonl", rows))
+    assert text["table4.md"].index("## disfa, AUC") > text["table4.md"].index("| 5 % | 40.0 (1) |")
+    assert "| labels | KS |\n| --- | ---: |\n| 5 % | 81.0 (1) |" in text["table4.md"]
+    assert "| no-sil | KSM+TPL | 79.5 (1) | -1.5 | ? |" in text["table3.md"]
+
+
 def test_another_data_set_has_no_paper_beside_it(tmp_path: Path) -> None:
     rows = [row(0.55, data="manifest", root="none.csv"), row(0.41, data="manifest", root="none.csv", method="tcl")]
     text = tables(tmp_path / "out", write(tmp_path / "rows.jsonl", rows))["table4.md"]
