@@ -181,8 +181,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _legend(study: Study) -> str:
     parts = [
-        "F1 in %, threshold 0.5, and AUC in %, mean over AUs and folds; ± is the standard deviation over seeds, in brackets the"
-        f" number of runs. {MISSING} stands where there is no run, or no number in the paper.",
+        "F1 in %, threshold 0.5, and AUC in %, mean over AUs and folds; ± is the standard deviation over seeds, in"
+        f" brackets the number of runs. {MISSING} stands where there is no run, or no number in the paper.",
         f"Clips have {study.n_frames} frames where nothing else is said.",
     ]
     parts += [f"Folds of {data}: {', '.join(map(str, study.folds(data)))}." for data in study.data_sets]

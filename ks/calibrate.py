@@ -156,16 +156,26 @@ def to_json(result: Calibrated) -> dict[str, Any]:
     return jsonable
 
 
+_HEADS = {"positives": "present", "temperature": "temp.", "threshold": "thresh."}  # eleven columns fit 80 characters
+
+
 def print_table(result: Calibrated, console: Console) -> None:
     """A row per AU, and the means."""
     how = "after: each person by the others" if result.cross_fitted else "after: fitted to this one person"
-    table = Table(title=f"Calibration on {result.people} people, {result.frames} frames; {how}")
+    table = Table(
+        box=None,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+        title=f"Calibration on {result.people} people, {result.frames} frames; {how}",
+    )
     columns = _columns(result)
-    for name in ("AU", *(name.replace("_", " ").replace("ece", "ECE").replace("f1", "F1") for name in columns)):
-        table.add_column(name, justify="right")
+    for name in ("AU", *columns):
+        table.add_column(
+            _HEADS.get(name) or name.replace("_", "\n").replace("ece", "ECE").replace("f1", "F1"), justify="right"
+        )
     for i, au in enumerate(result.aus):
         table.add_row(au_label(au), *(_shown(name, values[i]) for name, values in columns.items()))
-    table.add_section()
+
     scores = {name: metrics.mean(np.array(values)) for name, values in columns.items() if "_" in name}
     table.add_row("mean", *(_shown(name, scores[name]) if name in scores else "" for name in columns))
     console.print(table)

@@ -56,7 +56,10 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
     "model": {
         "n_frames": ("frames in a clip, 2 to 9", {}),
         "side_px": ("side of the square crop, px", {}),
-        "backbone": ("-half and -quarter: so much narrower, 1/4 and 1/12 of the work; tiny is for tests", {"choices": BACKBONES}),
+        "backbone": (
+            "-half and -quarter: so much narrower, 1/4 and 1/12 of the work; tiny is for tests",
+            {"choices": BACKBONES},
+        ),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
         "spatial_pooling": ("how S_a pools its map: the mean, or where each AU learns to look", {"choices": POOLINGS}),
         "mark_key": ("tell T_b which frame of the clip is the key frame", {}),

@@ -1,7 +1,7 @@
 """How a run begins and is told to stop: its clips, first weights, number format, and signals."""
 
-import math
 import logging
+import math
 import signal
 import threading
 from collections.abc import Iterator

@@ -136,7 +136,7 @@ def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[
 def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
     """The usual combinations without what would tie brows to lids, and with 6 or 12 alone a third of the time."""
     found: list[Event] = []
-    drop = int(rng.choice([6, 12, 0, 0, 0, 0]))  # in this clip people smile with the mouth alone, the cheeks alone, or both
+    drop = int(rng.choice([6, 12, 0, 0, 0, 0]))  # people smile with the mouth alone, the cheeks alone, or both
     for event in sample_events(rng, seconds):
         if event.unit not in (5, 7, 43, drop):
             found.append(event)
