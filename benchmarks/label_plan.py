@@ -36,6 +36,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     # ours, not in the paper
     "attention-pooling": {"spatial_pooling": "attention"},
     "mark-key": {"mark_key": True},
+    "half-noise": {"noise_share": 0.5},
     # the paper to the letter, where measurement made another default
     "paper": {"kl": "softmax", "unlabelled_distillation": False, "spatial_pooling": "mean", "mark_key": False},
 }
@@ -49,6 +50,7 @@ ADDED = {  # younger than the first rows, which had these values
     "lr_schedule": "constant",
     "warmup_epochs": 1.0,
     "augmentation": "paper",
+    "noise_share": 1.0,
     "plain_epochs": 0,
     "epoch_clips": 0,
 }

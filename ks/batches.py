@@ -108,8 +108,10 @@ class ClipReader(Dataset[Batch]):
         dropout: float,
         two_speeds: bool = False,
         strong: bool = False,
+        noise_share: float = 1.0,
     ) -> None:
-        self.index, self.crops, self.schedule, self.strong = index, crops, schedule, strong
+        self.index, self.crops, self.schedule = index, crops, schedule
+        self.strong, self.noise_share = strong, noise_share
         self.token_width, self.dropout, self.two_speeds = token_width, dropout, two_speeds
 
     def __getitem__(self, step: int) -> Batch:
@@ -122,14 +124,18 @@ class ClipReader(Dataset[Batch]):
         rows = self.index.clip_rows(which, plan.m, n)
         pictures = self._read(which, rows)
         offset = which[:, None] + (rows - self.index.row[which, None])  # frames of a run stand together in the index
+        clips, entropy = len(which) * self.schedule.world, (self.schedule.seed, plan.step, 2 + kind)
         noise = draw_noise(
-            (self.schedule.seed, plan.step, 2 + kind),
-            len(which) * self.schedule.world,
+            entropy,
+            clips,
             n,
             self.token_width,
             self.dropout,
             self.strong,
         )
+        if self.noise_share < 1:
+            calm = np.random.default_rng([*entropy, 1]).random(clips) >= self.noise_share
+            noise = noise._replace(view=noise.view.calmed(torch.from_numpy(calm)))
         if plan.epoch >= self.schedule.plain_from:
             noise = noise._replace(view=noise.view.weak(), second_view=noise.second_view.weak())
         faster = (

@@ -102,6 +102,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
             "the paper's, or strong: less turned, with shifts, scales, blur, grain and patches",
             {"choices": AUGMENTATIONS},
         ),
+        "noise_share": ("share of the clips that get the noise; the others are only flipped", {}),
         "plain_epochs": ("so many epochs at the end without noise, but for the flip", {}),
         "key_frame_noise": ("branch A sees the augmented key frame instead of the plain one", {}),
         "fixmatch_threshold": ("FixMatch: confidence of a pseudo label", {}),

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ks.datasets.types import I8, I32, UNKNOWN, Video
 from ks.errors import DataError
-from ks.strong_noise import STRONG_ANGLE_DEG, draw_extra, placed, spoil
+from ks.strong_noise import STRONG_ANGLE_DEG, UNTOUCHED, draw_extra, placed, spoil
 
 I64 = npt.NDArray[np.int64]
 LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be used
@@ -147,6 +147,16 @@ class Augmentation(NamedTuple):
         """Only the flip: FixMatch's weak view."""
         one = torch.ones_like(self.angle_deg)
         return Augmentation(torch.zeros_like(self.angle_deg), self.flip, one, one, one, self.extra[:, :0])
+
+    def calmed(self, which: Tensor) -> "Augmentation":
+        """Only the flip for the clips `which` (B,) bool; the others as they are."""
+        untouched = self.extra.new_tensor(UNTOUCHED[: self.extra.shape[1]])
+        return Augmentation(
+            self.angle_deg.masked_fill(which, 0.0),
+            self.flip,
+            *(factor.masked_fill(which, 1.0) for factor in (self.brightness, self.contrast, self.saturation)),
+            torch.where(which[:, None], untouched, self.extra),
+        )
 
 
 class Noise(NamedTuple):

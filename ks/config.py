@@ -76,6 +76,7 @@ class TrainConfig:
     dropout: float = 0.5  # in the spatial students, chosen
     augment: bool = True
     augmentation: str = "paper"  # "strong": smaller turns, everything else wider; for transfer to other cameras
+    noise_share: float = 1.0  # of the clips; the others are only flipped, so that batch norm sees plain faces too
     plain_epochs: int = 0  # the last so many epochs see clips without noise, but for the flip
     key_frame_noise: bool = False  # True: branch A sees the augmented key frame too
 
@@ -115,6 +116,7 @@ class TrainConfig:
             )
         _within("labels", self.labels, 1e-6, 1.0)
         _within("val-share", self.val_share, 0.0, 0.9)
+        _within("noise-share", self.noise_share, 0.0, 1.0)
         _within("dropout", self.dropout, 0.0, 0.95)
         for name in ("epochs", "batch", "eval_every"):
             _within(name.replace("_", "-"), getattr(self, name), 1, 10**9)

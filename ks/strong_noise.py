@@ -30,6 +30,7 @@ EXTRAS = (  # the columns
     "patch_h",
     "patch_tone",
 )
+UNTOUCHED = tuple(float(name in ("zoom", "aspect", "gamma", "red", "blue")) for name in EXTRAS)  # changes nothing
 _BLUR = (0.03, 0.11, 0.22, 0.28, 0.22, 0.11, 0.03)  # about a gaussian of 1.4 px
 
 

@@ -179,6 +179,7 @@ class Trainer:
             self.config.dropout,
             two_speeds=self.config.method == "tcl",
             strong=self.config.augmentation == "strong",
+            noise_share=self.config.noise_share,
         )
         loader = DataLoader(
             reader,

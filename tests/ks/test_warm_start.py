@@ -17,6 +17,7 @@ from engines.compile import CompileConfig, compile_model
 from ks.backbone import make_backbone
 from ks.batches import ClipReader
 from ks.checkpoint import load_checkpoint
+from ks.clips import augment
 from ks.config import TrainConfig
 from ks.errors import ModelError
 from ks.material import load_material
@@ -91,6 +92,27 @@ def test_the_cosine_rises_and_falls() -> None:
     assert rates[24] == pytest.approx(0.05, rel=0.02)
     assert rates[-1] < 0.0003
     assert learning_rate(replace(config, lr_schedule="constant"), 7.3) == 0.1
+
+
+@pytest.mark.parametrize("augmentation", ["paper", "strong"])
+def test_a_share_of_the_clips_is_only_flipped_and_the_others_keep_their_noise(
+    quick_config: TrainConfig, augmentation: str
+) -> None:
+    config = replace(quick_config, augmentation=augmentation, batch=16)
+    material = load_material(config, False)
+    schedule, strong = make_schedule(config, material, 0, 1), augmentation == "strong"
+    noisy, half = (
+        ClipReader(material.index, material.crops, schedule, 8, 0.5, strong=strong, noise_share=share)[0].labelled
+        for share in (1.0, 0.5)
+    )
+    calm = half.noise.view.angle_deg == 0
+    assert 3 <= calm.sum() <= 13
+    for now, before in zip(half.noise.view, noisy.noise.view, strict=True):
+        assert torch.equal(now[~calm], before[~calm])
+    flipped = augment(half.pictures, half.noise.view.weak())
+    seen = augment(half.pictures, half.noise.view)
+    assert (seen[calm].int() - flipped[calm].int()).abs().max() <= 1
+    assert (seen[~calm].int() - flipped[~calm].int()).abs().amax((1, 2, 3, 4)).min() > 10
 
 
 def test_the_last_epochs_are_plain_but_for_the_flip(quick_config: TrainConfig) -> None:
