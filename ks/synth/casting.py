@@ -6,6 +6,7 @@ import numpy as np
 
 from ks.synth.assets import RACES, Assets
 from ks.synth.brows import brows_of
+from ks.synth.facshuman import chosen
 from ks.synth.people import Colour, Person
 from ks.synth.pose import Folding
 from ks.synth.shapes import macro_weights
@@ -112,6 +113,7 @@ def cast(assets: Assets, seed: int) -> Person:
             width=float(rng.uniform(0.85, 1.35)),
         ),
         glasses=glasses_of(rng, years),
+        variants=chosen(assets, seed),
     )
 
 

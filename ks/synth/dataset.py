@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ks.errors import DataError
 from ks.synth.crew import film_all
 from ks.synth.filming import DRAFT, TRUTH, VIDEOS, finished, remove, truth_path, video_path
 from ks.synth.gl import Graphics
-from ks.synth.occurrence import BAND, THRESHOLDS
+from ks.synth.occurrence import BAND, THRESHOLDS, THRESHOLDS_FACSHUMAN
 from ks.synth.plan import Plan, Take, takes
 from ks.synth.recipes import AUS
 from ks.synth.scripts import KINDS
@@ -102,16 +102,18 @@ def _claim(plan: Plan, out: Path, driver: str) -> None:
     _clear_drafts(out)
     if not text:
         known = {name: v for name in _MADE_WITH if (v := _version(name))}
-        facts = {"plan": asdict(plan), "thresholds": dict(THRESHOLDS), "band": BAND, "kinds": KINDS}
+        facts = {"plan": plan.facts(), "thresholds": dict(THRESHOLDS), "band": BAND, "kinds": KINDS}
+        if plan.facshuman:
+            facts["thresholds_facshuman"] = dict(THRESHOLDS_FACSHUMAN)
         _write(about, json.dumps(facts | {"driver": driver, "versions": known}, indent=1) + "\n")
 
 
 def _compare(plan: Plan, about: Path, text: str) -> None:
     try:
-        there = dict(json.loads(text)["plan"])
+        there = {"facshuman": False, **json.loads(text)["plan"]}
     except (ValueError, KeyError, TypeError) as exc:
         raise DataError(f"{about}: not one of ours ({exc!r}); give another --out, or delete this folder") from exc
-    for name, mine in asdict(plan).items():
+    for name, mine in {"facshuman": plan.facshuman, **plan.facts()}.items():
         if there.get(name) != mine:
             raise DataError(
                 f"{about.parent}: holds a set with {name} {there.get(name)}, not {mine}; "

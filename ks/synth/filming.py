@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from ks.errors import DataError
-from ks.synth.assets import load_assets
 from ks.synth.clip import U8, Clip, Shot, clip_of, shots
+from ks.synth.facshuman import load
 from ks.synth.mocap import captures
 from ks.synth.plan import Plan, Take
 from ks.synth.recipes import AUS
@@ -56,7 +56,7 @@ class Studio:
     """Assets and a graphics context, to film one clip after the other. Raises KSError without either."""
 
     def __init__(self, assets: Path, plan: Plan, out: Path) -> None:
-        self._assets, self._plan, self._out = load_assets(assets), plan, out
+        self._assets, self._plan, self._out = load(assets, facshuman=plan.facshuman), plan, out
         recordings = assets / "mocap"
         self._captures = captures(recordings) if recordings.is_dir() else []
         size = (plan.size_px, plan.size_px)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ks.synth.assets import Assets
 from ks.synth.brows import laid
+from ks.synth.facshuman import recipes_of
 from ks.synth.formats import F32, I32
 from ks.synth.geometry import Surface, surface, turned
 from ks.synth.glasses import Glasses, fit
@@ -60,7 +61,8 @@ class Head:
         place[self.keep] = np.arange(len(self.keep))
         self.skin_places: I32 = place[skin_vertices]  # among the kept vertices
         self.neutral: F32 = whole[self.keep]
-        self.moves: Movements = movements(assets, person.races, self.keep, self.scale)
+        recipes = recipes_of(person.variants)
+        self.moves: Movements = movements(assets, recipes, person.races, self.keep, self.scale)
         self._rest_leaning(person)
         whole[self.keep] = self.neutral
         rest = base.vertices

@@ -47,3 +47,4 @@ class Person:
     weave: float = 0.5
     folding: Folding = field(default_factory=Folding)
     glasses: Glasses | None = None
+    variants: frozenset[int] = frozenset()  # AUs that this person shows FACSHuman's way; see ks.synth.facshuman

@@ -34,6 +34,7 @@ class Plan:
     shadow_px: int
     assets: str  # digest of every file
     code: int = CODE
+    facshuman: bool = False  # some people show some AUs with other shapes; see ks.synth.facshuman
 
     def __post_init__(self) -> None:
         lowest = {"seed": 0, "people": 1, "clips": 1, "frames": 2, "size_px": 48, "samples": 1, "shadow_px": 64}
@@ -47,8 +48,15 @@ class Plan:
         if Fraction(self.fps) <= 0:
             raise DataError(f"--fps must be above 0; got {self.fps}")
 
+    def facts(self) -> dict[str, object]:
+        """As it stands in set.json. A switch that is off is left out: sets from before there was one go on."""
+        found = dataclasses.asdict(self)
+        if not self.facshuman:
+            del found["facshuman"]
+        return found
+
     def text(self) -> str:
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return json.dumps(self.facts(), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Which shapes make an action unit: the recipe of each of the 18 AUs, and of the movements beside them.
 
 Weights are at intensity 1, about FACS level D to E. A shape is given by its short name (ks.synth.assets). CC0
-(MakeHuman) and MIT (ICT-FaceKit) shapes only. A mask says where on the resting mesh a shape may act.
+(MakeHuman) and MIT (ICT-FaceKit) shapes only; ks.synth.facshuman has other recipes. A mask says where on the resting
+mesh a shape may act.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ def _units(left: str, weight: float, mask: str = "") -> tuple[Part, ...]:
     return tuple(Part(f"units/*/{left.replace('left', side)}", weight, mask) for side in ("left", "right"))
 
 
-def _arkit(name: str, weight: float, mask: str = "") -> tuple[Part, ...]:
+def arkit(name: str, weight: float, mask: str = "") -> tuple[Part, ...]:
+    """An ARKit-like unit on both sides."""
     return tuple(Part(f"arkit/{name}{side}", weight, mask) for side in ("Left", "Right"))
 
 
@@ -33,9 +35,9 @@ def _ict(name: str, weight: float, mask: str = "") -> tuple[Part, ...]:
 
 RECIPES: dict[int, tuple[Part, ...]] = {
     1: (*_units("eyebrows-left-inner-up", 1.25), *_ict("browInnerUp", 0.75, "brow")),
-    2: (*_arkit("browOuterUp", 0.8), *_ict("browOuterUp", 0.6, "brow")),
-    4: (*_arkit("browDown", 0.45), *_units("eyebrows-left-down", 0.6), *_ict("browDown", 0.7, "brow")),
-    5: _arkit("eyeWide", 1.0),
+    2: (*arkit("browOuterUp", 0.8), *_ict("browOuterUp", 0.6, "brow")),
+    4: (*arkit("browDown", 0.45), *_units("eyebrows-left-down", 0.6), *_ict("browDown", 0.7, "brow")),
+    5: arkit("eyeWide", 1.0),
     6: (
         Part("cheek/l-cheek-volume-incr", 0.35, "upper"),
         Part("cheek/r-cheek-volume-incr", 0.35, "upper"),
@@ -44,7 +46,7 @@ RECIPES: dict[int, tuple[Part, ...]] = {
         *_ict("cheekSquint", 0.4, "upper"),
     ),
     7: (*_units("eye-left-slit", 0.38), *_ict("eyeSquint", 1.1)),
-    9: (*_arkit("noseSneer", 0.6), *_units("nose-left-elevation", 0.3), *_ict("noseSneer", 0.6)),
+    9: (*arkit("noseSneer", 0.6), *_units("nose-left-elevation", 0.3), *_ict("noseSneer", 0.6)),
     10: _ict("mouthUpperUp", 0.85),
     12: _ict("mouthSmile", 1.1),
     14: _ict("mouthDimple", 1.4),
@@ -73,6 +75,6 @@ BESIDE: dict[str, tuple[Part, ...]] = {
     "30 jaw right": (Part("ict/jawRight", 0.8),),
     "34 cheek puff": (Part("arkit/cheekPuff", 0.9),),
     "38 nostril dilator": _units("nose-left-dilatation", 1.0),
-    "lids up": _arkit("eyeLookUp", 1.0),
-    "lids down": _arkit("eyeLookDown", 1.0),
+    "lids up": arkit("eyeLookUp", 1.0),
+    "lids down": arkit("eyeLookDown", 1.0),
 }

@@ -7,7 +7,9 @@ import numpy as np
 
 from ks.synth.assets import RACES, Assets
 from ks.synth.formats import F32, I32, Fit
-from ks.synth.recipes import AUS, BESIDE, RECIPES, Part
+from ks.synth.recipes import AUS, BESIDE, Part
+
+Recipes = Mapping[int, Sequence[Part]]  # of each AU
 
 _SIDE_DM = 0.16  # half of the strip over the nose in which left passes into right
 MASKS = {"upper": (6.66, 6.90), "brow": (7.36, 7.46)}  # rest height in dm: where it begins, where it acts in full
@@ -94,10 +96,12 @@ class Movements:
         return total
 
 
-def movements(assets: Assets, races: Mapping[str, float], keep: np.ndarray, scale: float) -> Movements:
-    """Of all recipes, at the vertices `keep`. scale: of this head against the base mesh."""
+def movements(
+    assets: Assets, recipes: Recipes, races: Mapping[str, float], keep: np.ndarray, scale: float
+) -> Movements:
+    """Of these recipes and the movements beside, at the vertices `keep`. scale: of this head against the base mesh."""
     left_share = smoothstep(-_SIDE_DM, _SIDE_DM, assets.base.vertices[keep, 0:1])
-    whole = np.stack([movement(assets, RECIPES[au], races)[keep] for au in AUS]) * np.float32(scale)
+    whole = np.stack([movement(assets, recipes[au], races)[keep] for au in AUS]) * np.float32(scale)
     beside = np.stack([movement(assets, recipe, races)[keep] for recipe in BESIDE.values()]) * np.float32(scale)
     return Movements(whole * left_share, whole * (1 - left_share), beside)
 

@@ -14,6 +14,7 @@ from ks.synth.assets import Assets
 from ks.synth.camera import Camera
 from ks.synth.casting import cast
 from ks.synth.clip import clip_of, draw
+from ks.synth.facshuman import available
 from ks.synth.lighting import light_of, studio_panorama
 from ks.synth.occurrence import FRINGES
 from ks.synth.pose import Pose, pose_of
@@ -51,13 +52,16 @@ def people_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 160) -> li
 
 
 def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U8]:
-    """For each person: the neutral face, each AU alone at full strength, two combinations: 21 tiles."""
+    """For each person: the neutral face, each AU alone at full strength, two combinations: 21 tiles.
+
+    With FACSHuman's shapes all AUs are shown its way: beside the sheet without them, both ways can be seen.
+    """
     tiles = []
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
             person = cast(assets, seed)
             wears = {layer: name for layer, name in person.wears.items() if name not in FRINGES}
-            renderer.set_person(dataclasses.replace(person, wears=wears, resting={}))
+            renderer.set_person(dataclasses.replace(person, wears=wears, resting={}, variants=available(assets)))
             renderer.set_scene(studio((side_px, side_px)))
             tiles.append(_named(renderer.draw(Pose()), "neutral"))
             for au in AUS:

@@ -10,6 +10,7 @@ import numpy as np
 from ks.synth.assets import Assets
 from ks.synth.camera import projected
 from ks.synth.casting import cast
+from ks.synth.facshuman import available
 from ks.synth.formats import F32
 from ks.synth.head import Head
 from ks.synth.occurrence import (
@@ -49,7 +50,10 @@ class Seen:
 
 
 def measure(assets: Assets, people: Sequence[int]) -> Seen:
-    """Draws each person with each AU at each of STEPS in one even light: 181 pictures each."""
+    """Draws each person with each AU at each of STEPS in one even light: 181 pictures each.
+
+    Everyone shows every AU FACSHuman's way where the assets have its shapes, else nobody does.
+    """
     with Renderer(assets, _SIDE_PX, _SIDE_PX, samples=1, shadow_px=512) as renderer:
         rows = list(_measured(renderer, assets, people))
     return Seen(np.stack([move for move, _ in rows]), np.stack([change for _, change in rows]))
@@ -60,7 +64,8 @@ def _measured(renderer: Renderer, assets: Assets, people: Sequence[int]) -> Iter
     for seed in people:
         person = cast(assets, seed)
         wears = {layer: name for layer, name in person.wears.items() if name not in FRINGES}
-        head = renderer.set_person(dataclasses.replace(person, wears=wears, resting={}, glasses=None))
+        bare = dataclasses.replace(person, wears=wears, resting={}, glasses=None, variants=available(assets))
+        head = renderer.set_person(bare)
         renderer.set_scene(scene)
         still, before = _skin(head, Pose()), _grey(renderer.draw(Pose()))
         left, right = head.eyes()

@@ -1,5 +1,7 @@
 """The asset folder for tests, and the reason to skip without it."""
 
+import os
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -7,16 +9,35 @@ import pytest
 
 from ks.errors import MissingError
 from ks.synth.assets import Assets, load_assets
+from ks.synth.facshuman import FOLDER as FACSHUMAN
+from ks.synth.facshuman import load
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 FOLDER = SHARED / "faces3d"
 FACE_MODEL = SHARED / "models" / "blaze_face_short_range.tflite"
 needs_assets = pytest.mark.skipif(not (FOLDER / "makehuman").is_dir(), reason=f"no asset folder at {FOLDER}")
+needs_facshuman = pytest.mark.skipif(
+    not (FOLDER / "makehuman").is_dir() or not (FOLDER / FACSHUMAN).is_dir(),
+    reason=f"no asset folder with {FACSHUMAN} at {FOLDER}",
+)
 
 
 @cache
 def assets() -> Assets:
     return load_assets(FOLDER)
+
+
+@cache
+def facshuman_assets() -> Assets:
+    return load(FOLDER, facshuman=True)
+
+
+def linked_copy(into: Path, *more: str) -> Path:
+    """The folder again as links, so that single files can be broken: what every set needs, and more of its folders."""
+    copy = into / "assets"
+    for kind in ("makehuman", "ict_facekit", "hdri", *more):
+        shutil.copytree(FOLDER / kind, copy / kind, copy_function=os.symlink)
+    return copy
 
 
 @cache

@@ -1,6 +1,5 @@
 """ks.synth.assets: the folder is read once, and what is wrong with it is said in one line."""
 
-import os
 import shutil
 
 import numpy as np
@@ -9,21 +8,13 @@ import pytest
 from ks.errors import DataError, KSError, MissingError
 from ks.synth.assets import load_assets
 from ks.synth.gl import picture
-from tests.ks.synth.asset_folder import FOLDER, assets, needs_assets
+from tests.ks.synth.asset_folder import FOLDER, assets, linked_copy, needs_assets
 
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-def linked_copy(tmp_path):
-    """The folder again as links, so that single files can be broken."""
-    copy = tmp_path / "assets"
-    for kind in ("makehuman", "ict_facekit", "hdri"):
-        shutil.copytree(FOLDER / kind, copy / kind, copy_function=os.symlink)
-    return copy
 
 
 def test_a_folder_without_assets_is_named(tmp_path):

@@ -7,7 +7,17 @@ import pytest
 
 from ks.synth.casting import cast
 from ks.synth.clip import clip_of, shots
-from ks.synth.occurrence import BAND, FRINGES, THRESHOLDS, UNKNOWN, Obstacle, occurrence, region, sight_of
+from ks.synth.occurrence import (
+    BAND,
+    FRINGES,
+    THRESHOLDS,
+    THRESHOLDS_FACSHUMAN,
+    UNKNOWN,
+    Obstacle,
+    occurrence,
+    region,
+    sight_of,
+)
 from ks.synth.people import Person
 from ks.synth.pose import Pose, pose_of
 from ks.synth.recipes import AUS
@@ -15,20 +25,20 @@ from ks.synth.render import Renderer
 from ks.synth.sensor import Sensor
 from ks.synth.sheets import studio
 from ks.synth.thresholds import STEPS, Seen, measure
-from tests.ks.synth.asset_folder import assets, needs_assets, skip_without_driver
+from tests.ks.synth.asset_folder import assets, facshuman_assets, needs_assets, needs_facshuman, skip_without_driver
 
 I = {unit: i for i, unit in enumerate(AUS)}  # noqa: E741
 NOBODY = Person(shape={}, races={}, wears={}, skin="", iris="")
 SIZE = (96, 96)
 
 
-def marks(aus, hair="", side=None):
+def marks(aus, hair="", side=None, variants=()):
     """What is marked for these AUs on both sides, or on one (0 left, 1 right)."""
     au = pose_of(aus).au.copy()
     if side is not None:
         au[:, 1 - side] = 0
     wears = {"hair": hair} if hair else {}
-    return occurrence(au, au.max(1), sight_of(dataclasses.replace(NOBODY, wears=wears)))
+    return occurrence(au, au.max(1), sight_of(dataclasses.replace(NOBODY, wears=wears, variants=frozenset(variants))))
 
 
 @pytest.mark.parametrize("unit", AUS)
@@ -38,6 +48,14 @@ def test_a_unit_is_present_above_its_threshold_absent_below_and_unknown_between(
     assert marks({unit: threshold})[I[unit]] == UNKNOWN
     assert marks({unit: threshold * (1 - BAND) - 0.01})[I[unit]] == 0
     assert (np.delete(marks({unit: 1.0}), I[unit]) == 0).all()
+
+
+def test_of_each_au_the_threshold_holds_that_belongs_to_its_shapes():
+    between = (THRESHOLDS[24] + THRESHOLDS_FACSHUMAN[24]) / 2
+    assert marks({24: between})[I[24]] == 1
+    assert marks({24: between}, variants={24})[I[24]] == 0
+    assert marks({24: between}, variants={12})[I[24]] == 1
+    assert marks({24: 0.7}, variants={24})[I[24]] == 1
 
 
 def test_the_stronger_side_counts():
@@ -118,3 +136,11 @@ def test_the_thresholds_in_use_are_those_that_are_measured():
     skip_without_driver()
     for unit, found in measure(assets(), (100, 101, 105)).thresholds().items():
         assert found == pytest.approx(THRESHOLDS[unit], abs=0.06), unit
+
+
+@needs_facshuman
+@pytest.mark.slow
+def test_so_are_those_of_facshumans_shapes():
+    skip_without_driver()
+    for unit, found in measure(facshuman_assets(), (100, 101, 105)).thresholds().items():
+        assert found == pytest.approx(THRESHOLDS_FACSHUMAN[unit], abs=0.08), unit

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ks.synth.casting import cast
+from ks.synth.facshuman import VARIANTS
 from ks.synth.head import Head
 from ks.synth.pose import Pose, pose_of
 from ks.synth.recipes import AUS, RECIPES
 from ks.synth.shapes import dense, macro_weights, movement
-from tests.ks.synth.asset_folder import FOLDER, assets, needs_assets
+from tests.ks.synth.asset_folder import FOLDER, assets, facshuman_assets, needs_assets, needs_facshuman
 
 pytestmark = needs_assets
 LEFT_RIMS = (6785, 6828)  # of hm08: the upper lid's edge over the pupil, the lower's under it
@@ -43,7 +44,16 @@ def head():
 
 @pytest.mark.parametrize("au", AUS)
 def test_an_au_moves_its_part_of_the_face_in_its_direction(au):
-    moves = movement(assets(), RECIPES[au], EUROPEAN)
+    goes_where_it_should(au, movement(assets(), RECIPES[au], EUROPEAN))
+
+
+@needs_facshuman
+@pytest.mark.parametrize("au", AUS)
+def test_an_au_shown_facshumans_way_does_too(au):
+    goes_where_it_should(au, movement(facshuman_assets(), VARIANTS[au], EUROPEAN))
+
+
+def goes_where_it_should(au, moves):
     rest = assets().base.vertices
     body = np.arange(13_380)
     left = body[(rest[body, 0] > 0.02) & (rest[body, 2] > 0.8)]
@@ -65,14 +75,26 @@ def test_a_one_sided_au_leaves_the_other_side_alone(head):
     assert size[x < -0.25].max() < 1e-5
 
 
-@pytest.mark.parametrize("seed", [3, 11, 59, 67])
-def test_lids_close_over_eyes_of_any_size(seed):
-    head = Head(assets(), dataclasses.replace(cast(assets(), seed), glasses=None))
+def gap_of_shut_lids(assets, person):
+    """Between the rims of the left eye, in dm of a head of the base mesh's size."""
+    head = Head(assets, person)
     shut, _ = head.moved(pose_of({43: 1.0}))
     rest = head.layers[0].rest
-    upper, lower = (np.linalg.norm(rest - assets().base.vertices[v], axis=1).argmin() for v in LEFT_RIMS)
-    gap = shut["skin"].position[upper, 1] - shut["skin"].position[lower, 1]
-    assert gap < 0.012 * head.scale  # dm: the rims overlap or touch within 1 mm
+    upper, lower = (np.linalg.norm(rest - assets.base.vertices[v], axis=1).argmin() for v in LEFT_RIMS)
+    return (shut["skin"].position[upper, 1] - shut["skin"].position[lower, 1]) / head.scale
+
+
+@pytest.mark.parametrize("seed", [3, 11, 59, 67])
+def test_lids_close_over_eyes_of_any_size(seed):
+    person = dataclasses.replace(cast(assets(), seed), glasses=None)
+    assert gap_of_shut_lids(assets(), person) < 0.012  # the rims overlap or touch within 1 mm
+
+
+@needs_facshuman
+@pytest.mark.parametrize("seed", [3, 11, 59, 67])
+def test_lids_close_over_eyes_of_any_size_facshumans_way_too(seed):
+    person = dataclasses.replace(cast(facshuman_assets(), seed), glasses=None, variants=frozenset({43}))
+    assert gap_of_shut_lids(facshuman_assets(), person) < 0.012
 
 
 def test_half_shut_lids_stay_in_front_of_the_eyeball(head):
