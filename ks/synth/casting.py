@@ -74,6 +74,7 @@ def cast(assets: Assets, seed: int) -> Person:
     brow = tuple(float(min(c, 0.30) * rng.uniform(0.5, 0.95)) for c in hair_colour)
     bearded = male > 0.5 and years > 18 and rng.random() < 0.55
     wrinkled = float(np.clip((years - 28) / 50, 0, 1.1))
+    smile_lift, smile_drop = smile_of(np.random.default_rng([0x5311E, seed]))
     return Person(
         shape=shape,
         races=races,
@@ -82,6 +83,8 @@ def cast(assets: Assets, seed: int) -> Person:
         iris=_iris(assets, rng, melanin),
         tone=tone_of(melanin, rng),
         resting=_resting(rng),
+        smile_lift=smile_lift,
+        smile_drop=smile_drop,
         age_years=years,
         roughness=float(rng.uniform(0.44, 0.60)),
         oil=float(rng.uniform(0.35, 1.0)),
@@ -187,6 +190,11 @@ def _iris(assets: Assets, rng: np.random.Generator, melanin: float) -> str:
     if rng.random() < 0.45 + 1.2 * melanin:
         return str(rng.choice(dark))
     return str(rng.choice(sorted(assets.irises)))
+
+
+def smile_of(rng: np.random.Generator) -> tuple[float, float]:
+    """How far a person's lips part in a smile: from a strip of the teeth to the gums above them."""
+    return float(rng.uniform(0.3, 0.9)), float(max(0.0, rng.uniform(-0.3, 0.4)))
 
 
 def _resting(rng: np.random.Generator) -> dict[int, float]:

@@ -13,7 +13,7 @@ from ks.synth.glasses import Glasses, fit
 from ks.synth.people import Person
 from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
-from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, seat, smoothstep
+from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, open_smile, seat, smoothstep
 
 _BODY = 13_380  # vertices of the body come first; helpers follow
 _LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
@@ -63,6 +63,7 @@ class Head:
         self.neutral: F32 = whole[self.keep]
         recipes = recipes_of(person.variants)
         self.moves: Movements = movements(assets, recipes, person.races, self.keep, self.scale)
+        self._lips = place[list(_lip_middles(assets))]
         self._rest_leaning(person)
         whole[self.keep] = self.neutral
         rest = base.vertices
@@ -85,9 +86,10 @@ class Head:
         self.ball_radius = float(np.mean([r for _, r in self._balls]))
         for side, moves in enumerate((self.moves.left, self.moves.right)):
             moves[-1] *= _closing_gain(assets, whole, side) / self.scale  # AU 43 is the last
-        self._lips = place[list(_lip_middles(assets))]
         self._eyelids = self._lids()
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
+        self._beside_lip = list(BESIDE).index("16 lower lip depressor")
+        self._smile_lift, self._smile_drop = person.smile_lift, person.smile_drop
 
     def _spectacles(self, look: Glasses, whole: F32) -> list[Layer]:
         skin = self.neutral[self.skin_places]
@@ -102,7 +104,9 @@ class Head:
         au = np.zeros((len(AUS), 2), np.float32)
         for unit, lean in person.resting.items():
             au[AUS.index(unit)] = lean
-        self.neutral = self.neutral + self.moves.at(au, np.zeros(len(BESIDE), np.float32))
+        leaning = self.moves.at(au, np.zeros(len(BESIDE), np.float32))
+        self.neutral = self.neutral + leaning
+        self._rest_gap_dm = _gap(leaning[self._lips])
 
     def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
         """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
@@ -117,9 +121,9 @@ class Head:
         return found
 
     def lip_gap_dm(self, pose: Pose) -> float:
-        """How far the middles of the lips are apart, against the neutral face."""
-        moves = self.moves.at(damped(pose.au), pose.beside, self._lips)
-        return max(0.0, float(moves[0, 1] - moves[1, 1]))
+        """How far the middles of the lips are apart; of a face that does not lean towards anything when at rest, 0."""
+        moves = self.moves.at(damped(pose.au, self._smile_lift), self._beside(pose), self._lips)
+        return max(0.0, self._rest_gap_dm + _gap(moves))
 
     def lid_share(self) -> F32:
         """(V,) of the skin's vertices: 1 on the lids, which unfold when they close."""
@@ -130,12 +134,17 @@ class Head:
         """Centres of the left and right eyeball of the neutral head."""
         return self._balls[0][0], self._balls[1][0]
 
-    def moved(self, pose: Pose) -> tuple[dict[str, Moved], tuple[F32, F32]]:
-        """Every layer in this pose, and the eyeballs' centres."""
+    def _beside(self, pose: Pose) -> F32:
+        """The movements beside, with what gaze does to the lids and a smile that shows teeth to the lower lip."""
         beside = pose.beside.copy()
         beside[self._beside_up] += max(float(pose.gaze[1]), 0.0) * 1.2
         beside[self._beside_down] += max(-float(pose.gaze[1]), 0.0) * 1.2
-        vertices = self.neutral + self.moves.at(damped(pose.au), beside)
+        beside[self._beside_lip] += self._smile_drop * float(open_smile(pose.au).mean())
+        return beside
+
+    def moved(self, pose: Pose) -> tuple[dict[str, Moved], tuple[F32, F32]]:
+        """Every layer in this pose, and the eyeballs' centres."""
+        vertices = self.neutral + self.moves.at(damped(pose.au, self._smile_lift), self._beside(pose))
         for near, centre, floor in self._eyelids:
             arm = vertices[near] - centre
             away = np.linalg.norm(arm, axis=1)
@@ -195,9 +204,14 @@ def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
     return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
 
 
+def _gap(moves: F32) -> float:
+    """How far moves (2, 3) of the upper and the lower lip part them; below 0 where they are pressed together."""
+    return float(moves[0, 1] - moves[1, 1])
+
+
 def _lip_middles(assets: Assets) -> tuple[int, int]:
     """The base mesh's vertices where the lips' middles touch: above, and below, which a falling jaw takes along."""
-    rest, falls = assets.base.vertices, dense(assets, "arkit/jawOpen")[:, 1]
+    rest, falls = assets.base.vertices[:_BODY], dense(assets, "arkit/jawOpen")[:_BODY, 1]  # teeth are helpers
     middle = np.flatnonzero(
         (np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72)
     )

@@ -121,7 +121,7 @@ def occurrence(au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_]
     sides[lips] = np.maximum(sides[lips], truth[lips])
     in_sight = sides.copy()
     hidden = [AUS.index(unit) for unit in _TAKEN_AWAY]
-    in_sight[hidden] = np.minimum(sides[hidden], damped(au)[hidden])
+    in_sight[hidden] = np.minimum(sides[hidden], damped(au, 0.0)[hidden])
     in_sight[sight.fringe] = 0
     found = np.full(len(AUS), UNKNOWN, np.int8)
     found[sides.max(1) < low] = 0

@@ -21,6 +21,8 @@ class Person:
     iris: str
     tone: Colour = (0.60, 0.27, 0.19)  # mean albedo of the face
     resting: Mapping[int, float] = field(default_factory=dict)  # how this neutral face leans towards AUs; no label
+    smile_lift: float = 0.3  # of the upper lip, as a share of AU10, where a smile shows teeth
+    smile_drop: float = 0.0  # of the lower lip, as a share of its depressor, likewise
     age_years: float = 25.0
     roughness: float = 0.48
     oil: float = 1.0

@@ -106,8 +106,16 @@ def movements(
     return Movements(whole * left_share, whole * (1 - left_share), beside)
 
 
-def damped(au: F32) -> F32:
-    """au (18, 2) with the sums held back in which shapes would pile up; what is seen stays what is labelled."""
+def open_smile(au: F32) -> F32:
+    """(2,) of au (18, 2): how much of a smile that shows teeth there is on either side."""
+    return np.asarray(np.minimum(au[AUS.index(12)], au[AUS.index(25)]), np.float32)
+
+
+def damped(au: F32, smile_lift: float) -> F32:
+    """au (18, 2) with the sums held back in which shapes would pile up; what is seen stays what is labelled.
+
+    smile_lift is a person's: a smile that shows teeth lifts the upper lip with it, and that is no AU10.
+    """
     held = au.copy()
     i = {unit: AUS.index(unit) for unit in AUS}
     both_brows = np.minimum(au[i[1]], au[i[2]])
@@ -120,8 +128,7 @@ def damped(au: F32) -> F32:
     held[i[7]] *= 1 - 0.3 * np.clip(squeezed - 0.3, 0, 1)
     wide_open = np.minimum(au[i[12]], au[i[26]])
     held[i[12]] -= 0.15 * wide_open
-    open_smile = np.minimum(au[i[12]], au[i[25]])
-    held[i[10]] = np.maximum(held[i[10]], 0.30 * open_smile)  # a smile that shows teeth lifts the upper lip with it
+    held[i[10]] = np.maximum(held[i[10]], smile_lift * open_smile(au))
     for unit in (23, 24):
         held[i[unit]] *= 1 - 0.8 * np.clip(np.maximum(au[i[25]], au[i[26]]), 0, 1)
     return held

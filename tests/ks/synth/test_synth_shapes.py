@@ -127,6 +127,24 @@ def test_a_dropped_jaw_parts_the_lips(head):
     assert head.lip_gap_dm(pose_of({12: 0.5})) < 0.02
 
 
+def test_a_raised_upper_lip_parts_the_lips_at_rest_too():
+    person = cast(assets(), 11)
+    closed = Head(assets(), dataclasses.replace(person, resting={}))
+    assert closed.lip_gap_dm(pose_of({10: 1.0})) > 0.04
+    parted = Head(assets(), dataclasses.replace(person, resting={10: 0.5}))
+    assert parted.lip_gap_dm(Pose()) == pytest.approx(closed.lip_gap_dm(pose_of({10: 0.5})), rel=0.05)
+
+
+def test_a_smile_shows_as_much_of_the_teeth_as_this_person_does():
+    person = cast(assets(), 11)
+    smile, gaps = pose_of({12: 0.9, 25: 0.8}), []
+    for lift, drop in ((0.3, 0.0), (0.8, 0.0), (0.8, 0.4)):
+        head = Head(assets(), dataclasses.replace(person, resting={}, smile_lift=lift, smile_drop=drop))
+        gaps.append(head.lip_gap_dm(smile))
+        assert head.lip_gap_dm(pose_of({12: 0.9})) < 0.02
+    assert gaps[0] + 0.01 < gaps[1] < gaps[2] - 0.01
+
+
 def test_macro_shapes_of_a_grown_person_weigh_one_in_sum():
     weights = macro_weights(0.7, 0.3, {"african": 0.2, "asian": 0.3, "caucasian": 0.5}, 0.4, 0.6)
     own = sum(w for name, w in weights.items() if "universal" not in name)
