@@ -199,7 +199,9 @@ def smile_of(rng: np.random.Generator) -> tuple[float, float]:
 
 def _resting(rng: np.random.Generator) -> dict[int, float]:
     """Many faces lean towards some movement when they rest; a classifier must learn not to mind."""
-    if rng.random() > 0.55:
-        return {}
-    units = rng.choice([1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 20, 24], size=int(rng.integers(1, 5)), replace=False)
-    return {int(unit): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for unit in units}
+    lids = float(np.clip(rng.normal(0, 0.15), 0, 0.35))
+    found = {43: lids} if lids else {}
+    if rng.random() < 0.55:
+        units = rng.choice([1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 20, 24], size=int(rng.integers(1, 5)), replace=False)
+        found |= {int(unit): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for unit in units}
+    return found

@@ -66,7 +66,7 @@ def test_brows_say_nothing_about_lids_and_cheeks_go_with_smiles_but_not_always(t
     i = {unit: AUS.index(unit) for unit in AUS}
     for a, b in ((1, 5), (2, 5), (1, 43), (2, 43), (4, 7)):
         assert abs(np.corrcoef(seen[:, i[a]], seen[:, i[b]])[0, 1]) < 0.12, (a, b)
-    assert 0.12 < np.corrcoef(seen[:, i[6]], seen[:, i[12]])[0, 1] < 0.4
+    assert 0.25 < np.corrcoef(seen[:, i[6]], seen[:, i[12]])[0, 1] < 0.6
     for a, b in ((6, 12), (12, 6), (1, 5), (5, 1), (1, 2), (2, 1), (26, 25), (25, 26)):
         assert (seen[:, i[a]] & ~seen[:, i[b]]).mean() > 0.01, f"{a} is never seen without {b}"
 

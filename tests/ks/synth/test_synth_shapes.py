@@ -84,6 +84,20 @@ def gap_of_shut_lids(assets, person):
     return (shut["skin"].position[upper, 1] - shut["skin"].position[lower, 1]) / head.scale
 
 
+def test_lids_sink_with_eyes_that_look_down_and_do_not_shut(head):
+    rest = head.layers[0].rest
+    upper, lower = (np.linalg.norm(rest - assets().base.vertices[v], axis=1).argmin() for v in LEFT_RIMS)
+
+    def open_dm(pose):
+        skin = head.moved(pose)[0]["skin"].position
+        return skin[upper, 1] - skin[lower, 1]
+
+    ahead, down, shut = (
+        open_dm(pose) for pose in (Pose(), Pose(gaze=np.array([0, -0.3], np.float32)), pose_of({43: 1}))
+    )
+    assert shut + 0.3 * (ahead - shut) < down < shut + 0.8 * (ahead - shut)
+
+
 @pytest.mark.parametrize("seed", [3, 11, 59, 67])
 def test_lids_close_over_eyes_of_any_size(seed):
     person = dataclasses.replace(cast(assets(), seed), glasses=None)
