@@ -32,6 +32,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "softmax": {"kl": "softmax"},
     "temporal-labels": {"pseudo_source": "temporal"},
     "plain-labels": {"pseudo_view": "plain"},
+    "prior-labels": {"pseudo_threshold": "prior"},
     "key-noise": {"key_frame_noise": True},
     # ours, not in the paper
     "attention-pooling": {"spatial_pooling": "attention"},
@@ -51,6 +52,7 @@ ADDED = {  # younger than the first rows, which had these values
     "warmup_epochs": 1.0,
     "augmentation": "paper",
     "noise_share": 1.0,
+    "pseudo_threshold": "half",
     "plain_epochs": 0,
     "epoch_clips": 0,
 }

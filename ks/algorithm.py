@@ -112,15 +112,16 @@ def guess(model: KSModel, spread: Spread, clips: Clips, config: TrainConfig) -> 
     """Pseudo labels of all frames, (B, N, U) int8, predicted without dropout.
 
     The paper's: each student labels the noisy frame that it learns from. Ours to choose: T_b's verdict on the clip for
-    all its frames, and a look at the plain clip in place of the noisy one.
+    all its frames, a look at the plain clip in place of the noisy one, and as many positives as among the labels.
     """
+    prior = clips.prior if config.pseudo_threshold == "prior" else None
     p_b, o_b = spread.p_b, spread.o_b
     if config.pseudo_view == "plain":
         p_b, _ = model.spatial_students(model.features(clips.pictures), None)
         o_b, _ = model.temporal_teacher(model.temporal_teacher.marked(p_b, spread.m))
     if config.pseudo_source == "students":
-        return pseudo_labels(model.spatial_students.classify(p_b))
-    return pseudo_labels(o_b)[:, None].expand(spread.o_s.shape)
+        return pseudo_labels(model.spatial_students.classify(p_b), prior)
+    return pseudo_labels(o_b, prior)[:, None].expand(spread.o_s.shape)
 
 
 def spread_labels(

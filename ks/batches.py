@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ks.cache import VideoCrops
 from ks.clips import I64, FrameIndex, Noise, draw_noise
-from ks.datasets.types import I32
+from ks.datasets.types import I8, I32, UNKNOWN
 
 
 class Clips(NamedTuple):
@@ -20,6 +21,7 @@ class Clips(NamedTuple):
     truth: Tensor  # (B, N, U) int8, whatever the data set knows; only the key frame of a labelled clip may be learned
     noise: Noise
     faster: Tensor | None  # (B, N, H, W, 3) uint8, every second frame: TCL's other speed
+    prior: Tensor | None = None  # (U,) float32, each AU's share among the labels that may be learned
 
 
 class Batch(NamedTuple):
@@ -113,6 +115,7 @@ class ClipReader(Dataset[Batch]):
         self.index, self.crops, self.schedule = index, crops, schedule
         self.strong, self.noise_share = strong, noise_share
         self.token_width, self.dropout, self.two_speeds = token_width, dropout, two_speeds
+        self.prior = torch.from_numpy(label_prior(index.labels[schedule.labelled]))
 
     def __getitem__(self, step: int) -> Batch:
         plan = self.schedule.plan(step)
@@ -141,7 +144,7 @@ class ClipReader(Dataset[Batch]):
         faster = (
             self._read(which, self.index.clip_rows(which, plan.m, n, stride=2)) if self.two_speeds and kind else None
         )
-        return Clips(pictures, torch.from_numpy(self.index.labels[offset]), self._my_noise(noise), faster)
+        return Clips(pictures, torch.from_numpy(self.index.labels[offset]), self._my_noise(noise), faster, self.prior)
 
     def _read(self, which: I64, rows: I32) -> Tensor:
         """The crops of rows (B, N) of the videos of clips `which`: (B, N, H, W, 3)."""
@@ -160,6 +163,12 @@ class ClipReader(Dataset[Batch]):
         return Noise(views[0], views[1], noise.keep[mine], noise.order[mine])
 
 
+def label_prior(labels: I8) -> npt.NDArray[np.float32]:
+    """(U,) the share of 1 among the known labels (F, U); 0 where none is known."""
+    known = (labels != UNKNOWN).sum(0)
+    return np.asarray((labels == 1).sum(0) / np.maximum(known, 1), np.float32)
+
+
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch with its pictures and noise on the device; copies run beside the work of the step before."""
 
@@ -169,6 +178,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     def clips(c: Clips) -> Clips:
         views = [type(view)(*map(move, view)) for view in c.noise[:2]]
         noise = Noise(views[0], views[1], move(c.noise.keep), move(c.noise.order))
-        return Clips(move(c.pictures), move(c.truth), noise, None if c.faster is None else move(c.faster))
+        faster, prior = (None if x is None else move(x) for x in (c.faster, c.prior))
+        return Clips(move(c.pictures), move(c.truth), noise, faster, prior)
 
     return batch._replace(labelled=clips(batch.labelled), unlabelled=batch.unlabelled and clips(batch.unlabelled))

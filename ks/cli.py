@@ -20,6 +20,7 @@ from ks.config import (
     METHODS,
     OPTIMIZERS,
     PSEUDO_SOURCES,
+    PSEUDO_THRESHOLDS,
     PSEUDO_VIEWS,
     SCHEMES,
     TrainConfig,
@@ -90,6 +91,10 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         "pseudo_view": (
             "what they are predicted from: the noisy clip (paper), or the plain one",
             {"choices": PSEUDO_VIEWS},
+        ),
+        "pseudo_threshold": (
+            "half: the more probable class (paper); prior: as many present as among the labels",
+            {"choices": PSEUDO_THRESHOLDS},
         ),
         "order_task": ("L_ssl: learn to tell shuffled features from ordered ones", {}),
         "order_gate": ("TPL: drop the pseudo labels of clips that look shuffled", {}),

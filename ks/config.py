@@ -11,6 +11,7 @@ METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
 SCHEMES = ("sparse", "consecutive")
 KL_KINDS = ("softmax", "bernoulli")
 PSEUDO_SOURCES = ("students", "temporal")
+PSEUDO_THRESHOLDS = ("half", "prior")
 PSEUDO_VIEWS = ("noisy", "plain")
 AUGMENTATIONS = ("paper", "strong")
 OPTIMIZERS = ("sgd", "adamw")
@@ -68,6 +69,7 @@ class TrainConfig:
     pseudo_labels: bool = True
     pseudo_source: str = "students"  # who predicts the pseudo labels; "temporal": T_b
     pseudo_view: str = "noisy"  # what they are predicted from; "plain": the clip without augmentation
+    pseudo_threshold: str = "half"  # the more probable class; "prior": as many present as among the labels
     order_task: bool = True
     order_gate: bool = True
     ramp: bool = True
@@ -103,6 +105,7 @@ class TrainConfig:
         _one_of("labels-scheme", self.labels_scheme, SCHEMES)
         _one_of("kl", self.kl, KL_KINDS)
         _one_of("pseudo-source", self.pseudo_source, PSEUDO_SOURCES)
+        _one_of("pseudo-threshold", self.pseudo_threshold, PSEUDO_THRESHOLDS)
         _one_of("pseudo-view", self.pseudo_view, PSEUDO_VIEWS)
         _one_of("amp", self.amp, AMP_KINDS)
         _one_of("augmentation", self.augmentation, AUGMENTATIONS)

@@ -68,9 +68,17 @@ def two_network_loss(
     return weighted_bce(first, labels, weight) + weighted_bce(second, labels, weight) + alpha * divergence
 
 
-def pseudo_labels(logits: Tensor) -> Tensor:
-    """The more probable class of each AU (section 6.2). (..., U) logits -> (..., U) int8, without gradient."""
-    return (logits.detach() > 0).to(torch.int8)
+def pseudo_labels(logits: Tensor, prior: Tensor | None = None) -> Tensor:
+    """The more probable class of each AU (section 6.2). (..., U) logits -> (..., U) int8, without gradient.
+
+    With prior (U,), 0 to 1: the highest logits of each AU, as many in all as that share. Where AUs are rare the more
+    probable class is "absent" nearly everywhere, and students that learn it from themselves forget the AU.
+    """
+    if prior is None:
+        return (logits.detach() > 0).to(torch.int8)
+    flat = logits.detach().flatten(0, -2)  # (M, U)
+    rank = flat.argsort(0, descending=True).argsort(0)
+    return (rank < (prior * len(flat)).round()).to(torch.int8).view(logits.shape)
 
 
 def pseudo_label_loss(o_s: Tensor, y_hat: Tensor, weight: Tensor, counts: Tensor) -> Tensor:

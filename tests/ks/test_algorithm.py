@@ -224,6 +224,15 @@ def test_the_temporal_source_gives_each_frame_of_a_clip_the_clips_verdict(tiny_m
     assert (own == (tiny_model.spatial_students.classify(spread.p_b) > 0)).all()
 
 
+@pytest.mark.parametrize("source", ["students", "temporal"])
+def test_the_priors_threshold_finds_as_many_as_among_the_labels(tiny_model: KSModel, source: str) -> None:
+    aus = len(ONES)
+    c = clips(6, 1)._replace(prior=torch.full((aus,), 0.5))
+    spread = branch_b(tiny_model, tiny_model.features(c.pictures), c, 2)
+    y_hat = guess(tiny_model, spread, c, replace(CONFIG, pseudo_source=source, pseudo_threshold="prior"))
+    assert (y_hat.float().mean((0, 1)) == 0.5).all()
+
+
 def test_the_plain_view_labels_the_clip_as_it_was_before_the_noise(tiny_model: KSModel) -> None:
     c = clips(6, 1)
     noisy_spread = branch_b(tiny_model, tiny_model.features(c.pictures.flip(2)), c, 2)

@@ -162,6 +162,16 @@ def test_pseudo_labels_are_the_more_probable_class_without_gradient() -> None:
     assert not y.requires_grad
 
 
+def test_with_a_prior_as_many_pseudo_labels_are_present_as_it_says_those_with_the_highest_logits() -> None:
+    x = torch.randn(4, 5, 3) - 4  # nothing is more probable than not
+    y = pseudo_labels(x, torch.tensor([0.1, 0.25, 0.0]))
+    assert not pseudo_labels(x).any()
+    assert y.shape == x.shape
+    assert y.sum((0, 1)).tolist() == [2, 5, 0]
+    for au in (0, 1):
+        assert x[..., au][y[..., au] == 1].min() > x[..., au][y[..., au] == 0].max()
+
+
 def test_pseudo_label_loss_by_hand() -> None:
     # two clips, three positions, logits 0: each counted position gives ln 2 * weight 2; 2 + 0 positions over 2 clips
     o_s, y_hat = torch.zeros(2, 3, 1).double(), torch.ones(2, 3, 1)
