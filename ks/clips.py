@@ -152,10 +152,12 @@ class Augmentation(NamedTuple):
         """Only the flip for the clips `which` (B,) bool; the others as they are."""
         untouched = self.extra.new_tensor(UNTOUCHED[: self.extra.shape[1]])
         return Augmentation(
-            self.angle_deg.masked_fill(which, 0.0),
-            self.flip,
-            *(factor.masked_fill(which, 1.0) for factor in (self.brightness, self.contrast, self.saturation)),
-            torch.where(which[:, None], untouched, self.extra),
+            angle_deg=self.angle_deg.masked_fill(which, 0.0),
+            flip=self.flip,
+            brightness=self.brightness.masked_fill(which, 1.0),
+            contrast=self.contrast.masked_fill(which, 1.0),
+            saturation=self.saturation.masked_fill(which, 1.0),
+            extra=torch.where(which[:, None], untouched, self.extra),
         )
 
 
