@@ -12,7 +12,7 @@ from ks.synth.action import Performance, perform
 from ks.synth.assets import Assets, load_assets
 from ks.synth.casting import cast
 from ks.synth.formats import F32
-from ks.synth.occurrence import I8, Obstacle, occurrence, sight_of
+from ks.synth.occurrence import I8, Obstacle, far_side, occurrence, sight_of
 from ks.synth.people import Person
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
@@ -84,7 +84,8 @@ def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
         truth[AUS.index(25)] = max(float(truth[AUS.index(25)]), parted)
         seen = image if clip.sensor is None else clip.sensor.see(image, before, t)
         before = image
-        yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose)))
+        far = far_side(float(pose.head[1]) - np.radians(clip.scene.camera.yaw_deg))
+        yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose), far))
 
 
 def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:

@@ -50,6 +50,7 @@ LOWEST = 0.30
 HALF_SHUT = 0.5
 BAND = 0.15  # of the threshold, to either side
 _TAKEN_AWAY = (5, 6, 7, 23, 24)  # units that shapes.damped holds back because something else hides them
+_FAR_RAD = 0.44  # 25 degrees: from here on the far corner of the mouth and of the eye are hardly seen
 _COVERED = 1 / 3  # of a region
 
 THRESHOLDS: Mapping[int, float] = {
@@ -109,11 +110,20 @@ def sight_of(person: Person) -> Sight:
     return Sight(fringe, np.array(seen_from, np.float32))
 
 
-def occurrence(au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_] | None = None) -> I8:
+def far_side(turned_rad: float) -> int | None:
+    """0 for the left side, 1 for the right, None for neither: the one that a face turned so far to its left hides."""
+    if abs(turned_rad) < _FAR_RAD:
+        return None
+    return 0 if turned_rad > 0 else 1
+
+
+def occurrence(
+    au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_] | None = None, far: int | None = None
+) -> I8:
     """(18,) 1 present, 0 absent, UNKNOWN of one frame.
 
     au: (18, 2) left and right. truth: (18,) the frame's intensities, for lips that another movement parts.
-    covered: (18,) regions behind an obstacle.
+    covered: (18,) regions behind an obstacle. far: the side that a turned head hides; what it does alone is UNKNOWN.
     """
     low, high = sight.threshold * (1 - BAND), sight.threshold * (1 + BAND)
     sides = au.copy()
@@ -123,6 +133,8 @@ def occurrence(au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_]
     hidden = [AUS.index(unit) for unit in _TAKEN_AWAY]
     in_sight[hidden] = np.minimum(sides[hidden], damped(au, 0.0)[hidden])
     in_sight[sight.fringe] = 0
+    if far is not None:
+        in_sight[:, far] = 0
     found = np.full(len(AUS), UNKNOWN, np.int8)
     found[sides.max(1) < low] = 0
     found[in_sight.max(1) >= high] = 1

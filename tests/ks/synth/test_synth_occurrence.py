@@ -14,6 +14,7 @@ from ks.synth.occurrence import (
     THRESHOLDS_FACSHUMAN,
     UNKNOWN,
     Obstacle,
+    far_side,
     occurrence,
     region,
     sight_of,
@@ -69,6 +70,19 @@ def test_behind_a_fringe_a_side_cannot_be_judged():
     assert marks({2: 0.8}, hair, side=0)[I[2]] == 1
     assert marks({2: 0.0}, hair)[I[2]] == 0
     assert marks({12: 0.8}, hair, side=1)[I[12]] == 1  # the mouth is free
+
+
+@pytest.mark.parametrize(("turned_rad", "hidden"), [(0.3, None), (0.5, 0), (-0.5, 1)])
+def test_of_a_turned_head_the_far_side_cannot_be_judged_alone(turned_rad, hidden):
+    assert far_side(turned_rad) == hidden
+    for side in (0, 1):
+        au = pose_of({12: 0.9}).au.copy()
+        au[:, 1 - side] = 0
+        found = occurrence(au, au.max(1), sight_of(NOBODY), far=far_side(turned_rad))
+        assert found[I[12]] == (UNKNOWN if side == hidden else 1)
+        assert (np.delete(found, I[12]) == 0).all()
+    both = pose_of({12: 0.9}).au
+    assert occurrence(both, both.max(1), sight_of(NOBODY), far=hidden)[I[12]] == 1
 
 
 def test_what_another_movement_takes_out_of_sight_is_unknown():
