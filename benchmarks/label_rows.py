@@ -53,6 +53,8 @@ def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: fl
         "f1_key_positions": score["f1_key_positions"],
         "ece": score["ece"]["mean"],
         "auc": score["auc"]["mean"],
+        "auc_branch_a": score["auc_branch_a"]["mean"],
+        "auc_branch_b": score["auc_branch_b"]["mean"],
         "test_frames": score["frames"],
         "best_epoch": summary.best_epoch,
         "selection_f1": summary.selection_f1,

@@ -16,7 +16,12 @@ from ks.published import (
 )
 from ks.report_tables import MISSING
 
-VALUES = {"f1_mean": "", "auc": ", AUC"}  # of a row -> what stands behind the data set's name
+VALUES = {  # of a row -> what stands behind the data set's name
+    "f1_mean": "",
+    "auc": ", AUC",
+    "auc_branch_a": ", AUC of branch A alone",
+    "auc_branch_b": ", AUC of branch B alone",
+}
 METHODS = ("supervised", "pseudo-label", "fixmatch", "tcl", "ks")  # in the order of the columns
 
 

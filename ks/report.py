@@ -83,10 +83,10 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
     pooled          f1, f1_chosen, confusion, confusion_chosen and reliability from the counts of all folds added up
     paper           method, table, label_share, f1_mean, per_au[au] or None; None unless it has exactly this share
 
-    The scores: f1, f1_chosen, f1_branch_a, f1_branch_b, ece, auc, each {mean, per_au[au]} (f1_chosen is None without
-    thresholds), f1_key_positions[m] (mean F1), positive_rate[au], unknown_labels[au] (a count, added up over folds);
-    per fold also thresholds[au], confusion[au] and confusion_chosen[au] as {tp, fp, fn, tn}, and reliability as
-    [u][bin] = [frames, sum of probability, positives] over equal-width bins.
+    The scores: f1, f1_chosen, f1_branch_a, f1_branch_b, ece, auc, auc_branch_a, auc_branch_b, each {mean, per_au[au]}
+    (f1_chosen is None without thresholds), f1_key_positions[m] (mean F1), positive_rate[au], unknown_labels[au] (a
+    count, added up over folds); per fold also thresholds[au], confusion[au] and confusion_chosen[au] as
+    {tp, fp, fn, tn}, and reliability as [u][bin] = [frames, sum of probability, positives] over equal-width bins.
 
     Raises KSError when the folds are of different studies, or one was given twice.
     """
@@ -161,6 +161,8 @@ def _score(fold: Predictions) -> _Score:
             "f1_branch_b": metrics.f1(metrics.confusion(fold.o_b, labels, zero)),
             "ece": metrics.ece_of_bins(bins),
             "auc": metrics.auc(live, labels),
+            "auc_branch_a": metrics.auc(fold.o_a, labels),
+            "auc_branch_b": metrics.auc(fold.o_b, labels),
         },
         key_positions=np.array([metrics.mean_f1(metrics.confusion(p, labels, half)) for p in fold.probability]),
         positive_rate=np.where(known > 0, (labels == 1).sum(axis=0) / np.maximum(known, 1), np.nan),

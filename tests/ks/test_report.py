@@ -58,6 +58,7 @@ def test_numbers_of_one_fold_by_hand() -> None:
     assert fold["confusion_chosen"] == {"AU12": {"tp": 2, "fp": 1, "fn": 0, "tn": 1}}
     assert fold["f1_chosen"]["mean"] == pytest.approx(4 / 5)  # 2*2 / (2*2 + 1)
     assert fold["f1_branch_a"]["mean"] == fold["f1_branch_b"]["mean"] == 0.5
+    assert fold["auc_branch_a"]["mean"] == fold["auc_branch_b"]["mean"] == 0.75
     assert fold["auc"]["mean"] == 0.75  # of 4 pairs only 0.4 < 0.8 is the wrong way round
     assert fold["positive_rate"] == {"AU12": 0.5}
     assert fold["unknown_labels"] == {"AU12": 1}
