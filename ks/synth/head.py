@@ -145,9 +145,8 @@ class Head:
     def moved(self, pose: Pose) -> tuple[dict[str, Moved], tuple[F32, F32]]:
         """Every layer in this pose, and the eyeballs' centres."""
         au = damped(pose.au, self._smile_lift)
-        au[-1] += (1 - au[-1]) * min(
-            1.0, max(-float(pose.gaze[1]), 0.0) * 1.1
-        )  # lids sink with the eyes; AU 43 is last
+        sunk = min(1.0, 1.1 * max(-float(pose.gaze[1]), 0.0))  # lids sink with eyes that look down
+        au[-1] += (1 - au[-1]) * sunk  # AU 43 is the last
         vertices = self.neutral + self.moves.at(au, self._beside(pose))
         for near, centre, floor in self._eyelids:
             arm = vertices[near] - centre
