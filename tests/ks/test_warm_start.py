@@ -157,7 +157,8 @@ def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(
 ) -> None:
     config = replace(quick_config, epochs=400, workers=2)
     program = (
-        "import sys, torch\n"
+        "import signal, sys, torch\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it\n"
         "torch.set_num_threads(1)\n"
         "from ks.config import TrainConfig\n"
         "from ks.cli import run\n"
