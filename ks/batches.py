@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ks.cache import VideoCrops
 from ks.clips import I64, FrameIndex, Noise, draw_noise
-from ks.datasets.types import I8, I32, UNKNOWN
+from ks.datasets.types import I32
+from ks.metrics import positive_rate
 
 
 class Clips(NamedTuple):
@@ -115,7 +115,7 @@ class ClipReader(Dataset[Batch]):
         self.index, self.crops, self.schedule = index, crops, schedule
         self.strong, self.noise_share = strong, noise_share
         self.token_width, self.dropout, self.two_speeds = token_width, dropout, two_speeds
-        self.prior = torch.from_numpy(label_prior(index.labels[schedule.labelled]))
+        self.prior = torch.from_numpy(np.nan_to_num(positive_rate(index.labels[schedule.labelled]))).float()
 
     def __getitem__(self, step: int) -> Batch:
         plan = self.schedule.plan(step)
@@ -161,12 +161,6 @@ class ClipReader(Dataset[Batch]):
         mine = slice(self.schedule.rank * size, (self.schedule.rank + 1) * size)
         views = [type(view)(*(x[mine] for x in view)) for view in noise[:2]]
         return Noise(views[0], views[1], noise.keep[mine], noise.order[mine])
-
-
-def label_prior(labels: I8) -> npt.NDArray[np.float32]:
-    """(U,) the share of 1 among the known labels (F, U); 0 where none is known."""
-    known = (labels != UNKNOWN).sum(0)
-    return np.asarray((labels == 1).sum(0) / np.maximum(known, 1), np.float32)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -156,7 +156,10 @@ def to_json(result: Calibrated) -> dict[str, Any]:
     return jsonable
 
 
-_HEADS = {"positives": "present", "temperature": "temp.", "threshold": "thresh."}  # eleven columns fit 80 characters
+_HEADS = (  # of the AU and of _columns, short: eleven columns fit 80 characters
+    *("AU", "present", "temp.", "bias", "thresh.", "ECE\nbefore", "ECE\nafter"),
+    *("Brier\nbefore", "Brier\nafter", "F1\nbefore", "F1\nafter"),
+)
 
 
 def print_table(result: Calibrated, console: Console) -> None:
@@ -169,13 +172,10 @@ def print_table(result: Calibrated, console: Console) -> None:
         title=f"Calibration on {result.people} people, {result.frames} frames; {how}",
     )
     columns = _columns(result)
-    for name in ("AU", *columns):
-        table.add_column(
-            _HEADS.get(name) or name.replace("_", "\n").replace("ece", "ECE").replace("f1", "F1"), justify="right"
-        )
+    for head in _HEADS:
+        table.add_column(head, justify="right")
     for i, au in enumerate(result.aus):
         table.add_row(au_label(au), *(_shown(name, values[i]) for name, values in columns.items()))
-
     scores = {name: metrics.mean(np.array(values)) for name, values in columns.items() if "_" in name}
     table.add_row("mean", *(_shown(name, scores[name]) if name in scores else "" for name in columns))
     console.print(table)

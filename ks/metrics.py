@@ -21,6 +21,12 @@ Labels = npt.NDArray[np.integer[Any]]
 TP, FP, FN, TN = range(4)  # columns of a confusion table
 
 
+def positive_rate(labels: Labels) -> F64:
+    """(U,) the share of 1 among the known labels (T, U); nan where none is known."""
+    known = (labels >= 0).sum(axis=0)
+    return np.where(known > 0, (labels == 1).sum(axis=0) / np.maximum(known, 1), np.nan)
+
+
 def confusion(probability: Floats, labels: Labels, thresholds: Floats) -> I64:
     """Counts of known labels: probability (T, U), labels (T, U), thresholds (U,) -> (U, 4), columns TP FP FN TN.
 

@@ -149,7 +149,6 @@ def _score(fold: Predictions) -> _Score:
     counts = metrics.confusion(live, labels, half)
     chosen = None if thresholds is None else metrics.confusion(live, labels, thresholds)
     bins = metrics.reliability(live, labels, BINS)
-    known = (labels >= 0).sum(axis=0)
     return _Score(
         counts=counts,
         counts_chosen=chosen,
@@ -165,7 +164,7 @@ def _score(fold: Predictions) -> _Score:
             "auc_branch_b": metrics.auc(fold.o_b, labels),
         },
         key_positions=np.array([metrics.mean_f1(metrics.confusion(p, labels, half)) for p in fold.probability]),
-        positive_rate=np.where(known > 0, (labels == 1).sum(axis=0) / np.maximum(known, 1), np.nan),
+        positive_rate=metrics.positive_rate(labels),
         unknown=(labels < 0).sum(axis=0, dtype=np.int64),
         reliability=bins,
     )

@@ -23,7 +23,7 @@ from ks.spec import CHOSEN_LATER, ModelSpec
 
 log = logging.getLogger(__name__)
 
-BACKBONE_NAMES = ("base_a.", "base_b.")  # of KSModel's tensors
+BACKBONE_TENSORS = ("base_a.", "base_b.")  # how their names in a KSModel begin
 HEADS = ("aus", "correlation", "spatial_pooling", "mark_key")  # fields that change what stands behind the backbones
 
 
@@ -93,7 +93,7 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
     model, tensors = make_model(spec), saved.part("model.")
     if other_heads := spec.differences(saved.spec, ignore=later):
         log.warning("only the backbones of %s are used: %s", init, ", ".join(other_heads))
-        tensors = model.state_dict() | {name: x for name, x in tensors.items() if name.startswith(BACKBONE_NAMES)}
+        tensors = model.state_dict() | {name: x for name, x in tensors.items() if name.startswith(BACKBONE_TENSORS)}
     load_weights(model, tensors, path)
     if saved.config.method == "frames":
         model.base_b.load_state_dict(model.base_a.state_dict())

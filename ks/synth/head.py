@@ -121,7 +121,7 @@ class Head:
         return found
 
     def lip_gap_dm(self, pose: Pose) -> float:
-        """How far the middles of the lips are apart; of a face that does not lean towards anything when at rest, 0."""
+        """How far the middles of the lips are apart. At rest they touch, unless the face leans to part them."""
         moves = self.moves.at(damped(pose.au, self._smile_lift), self._beside(pose), self._lips)
         return max(0.0, self._rest_gap_dm + _gap(moves))
 
