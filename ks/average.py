@@ -11,10 +11,9 @@ import torch
 from ks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ks.cli import run
 from ks.errors import DataError, ModelError
-from ks.spec import CHOSEN_LATER
+from ks.start import NOT_OF_WEIGHTS
 
 BRANCH_A = ("model.base_a.", "model.spatial_teacher.")  # how its tensors' names begin
-_MAY_DIFFER = (*CHOSEN_LATER, "fps", "crop_version")  # none of them changes what branch A's weights mean
 
 
 def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Checkpoint:
@@ -24,7 +23,7 @@ def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Ch
     After Wortsman et al., Robust fine-tuning of zero-shot models (2022). What belongs to an optimiser is left out.
     Raises ModelError for models of another shape.
     """
-    if differences := later.spec.differences(earlier.spec, ignore=_MAY_DIFFER):
+    if differences := later.spec.differences(earlier.spec, ignore=NOT_OF_WEIGHTS):
         raise ModelError(f"the two are models of another spec: {', '.join(differences)}; average two that are alike")
     tensors = {name: x for name, x in later.tensors.items() if name.startswith("model.")}
     for name, x in tensors.items():

@@ -24,6 +24,7 @@ from ks.spec import CHOSEN_LATER, ModelSpec
 log = logging.getLogger(__name__)
 
 BACKBONE_TENSORS = ("base_a.", "base_b.")  # how their names in a KSModel begin
+NOT_OF_WEIGHTS = (*CHOSEN_LATER, "fps", "crop_version")  # fields that say nothing about the weights
 HEADS = ("aus", "correlation", "spatial_pooling", "mark_key")  # fields that change what stands behind the backbones
 
 
@@ -87,11 +88,10 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
         return make_model(spec, init)
     path = Path(init)
     saved = load_checkpoint(path)
-    later = (*CHOSEN_LATER, "fps", "crop_version")
-    if differences := spec.differences(saved.spec, ignore=(*later, *HEADS)):
+    if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *HEADS)):
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
     model, tensors = make_model(spec), saved.part("model.")
-    if other_heads := spec.differences(saved.spec, ignore=later):
+    if other_heads := spec.differences(saved.spec, ignore=NOT_OF_WEIGHTS):
         log.warning("only the backbones of %s are used: %s", init, ", ".join(other_heads))
         tensors = model.state_dict() | {name: x for name, x in tensors.items() if name.startswith(BACKBONE_TENSORS)}
     load_weights(model, tensors, path)
