@@ -21,6 +21,7 @@ def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Ch
 
     For two points of one training (the earlier one gave --init): weights of runs that began apart do not average.
     After Wortsman et al., Robust fine-tuning of zero-shot models (2022). What belongs to an optimiser is left out.
+    Both as they were trained: ks.calibrate and ks.person_fit come after, what they choose holds for no mixture.
     Raises ModelError for models of another shape.
     """
     if differences := later.spec.differences(earlier.spec, ignore=NOT_OF_WEIGHTS):
@@ -35,7 +36,7 @@ def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Ch
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ks.average",
-        description="Average branch A with what it was before a later part of its training; branch B stays.",
+        description="Average branch A with what it was before a later part of its training; branch B stays. Then ks.person_fit, ks.calibrate.",
     )
     parser.add_argument("later", type=Path, help="best.safetensors, or a run folder of ks-train")
     parser.add_argument("earlier", type=Path, help="likewise: what `later` began from (--init)")

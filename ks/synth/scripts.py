@@ -163,9 +163,7 @@ def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[
 def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
     """The usual combinations without what would tie brows to lids; in a quarter of the clips 6 or 12 is left out."""
     found: list[Event] = []
-    drop = int(
-        rng.choice([6, 12, 0], p=[0.17, 0.08, 0.75])
-    )  # people smile with the mouth alone, the cheeks alone, or both
+    drop = int(rng.choice([6, 12, 0], p=[0.17, 0.08, 0.75]))  # fewer smile with the cheeks alone
     for event in sample_events(rng, seconds):
         if event.unit not in (5, 7, 43, drop):
             found.append(event)
