@@ -36,7 +36,8 @@ def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Ch
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m ks.average",
-        description="Average branch A with what it was before a later part of its training; branch B stays. Then ks.person_fit, ks.calibrate.",
+        description="Average branch A with what it was before a later part of its training; branch B stays. "
+        "For checkpoints as they were trained: ks.person_fit and ks.calibrate come after.",
     )
     parser.add_argument("later", type=Path, help="best.safetensors, or a run folder of ks-train")
     parser.add_argument("earlier", type=Path, help="likewise: what `later` began from (--init)")
