@@ -25,12 +25,12 @@ from ks.cli import run
 from ks.clips import I64
 from ks.datasets import DATASETS
 from ks.distributed import pick_device
-from ks.errors import ModelError
+from ks.errors import KSError, ModelError
 from ks.evaluate import answer, relative_to_person
 from ks.metrics import F64
 from ks.person import PersonView
 from ks.report import without_nan
-from ks.spec import au_label
+from ks.spec import au_label, parse_aus
 from ks.subjects import SUBJECTS, frames_of, material_of, settings
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class CalibrateConfig:
     cache: str = ""
     face_model: str = ""
     bias: bool = True
+    base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) where it will be used
     device: str = "auto"
 
 
@@ -59,6 +60,7 @@ class Calibrated:
     aus: tuple[int, ...]
     calibration: Calibration
     thresholds: F64
+    rates: F64  # (U,) for which thresholds are best; nan: as often as in these frames
     positives: I64  # (U,) frames
     scores: Scores
     people: int
@@ -72,6 +74,9 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
     """
     source, out = _places(config)
+    for au, rate in config.base_rates:
+        if not 0 < rate < 1:
+            raise ModelError(f"a base rate is between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
     device = pick_device(config.device)
     model, saved = load_model(source, device)
     changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
@@ -87,8 +92,9 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     labels = material.index.labels[which]
     people = np.array([video.subject for video in material.videos])[material.index.video[which]]
     found = fit(logits, labels, config.bias)
-    thresholds = f1_thresholds(found.probability(logits), labels)
-    scores = score(logits, labels, people, config.bias)
+    rates = _rates(config.base_rates, saved.spec.aus)
+    thresholds = f1_thresholds(found.probability(logits), labels, rates)
+    scores = score(logits, labels, people, config.bias, rates)
     fold(model, found)
     n_people = len(np.unique(people))
     result = Calibrated(
@@ -96,6 +102,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
         aus=saved.spec.aus,
         calibration=found,
         thresholds=thresholds,
+        rates=rates,
         positives=(labels == 1).sum(0, dtype=np.int64),
         scores=scores,
         people=n_people,
@@ -122,6 +129,14 @@ def _places(config: CalibrateConfig) -> tuple[Path, Path]:
     return source, out
 
 
+def _rates(wanted: Sequence[tuple[int, float]], aus: Sequence[int]) -> F64:
+    """(U,): by AU, nan where none is named. Raises ModelError on an AU that the model does not have."""
+    given = dict(wanted)
+    if unknown := sorted(set(given) - set(aus)):
+        raise ModelError(f"--base-rates names {au_label(unknown[0])}; the model has {', '.join(map(au_label, aus))}")
+    return np.array([given.get(au, np.nan) for au in aus])
+
+
 def _write(out: Path, checkpoint: Checkpoint) -> None:
     try:
         save_checkpoint(out, checkpoint)
@@ -137,6 +152,7 @@ def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
         "temperature": result.calibration.temperature,
         "bias": result.calibration.bias,
         "threshold": result.thresholds,
+        "base_rate": result.rates,
         "ece_before": s.ece_before,
         "ece_after": s.ece_after,
         "brier_before": s.brier_before,
@@ -208,11 +224,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--bias", action=argparse.BooleanOptionalAction, default=True, help="move logits too; off: temperatures alone"
     )
+    parser.add_argument(
+        "--base-rates",
+        type=_base_rates,
+        default=(),
+        metavar="AU6=0.25,...",
+        help="how often an AU is present where the model will be used: its threshold has the best F1 there"
+        " (default: as often as among those it is fitted on)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
     )
     return run(lambda: _main(parser.parse_args(argv)))
+
+
+def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return tuple((parse_aus(au)[0], float(rate)) for au, rate in pairs)
+    except (ValueError, KSError):
+        raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None
 
 
 def _main(args: argparse.Namespace) -> None:

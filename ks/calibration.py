@@ -125,8 +125,11 @@ def brier(probability: Floats, labels: Labels) -> F64:
     return np.where(count > 0, squared / np.maximum(count, 1), np.nan)
 
 
-def f1_thresholds(probability: Floats, labels: Labels) -> F64:
+def f1_thresholds(probability: Floats, labels: Labels, rates: F64 | None = None) -> F64:
     """(U,): thresholds for the best F1, of *calibrated* probabilities.
+
+    rates (U,): how often each AU is present where they are to be best; nan and None: as often as here. F1 rewards
+    calling an AU the sooner the more often it is there, so a cut for rare AUs is too strict where they are common.
 
     The best cut among few positives is a matter of chance. Calibrated probabilities say by themselves what F1 a cut is
     to be expected to have, from all frames and not from the positive ones alone; the truth is mixed with them, half and
@@ -137,12 +140,13 @@ def f1_thresholds(probability: Floats, labels: Labels) -> F64:
     if probability.ndim != 2 or probability.shape != labels.shape:
         raise DataError(f"probability and labels must both be (T, U); got {probability.shape} and {labels.shape}")
     thresholds = np.full(probability.shape[1], 0.5)
+    rates = np.full(probability.shape[1], np.nan) if rates is None else rates
     for u in range(len(thresholds)):
         known = labels[:, u] >= 0
         p, present = probability[known, u].astype(np.float64), (labels[known, u] == 1).astype(np.float64)
         if present.any():
             trust = 1 / (1 + TRUST_LOOKS * FRAMES_PER_LOOK / present.sum())
-            thresholds[u] = best_threshold(p, trust * present + (1 - trust) * p)
+            thresholds[u] = best_threshold(p, trust * present + (1 - trust) * p, float(rates[u]))
     return thresholds
 
 

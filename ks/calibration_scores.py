@@ -24,8 +24,8 @@ class Scores:
     f1_after: F64  # at the thresholds
 
 
-def score(logits: Floats, labels: Labels, people: npt.NDArray[np.str_], bias: bool) -> Scores:
-    """Before and after; logits and labels (T, U), people (T,) who is seen.
+def score(logits: Floats, labels: Labels, people: npt.NDArray[np.str_], bias: bool, rates: F64 | None = None) -> Scores:
+    """Before and after; logits and labels (T, U), people (T,) who is seen, rates as f1_thresholds takes them.
 
     With one person alone after is fitted to the frames that it is measured on.
     """
@@ -39,7 +39,7 @@ def score(logits: Floats, labels: Labels, people: npt.NDArray[np.str_], bias: bo
         others = ~mine if len(names) > 1 else mine
         found = fit(logits[others], labels[others], bias)
         after[mine] = found.probability(logits[mine])
-        said[mine] = after[mine] >= f1_thresholds(found.probability(logits[others]), labels[others])
+        said[mine] = after[mine] >= f1_thresholds(found.probability(logits[others]), labels[others], rates)
     before, half = Calibration(np.ones(u), np.zeros(u)).probability(logits), np.full(u, 0.5)
     return Scores(
         ece_before=metrics.calibration_error(before, labels),

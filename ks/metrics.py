@@ -83,19 +83,23 @@ def best_thresholds(probability: Floats, labels: Labels) -> F64:
     return _per_au(best_threshold, probability, labels)
 
 
-def best_threshold(score: F64, present: npt.NDArray[np.bool_] | F64) -> float:
+def best_threshold(score: F64, present: npt.NDArray[np.bool_] | F64, rate: float = np.nan) -> float:
     """That of one AU: score (n,) and present (n,), known labels only. present may be a chance from 0 to 1.
 
-    Of chances it is the threshold with the best F1 from expected counts.
+    Of chances it is the threshold with the best F1 from expected counts. With a rate between 0 and 1 it is the best
+    where that share of frames shows the AU, and frames that do (or do not) score as they do here.
     """
     if not present.any():
         return 0.5
     order = np.argsort(-score, kind="stable")
     score = score[order]
-    hits = np.cumsum(present[order])  # TP when the first i + 1 are called present
+    hits = np.cumsum(present[order], dtype=np.float64)  # TP when the first i + 1 are called present
+    false = np.arange(1.0, len(score) + 1) - hits
+    if false[-1] > 0 and not np.isnan(rate):
+        hits, false = hits * (rate / hits[-1]), false * ((1 - rate) / false[-1])
     last_of_tie = np.append(score[:-1] != score[1:], True)  # equal scores cannot be cut apart
     cut = np.flatnonzero(last_of_tie)
-    f1_at = 2 * hits[cut] / (cut + 1 + hits[-1])  # TP + FP = cut + 1, TP + FN = positives
+    f1_at = 2 * hits[cut] / (hits[cut] + false[cut] + hits[-1])
     upper, lower = score[cut], np.append(score[cut[:-1] + 1], 0.0)
     threshold = (upper + lower) / 2
     threshold = np.where(threshold > lower, threshold, upper)  # neighbours in float64 have nothing between them

@@ -83,6 +83,23 @@ def test_it_is_fitted_to_the_people_of_another_manifest(
     assert {row["bias"] for row in noted["per_au"].values()} == {0.0}
 
 
+def test_thresholds_fall_where_an_au_is_said_to_be_common(finished: Run, tmp_path: Path) -> None:
+    out = [tmp_path / f"{name}.safetensors" for name in ("rare", "common")]
+    aus = load_checkpoint(finished.best).spec.aus
+    for path, rate in zip(out, ("0.01", "0.9"), strict=True):
+        assert (
+            main([str(finished.best), "--out", str(path), "--device", "cpu", "--base-rates", f"AU{aus[0]}={rate}"]) == 0
+        )
+    rare, common = map(load_checkpoint, out)
+    assert rare.spec.thresholds is not None
+    assert common.spec.thresholds is not None
+    assert rare.spec.thresholds[0] >= common.spec.thresholds[0]
+    assert rare.spec.thresholds[1:] == common.spec.thresholds[1:]
+    noted = common.metrics["calibration"]["per_au"]
+    assert [noted[f"AU{au}"]["base_rate"] for au in aus] == [0.9, *[None] * (len(aus) - 1)]
+    assert all(torch.equal(x, rare.tensors[name]) for name, x in common.tensors.items())  # probabilities stay
+
+
 def test_the_test_part_is_named_as_no_test_any_more(
     finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +118,8 @@ def test_the_test_part_is_named_as_no_test_any_more(
         (["{best}", "--root", "{out}.csv"], "no such file"),
         (["{without}"], "train with --val-share"),
         (["{out}.safetensors"], "no checkpoint at"),
+        (["{best}", "--base-rates", "AU1=1.5"], "a base rate is between 0 and 1, a share of frames; got 1.5 for AU1"),
+        (["{best}", "--base-rates", "AU43=0.5"], "--base-rates names AU43; the model has AU"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(

@@ -123,6 +123,19 @@ def test_a_threshold_of_chances_has_the_best_expected_f1() -> None:
     assert best_threshold(chance, chance) == pytest.approx(0.3)
 
 
+def test_a_threshold_for_a_base_rate_is_the_best_cut_of_as_many_frames() -> None:
+    x, y = drawn(4_000, 1.0, 0.0)
+    p = fit(x, y).probability(x)[:, 0]
+    present = y[:, 0] == 1
+    for times in (1, 5):  # the present frames so often: what the rate stands for, by counting
+        some = np.concatenate([np.repeat(p[present], times), p[~present]])
+        kind = np.concatenate([np.ones(times * present.sum(), bool), np.zeros((~present).sum(), bool)])
+        assert best_threshold(p, present, float(kind.mean())) == pytest.approx(best_threshold(some, kind))
+    rare, common = (f1_thresholds(p[:, None], y, np.array([rate]))[0] for rate in (0.02, 0.6))
+    assert rare > f1_thresholds(p[:, None], y)[0] > common
+    assert best_threshold(np.array([0.9, 0.2]), np.array([True, True]), 0.3) == pytest.approx(0.1)  # none is absent
+
+
 def people_seen(rng: np.random.Generator, people: int, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits (T, 1), labels and who: overconfident by two and shifted, runs of one label, each person a little off."""
     who = np.repeat(np.arange(people), 200)
