@@ -101,6 +101,25 @@ def test_a_batch_shows_the_frames_of_its_plan(quick_config: TrainConfig, materia
     assert batch.labelled.faster is None
 
 
+def test_a_video_that_nobody_coded_comes_along_without_labels(quick_config: TrainConfig, tmp_path: Path) -> None:
+    planted = Path(quick_config.root)
+    head, *rows = [line.split(",") for line in planted.read_text().splitlines()]
+    coded = [[str(planted.parent / row[0]), *row[1:]] for row in rows if row[1] != "s00"]
+    row = [str(planted.parent / "s00_v0"), "s00", "0", "3", *[""] * (len(head) - 4)]  # one row, nothing known
+    own = tmp_path / "own.csv"
+    own.write_text("\n".join(",".join(cells) for cells in [head, *coded, row]))
+    config = replace(quick_config, root=str(own), cache=str(tmp_path / "crops"), fold=0, labels=1.0, epochs=3)
+    config = replace(config, val_share=0.0, unlabelled_from=1)
+    material = load_material(config, False)
+    schedule = make_schedule(config, material, 0, 1)
+    names = np.array([material.videos[v].name for v in material.index.video])
+    here = np.flatnonzero(names == "s00_v0")
+    assert len(here) == 40
+    assert set(schedule.unlabelled) == set(here)  # everything else is coded and has its label
+    assert not set(schedule.labelled) & set(here)
+    assert train(config, progress=False).best_path.is_file()
+
+
 REAL = Path(__file__).parents[3] / "shared" / "data"
 
 
