@@ -108,7 +108,7 @@ def test_a_video_that_nobody_coded_comes_along_without_labels(quick_config: Trai
     row = [str(planted.parent / "s00_v0"), "s00", "0", "3", *[""] * (len(head) - 4)]  # one row, nothing known
     own = tmp_path / "own.csv"
     own.write_text("\n".join(",".join(cells) for cells in [head, *coded, row]))
-    config = replace(quick_config, root=str(own), cache=str(tmp_path / "crops"), fold=0, labels=1.0, epochs=3)
+    config = replace(quick_config, root=str(own), cache=str(tmp_path / "crops"), fold=0, labels=1.0, epochs=1)
     config = replace(config, val_share=0.0, unlabelled_from=1)
     material = load_material(config, False)
     schedule = make_schedule(config, material, 0, 1)
