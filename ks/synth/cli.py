@@ -23,6 +23,7 @@ from ks.synth.occurrence import THRESHOLDS, THRESHOLDS_FACSHUMAN
 from ks.synth.plan import FRAMES_AS, Plan, assets_digest, benchmark_plan
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
+from ks.synth.scripts import KINDS
 from ks.synth.sheets import au_sheet, clip_sheet, people_sheet, write_sheet
 from ks.synth.thresholds import measure
 from ks.synth.video import write_intensities, write_video
@@ -84,6 +85,7 @@ def _add_sets(parts: Any, where: argparse.ArgumentParser) -> tuple[argparse.Argu
     data.add_argument(
         "--samples", type=int, default=1, help="to a pixel's side: 2 is smoother, 3 times slower (default 1)"
     )
+    data.add_argument("--only", choices=KINDS, default="", help="clips of one kind (default: all, in their shares)")
     data.add_argument("--shadow", type=int, default=512, help="side of the shadow map in pixels (default 512)")
     test = parts.add_parser("benchmark", parents=[where], help="the set on which methods are compared: 60,000 frames")
     test.add_argument("--small", action=argparse.BooleanOptionalAction, default=False, help="1,728 frames, for tests")
@@ -99,7 +101,7 @@ def _dataset(args: argparse.Namespace) -> None:
     digest = assets_digest(load(args.assets, facshuman=args.facshuman))
     counts = (args.seed, args.people, args.clips, args.frames, args.size)
     how = (str(args.fps), args.frames_as, args.samples, args.shadow)
-    _make(args, Plan(*counts, *how, digest, facshuman=args.facshuman))
+    _make(args, Plan(*counts, *how, digest, facshuman=args.facshuman, only=args.only))
 
 
 def _benchmark(args: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from ks.synth.sensor import Sensor, sensor_of
 
 U8 = npt.NDArray[np.uint8]
 _MEAN_ALBEDO = 0.30  # of faces
+_LEAST_FPS = 10.0  # below it a shutter would blur what lies between two frames, and mixing those two shows ghosts
 _PARTED_DM = 0.075  # between the lips' middles: AU 25 at its full strength
 
 
@@ -83,7 +84,7 @@ def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
         parted = float(np.clip(head.lip_gap_dm(pose) / (_PARTED_DM * head.scale), 0, 1))
         truth[AUS.index(25)] = max(float(truth[AUS.index(25)]), parted)
         seen = image if clip.sensor is None else clip.sensor.see(image, before, t)
-        before = image
+        before = image if clip.performance.fps >= _LEAST_FPS else None
         far = far_side(float(pose.head[1]) - np.radians(clip.scene.camera.yaw_deg))
         yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose), far))
 

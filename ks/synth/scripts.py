@@ -3,8 +3,9 @@
 In life brows rise with wide eyes and cheeks rise with smiles. A network that sees only that reads AU 1 off the eyelids.
 So here brows, lids, nose, mouth and jaw move on clocks of their own in half of the clips. But a network that sees no
 usual combination at all takes the smile out of a raised cheek, and on real faces it is the smile that raises the cheek:
-a quarter of the clips move as in life, and in the others most clear smiles raise the cheeks. Half the peaks are faint.
-Gaze is always drawn by itself.
+a quarter of the clips move as in life, and in the others most clear smiles raise the cheeks. And what people do most
+before a camera is to smile and nothing else: an eighth of the clips does that. Half the peaks are faint. Gaze is always
+drawn by itself.
 """
 
 import dataclasses
@@ -31,9 +32,10 @@ from ks.synth.timing import pulse, steps
 
 # The share of each kind among the clips of a set.
 KINDS = {
-    "posed": 0.22,  # a few units, one after the other, alone or two or three drawn at random
-    "apart": 0.28,  # every region of the face on its own clock
-    "together": 0.24,  # combinations that are usual in life
+    "posed": 0.18,  # a few units, one after the other, alone or two or three drawn at random
+    "apart": 0.22,  # every region of the face on its own clock
+    "together": 0.22,  # combinations that are usual in life
+    "smile": 0.12,  # from a trace to a laugh; in a grin both rows of teeth show and the jaw is shut
     "speech": 0.08,  # with brows and lids that go their own way
     "replay": 0.06,  # a motion capture
     "still": 0.12,  # neutral: only blinks, gaze, head, and movements that have no label
@@ -73,14 +75,16 @@ def _script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Ca
         return dataclasses.replace(does, head=_not_too_far(does.head))
     time, seconds = np.arange(frames) / fps, frames / fps
     beside = np.zeros((frames, len(BESIDE)), np.float32)
-    events = _events(kind, rng, seconds)
-    au = play(events, time)
-    if kind == "speech":
-        speak(rng, time, au, beside)
-    if rng.random() < (0.5 if kind == "still" else 0.25):
-        pout(rng, time, beside)
-    if rng.random() < 0.12 and kind != "still":
-        _open_pout(rng, time, au, beside)
+    if kind == "smile":
+        au = _smile(rng, time, beside)
+    else:
+        au = play(_events(kind, rng, seconds), time)
+        if kind == "speech":
+            speak(rng, time, au, beside)
+        if rng.random() < (0.5 if kind == "still" else 0.25):
+            pout(rng, time, beside)
+        if rng.random() < 0.12 and kind != "still":
+            _open_pout(rng, time, au, beside)
     blink(rng, time, au)
     looks = rng.uniform(0.3, 1.6)
     gaze = np.stack([steps(rng, time, looks, 0.22, 0.06), steps(rng, time, looks, 0.13, 0.06)], 1)
@@ -168,6 +172,34 @@ def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
         if event.unit not in (5, 7, 43, drop):
             found.append(event)
     return found + _apart(rng, seconds, _REGIONS[1:2])
+
+
+def _smile(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> F32:
+    """(T, 18, 2) of smiles and little else; adds the lower lip of grins to beside.
+
+    In a grin the lips part far over shut teeth: without it a model takes all those teeth for a dropped jaw.
+    """
+    events: list[Event] = []
+    lower_lip = beside[:, list(BESIDE).index("16 lower lip depressor")]
+    at = float(rng.uniform(-2.5, 0.8))
+    while at < time_s[-1]:
+        onset, apex, offset = rng.uniform(0.2, 0.9), rng.uniform(0.4, 4.0), rng.uniform(0.3, 1.3)
+        peak = float(rng.uniform(0.3, 0.9) if rng.random() < 0.5 else rng.uniform(0.8, 1.3))
+        parted = rng.random() < 0.3 + 0.4 * peak
+        chances = {6: 0.4 + 0.6 * peak, 7: 0.2, 10: 0.15, 1: 0.08, 2: 0.08, 14: 0.06, 26: 0.2 if parted else 0.0}
+        joins = [unit for unit, chance in chances.items() if rng.random() < chance]
+        shares = {12: 1.0, **{unit: float(rng.uniform(0.55, 1.05)) for unit in joins}}
+        if parted:
+            shares[25] = float(rng.uniform(0.5, 1.2))
+            if 26 not in joins and rng.random() < 0.6:
+                bared = np.float32(min(peak, 1.0) * rng.uniform(0.2, 1.0))
+                lower_lip[:] = np.maximum(lower_lip, bared * pulse(time_s, at, onset, apex, offset))
+        events += [
+            event_of(rng, unit, at, float(onset), float(apex), float(offset), peak * share)
+            for unit, share in shares.items()
+        ]
+        at += float(onset + apex + offset + rng.exponential(0.7))
+    return play(events, time_s)
 
 
 def peak_of(rng: np.random.Generator) -> float:
