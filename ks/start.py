@@ -82,16 +82,18 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
     """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint that fits.
 
     Of a checkpoint of method frames both branches begin with the one backbone that it trained. One of other AUs, or
-    with other heads, gives its backbones alone.
+    with other heads, gives its backbones alone. One of another side is used as it is: convolutions fit any.
     """
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
     saved = load_checkpoint(path)
-    if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *HEADS)):
+    if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *HEADS, "side_px")):
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
     model, tensors = make_model(spec), saved.part("model.")
-    if other_heads := spec.differences(saved.spec, ignore=NOT_OF_WEIGHTS):
+    if spec.side_px != saved.spec.side_px:
+        log.warning("%s learned from faces of %d px, this run's have %d px", init, saved.spec.side_px, spec.side_px)
+    if other_heads := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, "side_px")):
         log.warning("only the backbones of %s are used: %s", init, ", ".join(other_heads))
         tensors = model.state_dict() | {name: x for name, x in tensors.items() if name.startswith(BACKBONE_TENSORS)}
     load_weights(model, tensors, path)

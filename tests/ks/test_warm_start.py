@@ -61,6 +61,17 @@ def test_of_a_checkpoint_with_other_aus_or_heads_the_backbones_alone_are_used(
         assert torch.equal(tensor, trained if name.startswith("base_") else fresh[name]), name
 
 
+def test_weights_of_another_side_are_used_and_the_difference_is_told(
+    frames_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = load_checkpoint(frames_run)
+    theirs = saved.part("model.")
+    wider = replace(saved.spec, side_px=saved.spec.side_px + 16)
+    mine = start_model(wider, str(frames_run)).state_dict()
+    assert f"faces of {saved.spec.side_px} px, this run's have {wider.side_px} px" in caplog.text
+    assert all(torch.equal(mine[name], x) for name, x in theirs.items() if not name.startswith("base_b."))
+
+
 def test_frames_trains_branch_a_and_leaves_branch_b_alone(quick_config: TrainConfig, frames_run: Path) -> None:
     torch.manual_seed(quick_config.seed)
     saved = load_checkpoint(frames_run)
