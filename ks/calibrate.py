@@ -243,7 +243,7 @@ def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
     try:
         pairs = [part.split("=") for part in text.split(",")]
         return tuple((parse_aus(au)[0], float(rate)) for au, rate in pairs)
-    except (ValueError, KSError):
+    except (ValueError, IndexError, KSError):
         raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None
 
 

@@ -16,6 +16,7 @@ from ks.synth.clip import clip_of, draw, render_clip
 from ks.synth.pose import Pose, pose_of
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
+from ks.synth.sensor import Sensor
 from ks.synth.sheets import studio
 from ks.synth.video import write_video
 from tests.ks.synth.asset_folder import FACE_MODEL, FOLDER, assets, needs_assets, skip_without_driver
@@ -72,6 +73,18 @@ def test_a_clip_has_a_truth_for_each_frame():
     assert frames.dtype == np.uint8
     assert truth.shape == (3, len(AUS))
     assert 0 <= truth.min() <= truth.max() <= 1
+
+
+@needs_assets
+@pytest.mark.parametrize(("fps", "mixed"), [(25.0, [False, True, True]), (3.0, [False, False, False])])
+def test_pictures_far_apart_in_time_are_not_mixed(monkeypatch, fps, mixed):
+    seen = []
+    monkeypatch.setattr(Sensor, "see", lambda self, image, before, frame: seen.append(before is not None) or image)
+    skip_without_driver()
+    with Renderer(assets(), 64, 64, samples=1) as renderer:
+        for _ in draw(renderer, clip_of(assets(), 2, 3, fps, (64, 64))):
+            pass
+    assert seen == mixed
 
 
 @needs_assets
