@@ -74,11 +74,9 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
     """
     source, out = _places(config)
-    for au, rate in config.base_rates:
-        if not 0 < rate < 1:
-            raise ModelError(f"a base rate is between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
     device = pick_device(config.device)
     model, saved = load_model(source, device)
+    rates = _rates(config.base_rates, saved.spec.aus)
     changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
     training = settings(saved, config.subjects, changes)
     material = material_of(saved, training, progress)
@@ -92,7 +90,6 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     labels = material.index.labels[which]
     people = np.array([video.subject for video in material.videos])[material.index.video[which]]
     found = fit(logits, labels, config.bias)
-    rates = _rates(config.base_rates, saved.spec.aus)
     thresholds = f1_thresholds(found.probability(logits), labels, rates)
     scores = score(logits, labels, people, config.bias, rates)
     fold(model, found)
@@ -130,8 +127,11 @@ def _places(config: CalibrateConfig) -> tuple[Path, Path]:
 
 
 def _rates(wanted: Sequence[tuple[int, float]], aus: Sequence[int]) -> F64:
-    """(U,): by AU, nan where none is named. Raises ModelError on an AU that the model does not have."""
+    """(U,): by AU, nan where none is named. Raises ModelError on no share of frames, and on an AU it does not have."""
     given = dict(wanted)
+    for au, rate in given.items():
+        if not 0 < rate < 1:
+            raise ModelError(f"a base rate is between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
     if unknown := sorted(set(given) - set(aus)):
         raise ModelError(f"--base-rates names {au_label(unknown[0])}; the model has {', '.join(map(au_label, aus))}")
     return np.array([given.get(au, np.nan) for au in aus])
