@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ks.synth.formats import F32
+from ks.synth.formats import F32, Colour
 from ks.synth.shapes import Seat
 
 _SMOOTH_DM = 0.045  # over which the forehead's depth is averaged
@@ -33,6 +33,17 @@ def brows_of(rng: np.random.Generator) -> Brows:
         arch=float(np.clip(rng.lognormal(0.0, 0.28), 0.55, 1.7)),
         apart_dm=float(np.clip(rng.normal(0.005, 0.018), -0.03, 0.045)),
     )
+
+
+def brow_colour_of(rng: np.random.Generator, hair: Colour, tone: Colour) -> Colour:
+    """Of the hair's colour and a little darker; with four people of five so dark that it stands out from this skin.
+
+    Brows are thinner than hair: of light hair's colour they would be seen on few faces, and in life they are on most.
+    """
+    colour = np.minimum(hair, 0.30) * rng.uniform(0.5, 0.95) * rng.normal(1, 0.04, 3)
+    if rng.random() < 0.8:
+        colour *= min(1.0, rng.uniform(0.08, 0.40) * sum(tone) / max(float(colour.sum()), 1e-6))
+    return float(colour[0]), float(colour[1]), float(colour[2])
 
 
 def laid(seat: Seat, brows: Brows, head: F32, skin: F32, scale: float) -> Seat:

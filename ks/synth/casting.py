@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from ks.synth.assets import RACES, Assets
-from ks.synth.brows import brows_of
+from ks.synth.brows import brow_colour_of, brows_of
 from ks.synth.facshuman import chosen
-from ks.synth.people import Colour, Person
-from ks.synth.pose import Folding
+from ks.synth.formats import Colour
+from ks.synth.lids import lid_height_of
+from ks.synth.mouth import mouth_of
+from ks.synth.people import Person
+from ks.synth.pose import Folding, fold_shares
 from ks.synth.shapes import macro_weights
 from ks.synth.wardrobe import clothes_of, glasses_of, hair_colour_of, teeth_of, wears_of
 
@@ -71,20 +74,22 @@ def cast(assets: Assets, seed: int) -> Person:
     )
     hair_colour = hair_colour_of(rng, melanin, years)
     wears, roots, hairline = wears_of(assets, rng, male, races, years, sum(hair_colour) < 0.3)
-    brow = tuple(float(min(c, 0.30) * rng.uniform(0.5, 0.95)) for c in hair_colour)
+    tone = tone_of(melanin, rng)
     bearded = male > 0.5 and years > 18 and rng.random() < 0.55
     wrinkled = float(np.clip((years - 28) / 50, 0, 1.1))
     smile_lift, smile_drop = smile_of(np.random.default_rng([0x5311E, seed]))
+    eyes = np.random.default_rng([0xE7E5, seed])
     return Person(
         shape=shape,
         races=races,
         wears=wears,
         skin=_skin(assets, rng, melanin, male, years),
         iris=_iris(assets, rng, melanin),
-        tone=tone_of(melanin, rng),
+        tone=tone,
         resting=_resting(rng),
         smile_lift=smile_lift,
         smile_drop=smile_drop,
+        lid_height=lid_height_of(eyes, races, years),
         age_years=years,
         roughness=float(rng.uniform(0.44, 0.60)),
         oil=float(rng.uniform(0.35, 1.0)),
@@ -98,13 +103,15 @@ def cast(assets: Assets, seed: int) -> Person:
         beard_dm=float(rng.uniform(0.02, 0.11)),
         shorn=float(rng.uniform(0.5, 1.0)) if "hair" not in wears and roots > 0.5 else 0.0,
         hair_colour=hair_colour,
-        brow_colour=(brow[0], brow[1], brow[2]),
-        brow_density=float(rng.uniform(0.55, 1.5)),
+        brow_colour=brow_colour_of(rng, hair_colour, tone),
+        brow_density=float(rng.uniform(0.8, 1.7)),
         brows=brows_of(rng),
         hairline_dm=hairline,
         roots=roots,
         iris_tint=(*(float(x) for x in rng.uniform(0.7, 1.35, 1).repeat(3) * rng.uniform(0.94, 1.06, 3)),),  # type: ignore[arg-type]
+        iris_size=float(np.clip(eyes.normal(0.84, 0.035), 0.75, 0.95)),
         eye_white=float(rng.uniform(0.85, 1.05)),
+        mouth=mouth_of(np.random.default_rng([0x7EE7, seed])),
         teeth_tint=teeth_of(rng, years),
         **clothes_of(rng),  # type: ignore[arg-type]
         folding=Folding(
@@ -114,6 +121,7 @@ def cast(assets: Assets, seed: int) -> Person:
             spacing_dm=float(rng.uniform(0.07, 0.115)),
             wobble=float(rng.uniform(0.2, 1.0)),
             width=float(rng.uniform(0.85, 1.35)),
+            share=fold_shares(np.random.default_rng([0xF01D, seed])),
         ),
         glasses=glasses_of(rng, years),
         variants=chosen(assets, seed),
@@ -193,14 +201,13 @@ def _iris(assets: Assets, rng: np.random.Generator, melanin: float) -> str:
 
 
 def smile_of(rng: np.random.Generator) -> tuple[float, float]:
-    """How far a person's lips part in a smile: from a strip of the teeth to the gums above them."""
-    return float(rng.uniform(0.3, 0.9)), float(max(0.0, rng.uniform(-0.3, 0.4)))
+    """How far a person's upper and lower lip go in a smile that shows teeth: from a strip of them to the gums."""
+    return float(rng.uniform(0.05, 0.5)), float(rng.uniform(0.2, 0.8))
 
 
 def _resting(rng: np.random.Generator) -> dict[int, float]:
     """Many faces lean towards some movement when they rest; a classifier must learn not to mind."""
-    lids = float(np.clip(rng.normal(0, 0.15), 0, 0.35))
-    found = {43: lids} if lids else {}
+    found: dict[int, float] = {}
     if rng.random() < 0.55:
         units = rng.choice([1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 20, 24], size=int(rng.integers(1, 5)), replace=False)
         found |= {int(unit): float(np.clip(rng.normal(0, 0.25), -0.35, 0.45)) for unit in units}

@@ -11,6 +11,7 @@ from ks.errors import DataError, MissingError
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
+Colour = tuple[float, float, float]  # linear RGB
 
 
 @dataclass(frozen=True, slots=True, eq=False)

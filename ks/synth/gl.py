@@ -79,7 +79,7 @@ def bled(image: np.ndarray) -> np.ndarray:
     """
     image = image.copy()
     image[..., 3][image[..., :3].max(-1) < 2] = 0
-    image[:3, :, 3] = image[-3:, :, 3] = image[:, :3, 3] = image[:, -3:, 3] = 0
+    _clear_border(image)
     small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)
     solid = (small[..., 3] > 100).astype(np.float32)
     colour = small[..., :3] * solid[..., None]
@@ -92,6 +92,18 @@ def bled(image: np.ndarray) -> np.ndarray:
     clear = image[..., 3] <= 100
     image[clear, :3] = wide[clear].astype(np.uint8)
     return image
+
+
+def stencil(image: np.ndarray) -> np.ndarray:
+    """RGBA of which only the alpha counts: brows and lashes are painted in black or nearly, which `bled` clears."""
+    image = image.copy()
+    image[..., :3] = 128
+    _clear_border(image)
+    return image
+
+
+def _clear_border(image: np.ndarray) -> None:
+    image[:3, :, 3] = image[-3:, :, 3] = image[:, :3, 3] = image[:, -3:, 3] = 0
 
 
 def brightness(image: np.ndarray) -> float:

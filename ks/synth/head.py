@@ -7,9 +7,11 @@ import numpy as np
 from ks.synth.assets import Assets
 from ks.synth.brows import laid
 from ks.synth.facshuman import recipes_of
-from ks.synth.formats import F32, I32
+from ks.synth.formats import F32, I32, Fit
 from ks.synth.geometry import Surface, surface, turned
 from ks.synth.glasses import Glasses, fit
+from ks.synth.lids import closing_gain, pupils, rested, upper_lid
+from ks.synth.mouth import set_in
 from ks.synth.people import Person
 from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
@@ -56,6 +58,9 @@ class Head:
         seats = {layer: seat(wear.fit, whole) for layer, wear in worn.items()}
         if "brows" in seats:
             seats["brows"] = laid(seats["brows"], person.brows, whole, whole[skin_vertices], self.scale)
+        for layer in ("teeth", "tongue"):
+            if layer in seats:
+                seats[layer] = set_in(assets, layer, seats[layer], person.mouth, whole, self.scale)
         self.keep: I32 = np.unique(np.concatenate([skin_vertices, *(s.index.ravel() for s in seats.values())]))
         place = np.full(len(base.vertices), -1, np.int32)
         place[self.keep] = np.arange(len(self.keep))
@@ -65,8 +70,10 @@ class Head:
         self.moves: Movements = movements(assets, recipes, person.races, self.keep, self.scale)
         self._lips = place[list(_lip_middles(assets))]
         self._rest_leaning(person)
-        whole[self.keep] = self.neutral
         rest = base.vertices
+        if person.lid_height is not None and "eyes" in worn:
+            self._open_eyes(assets, person.lid_height, place, worn["eyes"].fit, seats["eyes"].on(whole))
+        whole[self.keep] = self.neutral
         self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
         for layer, wear in worn.items():
             drawn_surface, used = surface(wear.mesh)
@@ -85,7 +92,7 @@ class Head:
         self._balls = [_ball(whole, side) for side in (0, 1)]
         self.ball_radius = float(np.mean([r for _, r in self._balls]))
         for side, moves in enumerate((self.moves.left, self.moves.right)):
-            moves[-1] *= _closing_gain(assets, whole, side) / self.scale  # AU 43 is the last
+            moves[-1] *= closing_gain(assets, whole, side) / self.scale  # AU 43 is the last
         self._eyelids = self._lids()
         self._beside_up, self._beside_down = (list(BESIDE).index(f"lids {way}") for way in ("up", "down"))
         self._beside_lip = list(BESIDE).index("16 lower lip depressor")
@@ -107,6 +114,12 @@ class Head:
         leaning = self.moves.at(au, np.zeros(len(BESIDE), np.float32))
         self.neutral = self.neutral + leaning
         self._rest_gap_dm = _gap(leaning[self._lips])
+
+    def _open_eyes(self, assets: Assets, lid_height: float, place: I32, fit_of: Fit, eyes: F32) -> None:
+        at_rest = seat(fit_of, assets.base.vertices).on(assets.base.vertices)
+        left, right = (float(eyes[middle, 1].mean()) for middle in pupils(at_rest))
+        lids = (int(place[upper_lid(assets, 0)]), int(place[upper_lid(assets, 1)]))
+        self.neutral = rested(self.neutral, self.moves, lids, (left, right), lid_height * _REST_EYES_DM * self.scale)
 
     def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
         """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
@@ -194,17 +207,6 @@ def _joint(assets: Assets, vertices: F32, name: str) -> F32:
     base = assets.base
     cube = np.unique(base.faces[base.group == base.group_names.index(name)])
     return np.asarray(vertices[cube].mean(0), np.float32)
-
-
-def _closing_gain(assets: Assets, whole: F32, side: int) -> float:
-    """How much farther these lids have to go than the base mesh's to meet: wide eyes leave a slit otherwise."""
-    rest = assets.base.vertices
-    closing = dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")
-    upper = int(closing[:_BODY, 1].argmin())
-    near = (np.abs(rest[:_BODY, 0] - rest[upper, 0]) < 0.02) & (rest[:_BODY, 2] > 1.395)
-    rim = np.flatnonzero(near & (rest[:_BODY, 1] > 7.2) & (rest[:_BODY, 1] < 7.26))
-    lower = int(rim[rest[rim, 1].argmax()])
-    return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
 
 
 def _gap(moves: F32) -> float:

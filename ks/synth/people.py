@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ks.synth.brows import Brows
+from ks.synth.formats import Colour
 from ks.synth.glasses import Glasses
+from ks.synth.mouth import Mouth
 from ks.synth.pose import Folding
-
-Colour = tuple[float, float, float]  # linear RGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Person:
     resting: Mapping[int, float] = field(default_factory=dict)  # how this neutral face leans towards AUs; no label
     smile_lift: float = 0.3  # of the upper lip, as a share of AU10, where a smile shows teeth
     smile_drop: float = 0.0  # of the lower lip, as a share of its depressor, likewise
+    lid_height: float | None = None  # of the upper lid over the pupil, in eye distances; None: as the shape has it
+    mouth: Mouth = field(default_factory=Mouth)
     age_years: float = 25.0
     roughness: float = 0.48
     oil: float = 1.0
@@ -40,6 +42,7 @@ class Person:
     hairline_dm: float = 0.0
     roots: float = 1.0  # how far the scalp is painted with hair
     iris_tint: Colour = (1.0, 1.0, 1.0)
+    iris_size: float = 0.84  # of the one in the picture, which is a fifth larger than people's
     eye_white: float = 1.0
     teeth_tint: Colour = (1.0, 0.97, 0.9)
     cloth_colour: Colour = (0.10, 0.14, 0.22)

@@ -1,5 +1,6 @@
 """The face at one moment: how strong each action unit is on either side, gaze, and where the head points."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +46,7 @@ class Folding:
     spacing_dm: float = 0.085  # of forehead lines
     wobble: float = 0.6
     width: float = 1.0
+    share: Mapping[str, float] = field(default_factory=dict)  # of the depth, by the fold's name in the shader; else 1
 
 
 def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
@@ -69,4 +71,18 @@ def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
     found["fold_lip_lines"] = (
         float(skin.depth * min(1.0, 0.7 * au[23].max() + 0.2 * au[24].max() + pucker + 0.3 * stay)),
     )
-    return found
+    return {name: tuple(skin.share.get(name, 1.0) * x for x in value) for name, value in found.items()}
+
+
+_USUAL = {"fold_dimple": 0.3, "fold_mouth_corner": 0.35, "fold_chin": 0.6}  # of the depth, in the middle; else 0.75
+_FOREHEAD = ("fold_inner_brow", "fold_outer_brow")
+
+
+def fold_shares(rng: np.random.Generator) -> dict[str, float]:
+    """How deep each fold of a person is beside the others: brows rise and corners of mouths fall with or without one.
+
+    Where every movement folds everybody's skin the same way, a network looks for the fold and not for the movement.
+    """
+    names = sorted(folds(Pose(), Folding()))
+    found = {name: float(np.clip(rng.normal(_USUAL.get(name, 0.75), 0.32), 0, 1.3)) for name in names}
+    return found | dict.fromkeys(_FOREHEAD, found[_FOREHEAD[0]])

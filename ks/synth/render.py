@@ -10,7 +10,7 @@ from ks.synth import camera
 from ks.synth.assets import Assets
 from ks.synth.drawn import Drawn, skin_tint
 from ks.synth.formats import F32
-from ks.synth.gl import Graphics, bled, brightness, noise_picture, picture, put, texture
+from ks.synth.gl import Graphics, bled, brightness, noise_picture, picture, put, stencil, texture
 from ks.synth.head import Head
 from ks.synth.occlusion import sky_share
 from ks.synth.people import Person
@@ -26,6 +26,7 @@ _CARDS = {
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
 _SHELLS = 6  # of short hair
+_BROWS_NEARER_DM = 0.05  # on a head of the base mesh's size: how deep skin may bury them and be looked through
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
 
 
@@ -74,7 +75,8 @@ class Renderer:
             if path is None and layer.name in person.wears:
                 path = self.assets.wear[person.wears[layer.name]].picture
             image = np.full((4, 4, 4), 255, np.uint8) if path is None else picture(path)
-            image = bled(image) if layer.name in _CARDS else image
+            if layer.name in _CARDS:
+                image = bled(image) if layer.name == "hair" else stencil(image)
             made = texture(self._gl, image)
             made.repeat_x = made.repeat_y = layer.name not in _CARDS
             self._layers[layer.name] = Drawn(self.graphics, layer, made, brightness(image))
@@ -208,11 +210,11 @@ class Renderer:
     def _draw_eyes_and_mouth(self, pose: Pose) -> None:
         gl, person, programs = self._gl, self.person, self.graphics.programs
         gl.enable_only(gl.DEPTH_TEST)
-        put(programs["eye"], {"iris_tint": person.iris_tint, "white": person.eye_white})
+        put(programs["eye"], {"iris_tint": person.iris_tint, "white": person.eye_white, "iris_size": person.iris_size})
         self._use("eyes").draw("eye")
         lets_in = {26: 1.0, 25: 0.5, 12: 0.4, 10: 0.3}
         openness = min(1.0, sum(share * pose.strength(au) for au, share in lets_in.items()))
-        for name, tint in (("teeth", person.teeth_tint), ("tongue", (0.85, 0.62, 0.60))):
+        for name, tint in (("teeth", person.teeth_tint), ("tongue", (0.62, 0.40, 0.38))):
             put(programs["mouth"], {"tint": tint, "openness": openness})
             self._use(name).draw("mouth")
         gl.enable_only(gl.DEPTH_TEST | gl.BLEND)
@@ -269,6 +271,7 @@ class Renderer:
             "lashes": (tuple(0.35 * c for c in person.brow_colour), 0.1, 1.0),
         }[name]
         looks = {"hair_colour": colour, "gloss": gloss, "density": density, "low": low, "high": high}
+        looks["nearer"] = _BROWS_NEARER_DM * self.head.scale if name == "brows" else 0.0
         put(self.graphics.programs["hair"], looks | {"brightness": self._layers[name].brightness})
         self._use(name).draw("hair")
 

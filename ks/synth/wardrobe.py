@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ks.synth.assets import Assets
+from ks.synth.formats import Colour
 from ks.synth.glasses import Glasses
-from ks.synth.people import Colour
 
 _FEMALE_HAIR = {
     "long01": 0.42,
@@ -27,8 +27,18 @@ _MALE_HAIR = {
     "": 0.24,
 }
 _BROWS = (  # of women, of men: the end of a style's name and how often
-    {"001": 0.22, "002": 0.06, "003": 0.12, "004": 0.06, "005": 0.05, "008": 0.2, "010": 0.17, "012": 0.12},
-    {"001": 0.2, "004": 0.08, "006": 0.14, "007": 0.12, "009": 0.22, "011": 0.1, "012": 0.12},
+    {
+        "001": 0.22,
+        "002": 0.06,
+        "003": 0.1,
+        "004": 0.08,
+        "005": 0.08,
+        "007": 0.06,
+        "008": 0.18,
+        "010": 0.14,
+        "012": 0.08,
+    },
+    {"001": 0.2, "004": 0.12, "008": 0.16, "009": 0.22, "011": 0.08, "012": 0.18},
 )
 _HAIR_COLOURS: dict[str, Colour] = {
     "black": (0.012, 0.010, 0.009),

@@ -3,13 +3,18 @@ uniform vec3 iris_tint;
 uniform float white;      // of the white of the eye
 uniform vec3 ball_left, ball_right;
 uniform float ball_radius;
+uniform float iris_size;  // of the picture's iris, shown smaller than it is painted
 
 void main() {
-    vec4 texel = texture(picture, uv);
-    if (texel.a < 0.5) discard;
+    vec2 axis = uv.x < 0.5 ? vec2(0.2945, 0.298) : vec2(0.7055, 0.700);  // the pupils' middles in the picture
+    float from_pupil = length(uv - axis) / 0.146;                        // 1 at the edge of the painted iris
+    float shrunk = mix(1.0 / iris_size, 1.0, smoothstep(0.95, 1.7, from_pupil));
+    bool shell = texture(picture, uv).a < 0.5;  // the cornea, which is drawn later
+    vec4 texel = texture(picture, axis + (uv - axis) * shrunk);
+    if (shell) discard;
     vec3 n = normalize(normal), v = normalize(eye_position - position), l = lamp_direction;
     vec3 albedo = linear(texel.rgb);
-    float off_axis = length(vec2(abs(rest.x) - 0.3078, rest.y - 7.2842));
+    float off_axis = length(vec2(abs(rest.x) - 0.3078, rest.y - 7.2842)) * shrunk;
     float sclera = smoothstep(0.066, 0.078, off_axis);
     vec3 iris = mix(albedo, vec3(dot(albedo, vec3(0.45, 0.4, 0.15))), 0.30) * iris_tint * vec3(1.15, 1.02, 0.84);
     albedo = mix(iris, min(albedo, vec3(0.85)) * vec3(0.74, 0.69, 0.66) * white, sclera);

@@ -7,6 +7,8 @@ in vec3 in_rest;       // dm, where the vertex lies on the base mesh: the face's
 in vec4 in_mask;       // skin: lips, scalp, beard, wet; others: what they need
 uniform mat4 view_projection;
 uniform float inflate; // dm along the normal: cloth and shells over the skin
+uniform float nearer;  // dm towards the camera, for what hides what alone: brows lie on skin that bulges through them
+uniform vec3 eye_position;
 out vec3 position;
 out vec3 normal;
 out vec2 uv;
@@ -23,4 +25,8 @@ void main() {
     rest = in_rest;
     mask = in_mask;
     gl_Position = view_projection * vec4(position, 1.0);
+    if (nearer != 0.0) {
+        vec4 before = view_projection * vec4(position + nearer * normalize(eye_position - position), 1.0);
+        gl_Position.z = before.z / before.w * gl_Position.w;
+    }
 }

@@ -1,10 +1,18 @@
 """A person's brows lie where they are laid, on the skin; a short clip is a piece of a longer performance."""
 
-import numpy as np
+import dataclasses
 
-from ks.synth.brows import Brows, laid
+import numpy as np
+import pytest
+
+from ks.synth.brows import Brows, brow_colour_of, laid
+from ks.synth.casting import cast
+from ks.synth.pose import Pose, pose_of
+from ks.synth.render import Renderer
 from ks.synth.scripts import script
 from ks.synth.shapes import Seat
+from ks.synth.sheets import studio
+from tests.ks.synth.asset_folder import assets, needs_assets, skip_without_driver
 
 X, Y = (a.ravel() for a in np.meshgrid(np.linspace(-1, 1, 41), np.linspace(6.5, 8, 31)))
 SKIN = np.stack([X, Y, 1.5 - 0.3 * X**2 - 0.2 * (Y - 7) ** 2], 1).astype(np.float32)  # a forehead, bent both ways
@@ -52,3 +60,37 @@ def test_a_short_clip_shows_a_face_that_has_begun() -> None:
     first = [script("posed", seed, 12, 25.0).au[0].max() > 0.2 for seed in range(60)]
     assert len(script("posed", 0, 12, 25.0)) == 12
     assert np.mean(first) > 0.5
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    skip_without_driver()
+    with Renderer(assets(), 320, 320, samples=1, shadow_px=256) as made:
+        yield made
+
+
+@needs_assets
+def test_brows_of_every_style_are_seen_at_rest_raised_and_lowered(renderer):
+    """Some are painted in black alone; some lie under skin that bulges through them."""
+    styles = sorted(name for name in assets().wear if name.startswith("eyebrows/"))
+    assert len(styles) > 9
+    for i, style in enumerate(styles):
+        person = dataclasses.replace(
+            cast(assets(), (5003, 5011)[i % 2]), glasses=None, brow_colour=(0.01, 0.008, 0.006)
+        )
+        drawn = []
+        for density in (1.2, 0.0):
+            wears = dict(person.wears) | {"brows": style}
+            renderer.set_person(dataclasses.replace(person, wears=wears, brow_density=density))
+            renderer.set_scene(studio((320, 320)))
+            drawn.append([renderer.draw(pose).astype(int) for pose in (Pose(), pose_of({1: 0.8}), pose_of({4: 0.9}))])
+        seen = [int(((bare - browed).mean(2) > 25).sum()) for browed, bare in zip(*drawn, strict=True)]
+        assert min(seen) > 15, (style, seen)  # pixels; the distance between the eyes is about 70
+
+
+def test_most_brows_are_much_darker_than_the_skin():
+    tone, blond = (0.6, 0.3, 0.21), (0.42, 0.29, 0.15)
+    share = np.array([sum(brow_colour_of(np.random.default_rng(seed), blond, tone)) for seed in range(200)]) / sum(tone)
+    assert 0.7 < (share < 0.42).mean() < 0.9
+    dark = [brow_colour_of(np.random.default_rng(seed), (0.01, 0.009, 0.008), tone) for seed in range(20)]
+    assert max(max(colour) for colour in dark) < 0.012  # dark hair keeps its own

@@ -7,6 +7,7 @@ from ks.synth.action import perform, play
 from ks.synth.casting import age_scale, cast
 from ks.synth.demo import SCRIPT, demo_performance, demo_sound
 from ks.synth.mocap import captures, replay
+from ks.synth.pose import Folding, fold_shares, folds, pose_of
 from ks.synth.recipes import AUS
 from ks.synth.sensor import sensor_of
 from ks.synth.shapes import neutral
@@ -123,3 +124,12 @@ def test_a_camera_repeats_itself():
     assert np.array_equal(sensor.see(picture, None, 4), sensor.see(picture, None, 4))
     assert not np.array_equal(sensor.see(picture, None, 4), sensor.see(picture, None, 5))  # noise is new in each frame
     assert sensor.see(picture, picture, 4).shape == picture.shape
+
+
+def test_folds_differ_in_depth_from_person_to_person():
+    raised, shares = pose_of({1: 1.0, 2: 1.0}), [fold_shares(np.random.default_rng(seed)) for seed in range(60)]
+    depths = np.array([folds(raised, Folding(share=share))["fold_inner_brow"][0] for share in shares])
+    assert depths.min() < 0.3
+    assert depths.max() > 0.9
+    assert all(share["fold_inner_brow"] == share["fold_outer_brow"] for share in shares)
+    assert folds(raised, Folding())["fold_inner_brow"] == pytest.approx((1.25, 1.25))
