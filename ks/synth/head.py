@@ -15,9 +15,8 @@ from ks.synth.mouth import set_in
 from ks.synth.people import Person
 from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
-from ks.synth.shapes import Movements, Seat, damped, dense, movements, neutral, open_smile, seat, smoothstep
+from ks.synth.shapes import BODY, Movements, Seat, damped, dense, movements, neutral, open_smile, seat, smoothstep
 
-_BODY = 13_380  # vertices of the body come first; helpers follow
 _LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
 _BALLS = (slice(14_598, 14_670), slice(14_670, 14_742))  # helpers of the left and the right eyeball
 _REST_EYES_DM = 0.6155  # between the eyes of the base mesh
@@ -216,7 +215,7 @@ def _gap(moves: F32) -> float:
 
 def _lip_middles(assets: Assets) -> tuple[int, int]:
     """The base mesh's vertices where the lips' middles touch: above, and below, which a falling jaw takes along."""
-    rest, falls = assets.base.vertices[:_BODY], dense(assets, "arkit/jawOpen")[:_BODY, 1]  # teeth are helpers
+    rest, falls = assets.base.vertices[:BODY], dense(assets, "arkit/jawOpen")[:BODY, 1]  # teeth are helpers
     middle = np.flatnonzero(
         (np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72)
     )

@@ -1,8 +1,8 @@
 """How far a person's eyes are open at rest, and how far their lids go to shut.
 
-MakeHuman's shapes of eyes, mixed at random, leave upper lids anywhere from below the pupil to far above the iris. In
-life they lie 3 to 5.5 mm above it (margin reflex distance; mean about 4.2, less in old age and with an epicanthic
-fold). Where rest varies so much more nobody can see a raised lid, and a network learns not to try.
+MakeHuman's shapes of eyes, mixed at random, leave upper lids anywhere from the pupil to the upper edge of the iris. In
+life they lie 3 to 5.5 mm above the pupil (margin reflex distance; mean about 4.2, less in old age and with an
+epicanthic fold). Where rest varies so much more nobody can see a raised lid, and a network learns not to try.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,8 @@ import numpy as np
 from ks.synth.assets import Assets
 from ks.synth.formats import F32, I32
 from ks.synth.recipes import AUS
-from ks.synth.shapes import Movements, dense
+from ks.synth.shapes import BODY, Movements, dense
 
-_BODY = 13_380  # vertices of the body come first; helpers follow
 _PUPIL = (0.3078, 7.2842)  # of the resting base mesh: to the side and up, dm
 _REACHED = 0.85  # of the way to where the lid should be; the rest is a person's own, and differs between the eyes
 _MOST = {5: 1.4, 43: 0.6}  # intensity of the movement that takes it there
@@ -58,11 +57,11 @@ def rested(
 def closing_gain(assets: Assets, whole: F32, side: int) -> float:
     """How much farther these lids have to go than the base mesh's to meet: wide eyes leave a slit otherwise."""
     rest, upper = assets.base.vertices, upper_lid(assets, side)
-    near = (np.abs(rest[:_BODY, 0] - rest[upper, 0]) < 0.02) & (rest[:_BODY, 2] > 1.395)
-    rim = np.flatnonzero(near & (rest[:_BODY, 1] > 7.2) & (rest[:_BODY, 1] < 7.26))
+    near = (np.abs(rest[:BODY, 0] - rest[upper, 0]) < 0.02) & (rest[:BODY, 2] > 1.395)
+    rim = np.flatnonzero(near & (rest[:BODY, 1] > 7.2) & (rest[:BODY, 1] < 7.26))
     lower = int(rim[rest[rim, 1].argmax()])
     return float(np.clip((whole[upper, 1] - whole[lower, 1]) / (rest[upper, 1] - rest[lower, 1]), 0.6, 1.9))
 
 
 def _closing(assets: Assets, side: int) -> F32:
-    return dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")[:_BODY]
+    return dense(assets, f"units/caucasian/eye-{('left', 'right')[side]}-closure")[:BODY]

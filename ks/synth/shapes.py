@@ -11,6 +11,7 @@ from ks.synth.recipes import AUS, BESIDE, Part
 
 Recipes = Mapping[int, Sequence[Part]]  # of each AU
 
+BODY = 13_380  # vertices of the base mesh's body, which come first; helpers follow
 _SIDE_DM = 0.16  # half of the strip over the nose in which left passes into right
 MASKS = {"upper": (6.66, 6.90), "brow": (7.36, 7.46)}  # rest height in dm: where it begins, where it acts in full
 

@@ -74,14 +74,13 @@ def test_a_raised_lid_shows_the_white_over_the_iris():
 @needs_assets
 def test_a_smaller_iris_leaves_more_white():
     skip_without_driver()
-    white = []
+    drawn = []
     with Renderer(assets(), *SIZE, samples=1, shadow_px=256) as renderer:
         for size in (1.0, 0.8):
             renderer.set_person(bare(5002, iris_size=size))
             renderer.set_scene(studio(SIZE))
-            changed = renderer.draw(pose_of({5: 1.0})).astype(int)
-            white.append(changed)
-    less, more = white
+            drawn.append(renderer.draw(pose_of({5: 1.0})).astype(int))
+    less, more = drawn
     lighter = (more - less).min(2) > 25  # white where iris was
     assert lighter.sum() > 40
     assert lighter.sum() > 3 * ((less - more).min(2) > 25).sum()
