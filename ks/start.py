@@ -87,6 +87,11 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
+    if path.suffix == ".ks":
+        raise ModelError(
+            f"--init {init} is a model for engines; make a checkpoint of it: "
+            f"python -m engines.restore {init} --faces VIDEO --out start.safetensors"
+        )
     saved = load_checkpoint(path)
     if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *HEADS, "side_px")):
         raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")

@@ -11,7 +11,7 @@ from ks.synth.formats import Colour
 from ks.synth.lids import lid_height_of
 from ks.synth.mouth import mouth_of
 from ks.synth.people import Person
-from ks.synth.pose import Folding, fold_shares
+from ks.synth.pose import Folding, fold_shares, smile_dimple_of
 from ks.synth.shapes import macro_weights
 from ks.synth.wardrobe import clothes_of, glasses_of, hair_colour_of, teeth_of, wears_of
 
@@ -55,7 +55,11 @@ _GENTLE = {
     "double": 0.5,
     "eyebrows-angle": 0.45,
 }
-_LEAN = {"eyebrows/eyebrows-angle": (0.08, -0.22), "eyebrows/eyebrows-trans": (0.12, -0.9)}  # mean, least: few scowl
+_LEAN = {  # mean, least
+    "eyebrows/eyebrows-angle": (0.08, -0.22),  # few scowl
+    "eyebrows/eyebrows-trans": (0.12, -0.9),
+    "chin/chin-height": (0.2, -0.9),  # people's chins are longer than the base mesh's
+}
 _HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 _LIGHT, _DARK = np.array([0.67, 0.335, 0.240]), np.array([0.100, 0.052, 0.034])
 
@@ -121,6 +125,7 @@ def cast(assets: Assets, seed: int) -> Person:
             spacing_dm=float(rng.uniform(0.07, 0.115)),
             wobble=float(rng.uniform(0.2, 1.0)),
             width=float(rng.uniform(0.85, 1.35)),
+            smile_dimple=smile_dimple_of(np.random.default_rng([0xD1A9, seed])),
             share=fold_shares(np.random.default_rng([0xF01D, seed])),
         ),
         glasses=glasses_of(rng, years),

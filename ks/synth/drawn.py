@@ -10,6 +10,7 @@ from ks.synth.gl import Graphics
 from ks.synth.head import Layer, Moved
 
 U8 = npt.NDArray[np.uint8]
+Faces = npt.NDArray[np.bool_]  # (F,) which of them
 _PROGRAMS = {  # layer -> what draws it; cards of hair else
     "skin": ("skin", "depth"),
     "eyes": ("eye", "cornea", "depth"),
@@ -37,15 +38,25 @@ class Drawn:
         self._some: list[Any] = []  # indices of a part of the faces
         if layer.name == "skin":
             at = layer.rest
-            self._draw_only(graphics, "fur", layer.mask[:, 1:3].max(1) > 0.03)
-            self._draw_only(graphics, "cloth", at[:, 1] < _COLLAR_DM + 0.62 * at[:, 0] ** 2)
+            self._furry: Faces = np.any((layer.mask[:, 1:3].max(1) > 0.03)[drawn.faces], 1)
+            self._draw_only(graphics, "fur", self._furry)
+            self._draw_only(graphics, "cloth", np.any((at[:, 1] < _COLLAR_DM + 0.62 * at[:, 0] ** 2)[drawn.faces], 1))
         self.write_static(np.ones(len(layer.rest), np.float32))
 
-    def _draw_only(self, graphics: Graphics, program: str, vertices: np.ndarray) -> None:
-        """This program draws only the faces that touch these vertices."""
-        faces = vertices[self.layer.surface.faces].any(1)
+    def set_apart(self, graphics: Graphics, inside: npt.NDArray[np.bool_]) -> None:
+        """Of a skin: the faces between these vertices (V,) become the part `inside`; no other part draws them."""
+        within: Faces = np.all(inside[self.layer.surface.faces], 1)
+        self._draw_only(graphics, "inside", within, "skin")
+        for part in ("skin", "depth"):
+            self._draw_only(graphics, part, ~within)
+        self._draw_only(graphics, "fur", ~within & self._furry)
+
+    def _draw_only(self, graphics: Graphics, part: str, faces: Faces, program: str = "") -> None:
+        """The part draws only these faces (F,), by the program of its name or another."""
         index = graphics.context.buffer(self.layer.surface.triangles[faces].astype(np.int32).tobytes() or bytes(12))
-        self._arrays[program] = self._array(graphics, program, index)
+        if part in self._arrays:
+            self._arrays[part].release()
+        self._arrays[part] = self._array(graphics, program or part, index)
         self._some.append(index)
 
     def _array(self, graphics: Graphics, name: str, index: Any) -> Any:
@@ -72,13 +83,13 @@ class Drawn:
             np.concatenate([moved.position[corner], moved.normal[corner]], 1).astype(np.float32).tobytes()
         )
 
-    def draw(self, program: str) -> None:
-        self._arrays[program].render()
+    def draw(self, part: str) -> None:
+        self._arrays[part].render()
 
     def release(self) -> None:
         for array in self._arrays.values():
             array.release()
-        for buffer in (self._static, self._moving, self._index, *self._some, self.texture):
+        for buffer in (self._static, self._moving, self._index, *self._some):
             buffer.release()
 
 

@@ -1,17 +1,18 @@
 """One person's head, ready to move: pose -> positions and normals of every mesh that is drawn."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from ks.synth.assets import Assets
 from ks.synth.brows import laid
 from ks.synth.facshuman import recipes_of
-from ks.synth.formats import F32, I32, Fit
+from ks.synth.formats import F32, I32, Fit, Mesh
 from ks.synth.geometry import Surface, surface, turned
 from ks.synth.glasses import Glasses, fit
 from ks.synth.lids import closing_gain, pupils, rested, upper_lid
-from ks.synth.mouth import set_in
+from ks.synth.mouth import set_in, walls
 from ks.synth.people import Person
 from ks.synth.pose import Pose
 from ks.synth.recipes import AUS, BESIDE
@@ -50,9 +51,7 @@ class Head:
         whole = neutral(assets, person.shape)
         self.person = person
         self.scale = float(abs(_ball(whole, 0)[0][0] - _ball(whole, 1)[0][0]) / _REST_EYES_DM)
-        body = base.group == base.group_names.index("body")
-        drawn = body & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM)
-        skin, skin_vertices = surface(base, drawn)
+        skin, skin_vertices = _skin_surface(base)
         worn = {layer: assets.wear[name] for layer, name in person.wears.items()}
         seats = {layer: seat(wear.fit, whole) for layer, wear in worn.items()}
         if "brows" in seats:
@@ -64,6 +63,7 @@ class Head:
         place = np.full(len(base.vertices), -1, np.int32)
         place[self.keep] = np.arange(len(self.keep))
         self.skin_places: I32 = place[skin_vertices]  # among the kept vertices
+        self.inside_mouth = walls(base)[skin_vertices]  # (V,) of the skin's vertices
         self.neutral: F32 = whole[self.keep]
         recipes = recipes_of(person.variants)
         self.moves: Movements = movements(assets, recipes, person.races, self.keep, self.scale)
@@ -75,7 +75,7 @@ class Head:
         whole[self.keep] = self.neutral
         self.layers = [Layer("skin", skin, None, rest[skin_vertices], _skin_masks(assets, skin_vertices, person))]
         for layer, wear in worn.items():
-            drawn_surface, used = surface(wear.mesh)
+            drawn_surface, used = _worn_surface(wear.mesh)
             sits = seats[layer]
             s = Seat(place[sits.index[used]], sits.weights[used], sits.offset[used])
             at_rest = seat(wear.fit, rest).on(rest)[used]
@@ -194,6 +194,18 @@ class Head:
             towards = np.array([-pose.gaze[1], pose.gaze[0], 0], np.float32)
             out[mine] = turned(position[mine], centre, towards, all_of)
         return turned(out, self.pivot, pose.head, all_of) + pose.shift
+
+
+@lru_cache(maxsize=2)
+def _skin_surface(base: Mesh) -> tuple[Surface, I32]:
+    body = base.group == base.group_names.index("body")
+    return surface(base, body & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM))
+
+
+@lru_cache(maxsize=64)
+def _worn_surface(mesh: Mesh) -> tuple[Surface, I32]:
+    """Of assets, which many people wear."""
+    return surface(mesh)
 
 
 def _ball(vertices: F32, side: int) -> tuple[F32, float]:

@@ -29,12 +29,12 @@ def sky_share(gl: Any, layers: Mapping[str, Drawable], moved: Mapping[str, Moved
     weight = {name: np.full(len(m.position), 1e-6, np.float32) for name, m in moved.items()}
     target = gl.framebuffer(depth_attachment=gl.depth_renderbuffer((_MAP_PX, _MAP_PX)))
     target.use()
-    gl.enable_only(gl.DEPTH_TEST)
     for direction in _sphere(_SIDES):
         matrix = lamp_view(centre, direction, 2.9)
         target.clear(depth=1.0)
         for name in ("skin", "hair"):
             if name in layers:
+                gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if name == "skin" else 0))  # hair has no back
                 put(
                     depth,
                     {"view_projection": matrix.T, "inflate": 0.0, "low": 0.5 if name == "hair" else 0.0, "picture": 0},

@@ -14,7 +14,7 @@ from ks.errors import DataError
 from ks.synth.assets import Assets
 from ks.synth.scripts import KINDS
 
-CODE = 7  # raise it whenever the same plan would give other pictures or another truth
+CODE = 8  # raise it whenever the same plan would give other pictures or another truth
 PARTS = 3  # of cross-validation
 FRAMES_AS = ("mp4", "jpg")
 

@@ -10,23 +10,20 @@ from ks.synth import camera
 from ks.synth.assets import Assets
 from ks.synth.drawn import Drawn, skin_tint
 from ks.synth.formats import F32
-from ks.synth.gl import Graphics, bled, brightness, noise_picture, picture, put, stencil, texture
+from ks.synth.gl import Graphics, noise_picture, put, texture
 from ks.synth.head import Head
 from ks.synth.occlusion import sky_share
+from ks.synth.painted import CARDS, Pictures
 from ks.synth.people import Person
 from ks.synth.pose import Pose, folds
 from ks.synth.scene import Scene
 
 U8 = npt.NDArray[np.uint8]
-_CARDS = {
-    "hair": 0.5,
-    "brows": 0.0,
-    "lashes": 0.0,
-}  # layers of thin cards, and the alpha that throws a shadow (0: none)
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
 _SHELLS = 6  # of short hair
 _BROWS_NEARER_DM = 0.05  # on a head of the base mesh's size: how deep skin may bury them and be looked through
+_INSIDE_FARTHER_DM = 0.5  # the mouth's walls lie behind its teeth, wherever a moving lip takes them
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
 
 
@@ -48,6 +45,7 @@ class Renderer:
         self._noise = texture(gl, noise_picture())
         self._screens = {name: gl.vertex_array(self.graphics.programs[name], []) for name in ("background", "resolve")}
         self._layers: dict[str, Drawn] = {}
+        self._pictures = Pictures(gl)
         self._sky: Any = None
         self._backdrop: Any = None
         self.person: Person  # who was set last
@@ -69,23 +67,15 @@ class Renderer:
         moved, _ = self.head.moved(Pose())
         self._layers = {}
         for layer in self.head.layers:
-            path = {"skin": self.assets.skins.get(person.skin), "eyes": self.assets.irises.get(person.iris)}.get(
-                layer.name
-            )
-            if path is None and layer.name in person.wears:
-                path = self.assets.wear[person.wears[layer.name]].picture
-            image = np.full((4, 4, 4), 255, np.uint8) if path is None else picture(path)
-            if layer.name in _CARDS:
-                image = bled(image) if layer.name == "hair" else stencil(image)
-            made = texture(self._gl, image)
-            made.repeat_x = made.repeat_y = layer.name not in _CARDS
-            self._layers[layer.name] = Drawn(self.graphics, layer, made, brightness(image))
+            painted = self._pictures.of(self.assets, person, layer.name)
+            self._layers[layer.name] = Drawn(self.graphics, layer, painted.texture, painted.brightness)
             self._layers[layer.name].move(moved[layer.name])
             if layer.name == "skin":
-                self._vivid, self._skin_tint = skin_tint(layer, image, person.tone)
+                self._vivid, self._skin_tint = skin_tint(layer, painted.image, person.tone)
         shares = sky_share(self._gl, self._layers, moved, self.graphics.programs["depth"])
         lids = self.head.lid_share()
         shares["skin"] += lids * np.maximum(0.72 - shares["skin"], 0)
+        self._layers["skin"].set_apart(self.graphics, self.head.inside_mouth)
         for name, share in shares.items():
             self._layers[name].write_static(share)
         return self.head
@@ -120,11 +110,11 @@ class Renderer:
         )
         self._shadow_buffer.use()
         self._shadow_buffer.clear(depth=1.0)
-        gl.enable_only(gl.DEPTH_TEST)
         depth = self.graphics.programs["depth"]
         for name, layer in self._layers.items():
             if name in ("skin", "hair"):
-                put(depth, {"view_projection": matrix.T, "inflate": 0.0, "low": _CARDS.get(name, 0.0), "picture": 0})
+                gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if name == "skin" else 0))
+                put(depth, {"view_projection": matrix.T, "inflate": 0.0, "low": CARDS.get(name, 0.0), "picture": 0})
                 layer.texture.use(0)
                 layer.draw("depth")
         return matrix
@@ -206,6 +196,9 @@ class Renderer:
         put(program, looks | {n: v if len(v) > 1 else v[0] for n, v in folds(pose, fold).items()})
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # seen from behind, sockets and cheeks would come through
         self._use("skin").draw("skin")
+        put(program, {"nearer": -_INSIDE_FARTHER_DM * self.head.scale})
+        self._layers["skin"].draw("inside")
+        put(program, {"nearer": 0.0})
 
     def _draw_eyes_and_mouth(self, pose: Pose) -> None:
         gl, person, programs = self._gl, self.person, self.graphics.programs

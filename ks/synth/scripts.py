@@ -4,7 +4,7 @@ In life brows rise with wide eyes and cheeks rise with smiles. A network that se
 So here brows, lids, nose, mouth and jaw move on clocks of their own in half of the clips. But a network that sees no
 usual combination at all takes the smile out of a raised cheek, and on real faces it is the smile that raises the cheek:
 a quarter of the clips move as in life, and in the others most clear smiles raise the cheeks. And what people do most
-before a camera is to smile and nothing else: an eighth of the clips does that. Half the peaks are faint. Gaze is always
+before a camera is to smile and nothing else: every seventh clip does that. Half the peaks are faint. Gaze is always
 drawn by itself.
 """
 
@@ -32,10 +32,10 @@ from ks.synth.timing import pulse, steps
 
 # The share of each kind among the clips of a set.
 KINDS = {
-    "posed": 0.18,  # a few units, one after the other, alone or two or three drawn at random
-    "apart": 0.22,  # every region of the face on its own clock
-    "together": 0.22,  # combinations that are usual in life
-    "smile": 0.12,  # from a trace to a laugh; in a grin both rows of teeth show and the jaw is shut
+    "posed": 0.17,  # a few units, one after the other, alone or two or three drawn at random
+    "apart": 0.21,  # every region of the face on its own clock
+    "together": 0.21,  # combinations that are usual in life
+    "smile": 0.15,  # from a trace to a laugh; in a grin both rows of teeth show and the jaw is shut
     "speech": 0.08,  # with brows and lids that go their own way
     "replay": 0.06,  # a motion capture
     "still": 0.12,  # neutral: only blinks, gaze, head, and movements that have no label

@@ -7,9 +7,10 @@ import numpy as np
 from ks.synth.camera import projected
 from ks.synth.casting import cast
 from ks.synth.head import Head
-from ks.synth.mouth import Mouth, mouth_of
+from ks.synth.mouth import Mouth, mouth_of, walls
 from ks.synth.pose import Pose, pose_of
 from ks.synth.render import Renderer
+from ks.synth.shapes import BODY
 from ks.synth.sheets import studio
 from tests.ks.synth.asset_folder import assets, needs_assets, skip_without_driver
 
@@ -88,3 +89,51 @@ def test_mouths_differ():
     assert upper.std() > 0.008
     assert upper.min() >= 0
     assert all(mouth.lower_teeth_dm >= mouth.upper_teeth_dm for mouth in mouths)
+
+
+@needs_assets
+def test_the_inside_of_the_mouth_is_what_lies_behind_the_lips():
+    rest, inside = assets().base.vertices[:BODY], walls(assets().base)[:BODY]  # teeth and the like follow
+    middle = np.abs(rest[:, 0]) < 0.03
+    row = middle & (rest[:, 1] > 6.50) & (rest[:, 1] < 6.60) & (rest[:, 2] > 1.4)  # the lower lip, before and behind
+    assert rest[row & inside, 2].max() < 1.52 < 1.54 < rest[row & ~inside, 2].min()
+    assert 300 < inside.sum() < 450
+    assert (rest[inside, 2] < 0.7).any()  # as far as the throat
+    under_the_jaw = (rest[:, 1] > 6.2) & (np.abs(rest[:, 0]) > 0.4)  # has the chin before it
+    assert not inside[under_the_jaw].any()
+
+
+def tooth_pixels(renderer, person, pose):
+    """How many pixels take the colour of the teeth."""
+    pictures = []
+    for tint in ((1.0, 1.0, 1.0), (0.0, 1.0, 0.0)):
+        renderer.set_person(dataclasses.replace(person, teeth_tint=tint))
+        pictures.append(renderer.draw(pose).astype(int))
+    return int((np.abs(pictures[0] - pictures[1]).max(2) > 12).sum())
+
+
+@needs_assets
+def test_no_moving_lip_takes_the_mouths_walls_before_the_teeth(monkeypatch):
+    """With the walls in their own place a smile showed gaps, black between teeth and lip."""
+    skip_without_driver()
+    grin = pose_of({12: 1.0, 25: 1.0})
+    with Renderer(assets(), *SIZE, samples=1, shadow_px=64) as renderer:
+        renderer.set_scene(studio(SIZE))
+        people = [plain(seed, beard=0.0) for seed in (1, 5, 12)]
+        seen = [tooth_pixels(renderer, person, grin) for person in people]
+        monkeypatch.setattr("ks.synth.render._INSIDE_FARTHER_DM", 0.0)
+        before = [tooth_pixels(renderer, person, grin) for person in people]
+    gains = [more / less for more, less in zip(seen, before, strict=True)]
+    assert min(gains) >= 1
+    assert max(gains) > 1.2  # whose lips go far
+
+
+@needs_assets
+def test_no_beard_grows_inside_the_mouth():
+    """Seen as fewer teeth: fur on the walls was drawn over them."""
+    skip_without_driver()
+    wide = pose_of({12: 0.9, 25: 1.0})
+    with Renderer(assets(), *SIZE, samples=1, shadow_px=64) as renderer:
+        renderer.set_scene(studio(SIZE))
+        shaved, bearded = (tooth_pixels(renderer, plain(13, beard=grown), wide) for grown in (0.0, 1.0))
+    assert bearded > 0.8 * shaved

@@ -7,7 +7,7 @@ from ks.synth.action import perform, play
 from ks.synth.casting import age_scale, cast
 from ks.synth.demo import SCRIPT, demo_performance, demo_sound
 from ks.synth.mocap import captures, replay
-from ks.synth.pose import Folding, fold_shares, folds, pose_of
+from ks.synth.pose import Folding, fold_shares, folds, pose_of, smile_dimple_of
 from ks.synth.recipes import AUS
 from ks.synth.sensor import sensor_of
 from ks.synth.shapes import neutral
@@ -133,3 +133,12 @@ def test_folds_differ_in_depth_from_person_to_person():
     assert depths.max() > 0.9
     assert all(share["fold_inner_brow"] == share["fold_outer_brow"] for share in shares)
     assert folds(raised, Folding())["fold_inner_brow"] == pytest.approx((1.25, 1.25))
+
+
+def test_a_smile_alone_dimples_some_cheeks_deeply_and_most_hardly():
+    smile = pose_of({12: 1.0})
+    shares = np.array([smile_dimple_of(np.random.default_rng(seed)) for seed in range(1000)])
+    assert 0.30 < (shares >= 0.5).mean() < 0.40  # 0.35, and three standard errors of it are 0.045
+    assert (shares < 0.35).sum() + (shares >= 0.5).sum() == 1000
+    for share in (0.0, 0.8):
+        assert folds(smile, Folding(smile_dimple=share))["fold_dimple"] == pytest.approx((share, share))

@@ -1,5 +1,6 @@
 """ks.synth.render: heads are drawn, the same each time, and a face detector finds them."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from ks.faces import FaceDetector
 from ks.synth.casting import cast
 from ks.synth.cli import main
 from ks.synth.clip import clip_of, draw, render_clip
+from ks.synth.painted import Pictures
 from ks.synth.pose import Pose, pose_of
 from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
@@ -134,3 +136,17 @@ def test_a_video_without_frames_to_its_end_is_still_whole(tmp_path):
     with av.open(str(tmp_path / "v.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
+
+
+@needs_assets
+def test_pictures_that_people_share_are_loaded_once_and_a_skin_goes_with_its_owner(renderer):
+    pictures = Pictures(renderer.graphics.context)
+    one, other = cast(assets(), 2), cast(assets(), 5)
+    shared = dataclasses.replace(other, wears=one.wears)
+    for layer in ("teeth", "brows", "eyes"):
+        worn = dataclasses.replace(shared, iris=one.iris)
+        assert pictures.of(assets(), one, layer) is pictures.of(assets(), worn, layer)
+    skin = pictures.of(assets(), one, "skin")
+    assert skin.image.shape[2] == 4
+    assert pictures.of(assets(), other, "skin") is not skin
+    assert pictures.of(assets(), dataclasses.replace(one, wears={}), "teeth").brightness == pytest.approx(1.0)
