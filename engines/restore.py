@@ -35,6 +35,7 @@ from ks.model import KSModel, make_model
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
+_SHAPE = ("aus", "fps", "n_frames", "side_px", "backbone", "correlation", "spatial_pooling", "mark_key")  # of a model
 _BATCH = 64
 _FEWEST_FACES = 16  # fewer say little about a channel's deviation
 
@@ -154,7 +155,8 @@ def _main(args: argparse.Namespace) -> None:
     if len(faces) < _FEWEST_FACES:
         raise DataError(f"--faces: {len(faces)} faces were found, wanted {_FEWEST_FACES}; give more or longer videos")
     model = restored(file, faces, args.seed)
-    config = TrainConfig("manifest", str(args.model or "bundled"), str(args.out), aus=file.spec.aus, init="random")
+    shape = {name: getattr(file.spec, name) for name in _SHAPE}
+    config = TrainConfig("manifest", root="", out=str(args.out), init=str(file.path), **shape)
     tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
     save_checkpoint(args.out, Checkpoint(file.spec, config, tensors, {"restored_from": file.weights_id}))
     print(f"{args.out}: {file.path.name} ({file.weights_id}) as a checkpoint, norms measured on {len(faces)} faces")

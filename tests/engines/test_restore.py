@@ -99,6 +99,7 @@ def test_the_command_makes_a_start_for_ks_train_of_the_bundled_model(
     model, checkpoint = load_model(out)
     start = start_model(checkpoint.spec, str(out))
     assert all(torch.equal(a, b) for a, b in zip(start.state_dict().values(), model.state_dict().values(), strict=True))
+    assert (checkpoint.config.side_px, checkpoint.config.backbone) == (112, "resnet18-half")  # what ks-eval crops to
     assert load_checkpoint(out).metrics["restored_from"] == open_model("ks/weights/bundled.ks").weights_id
 
 
