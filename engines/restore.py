@@ -8,7 +8,6 @@ students' logits begin anew.
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -31,8 +30,6 @@ from ks.cli import run
 from ks.config import TrainConfig
 from ks.errors import DataError, ModelError
 from ks.model import KSModel, make_model
-
-log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
 _SHAPE = ("aus", "fps", "n_frames", "side_px", "backbone", "correlation", "spatial_pooling", "mark_key")  # of a model
