@@ -32,7 +32,6 @@ from ks.errors import DataError, ModelError
 from ks.model import KSModel, make_model
 
 TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
-_SHAPE = ("aus", "fps", "n_frames", "side_px", "backbone", "correlation", "spatial_pooling", "mark_key")  # of a model
 _BATCH = 64
 _FEWEST_FACES = 16  # fewer say little about a channel's deviation
 
@@ -152,11 +151,30 @@ def _main(args: argparse.Namespace) -> None:
     if len(faces) < _FEWEST_FACES:
         raise DataError(f"--faces: {len(faces)} faces were found, wanted {_FEWEST_FACES}; give more or longer videos")
     model = restored(file, faces, args.seed)
-    shape = {name: getattr(file.spec, name) for name in _SHAPE}
-    config = TrainConfig("manifest", root="", out=str(args.out), init=str(file.path), **shape)
     tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
-    save_checkpoint(args.out, Checkpoint(file.spec, config, tensors, {"restored_from": file.weights_id}))
+    save_checkpoint(
+        args.out, Checkpoint(file.spec, _settings(file, args.out), tensors, {"restored_from": file.weights_id})
+    )
     print(f"{args.out}: {file.path.name} ({file.weights_id}) as a checkpoint, norms measured on {len(faces)} faces")
+
+
+def _settings(file: ModelFile, out: Path) -> TrainConfig:
+    """Of a run that would make a model of this shape: ks-eval crops and checks by them."""
+    spec = file.spec
+    return TrainConfig(
+        "manifest",
+        root="",
+        out=str(out),
+        init=str(file.path),
+        aus=spec.aus,
+        fps=spec.fps,
+        n_frames=spec.n_frames,
+        side_px=spec.side_px,
+        backbone=spec.backbone,
+        correlation=spec.correlation,
+        spatial_pooling=spec.spatial_pooling,
+        mark_key=spec.mark_key,
+    )
 
 
 if __name__ == "__main__":

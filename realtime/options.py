@@ -40,6 +40,8 @@ class Options:
             raise DataError(f"--neutral is a time of 0 s or more; got {self.neutral_s:g}")
         if not 0.1 <= self.timeout_s <= 60:
             raise DataError(f"the time-out is 0.1 to 60 s; got {self.timeout_s:g}")
+        if not 0 <= self.margin < 0.5:
+            raise DataError(f"the margin of the hysteresis is 0 to 0.5 in probability; got {self.margin:g}")
         if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0:
             raise DataError("--max-faces, --min-face, --threads and --rate are 0 or more")
 
