@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ks.errors import ModelError
 from ks.spec import ModelSpec
 from realtime.types import F32, Bools, Event, Stream
 from realtime.windows import GAP_S, Key
@@ -35,8 +34,6 @@ class Occurrences:
     """Occurrence and events of all faces of a run."""
 
     def __init__(self, spec: ModelSpec, margin: float = MARGIN) -> None:
-        if not 0.0 <= margin < 0.5:
-            raise ModelError(f"the margin of the hysteresis is 0 to 0.5 in probability; got {margin:g}")
         threshold = np.array(spec.thresholds or (0.5,) * len(spec.aus), np.float32)
         self._aus = spec.aus
         self._threshold = threshold

@@ -25,7 +25,7 @@ class Painted:
 
     texture: Any
     brightness: float  # mean linear luminance of the opaque part
-    image: U8  # (H, W, 4)
+    image: U8  # (H, W, 4) of a skin, whose tint is measured on it; empty for others
 
 
 class Pictures:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ks.errors import ModelError
+from ks.errors import DataError
 from ks.spec import ModelSpec
 from realtime.occurrence import Occurrences
+from realtime.options import Options
 from realtime.types import Event, Stream
 from realtime.windows import GAP_S
 
@@ -86,5 +87,5 @@ def test_a_stream_that_ends_ends_its_own_events_alone() -> None:
 
 @pytest.mark.parametrize("margin", [-0.1, 0.5, float("nan")])
 def test_an_impossible_margin_is_refused(margin: float) -> None:
-    with pytest.raises(ModelError, match=r"0 to 0\.5"):
-        Occurrences(SPEC, margin)
+    with pytest.raises(DataError, match=r"0 to 0\.5"):
+        Options(margin=margin)
