@@ -4,29 +4,26 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ks.console import stderr_console
 from ks.errors import DataError, KSError
-from ks.synth.clip import U8, clip_of, draw
+from ks.synth.clip import clip_of
 from ks.synth.dataset import make_set
 from ks.synth.demo import write_demo
 from ks.synth.facshuman import load
-from ks.synth.formats import F32
 from ks.synth.occurrence import THRESHOLDS, THRESHOLDS_FACSHUMAN
 from ks.synth.plan import FRAMES_AS, Plan, assets_digest, benchmark_plan
-from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
 from ks.synth.scripts import KINDS
 from ks.synth.sheets import au_sheet, clip_sheet, people_sheet, write_sheet
+from ks.synth.single import write_clip
 from ks.synth.thresholds import measure
-from ks.synth.video import write_intensities, write_video
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,19 +134,11 @@ def _clip(args: argparse.Namespace) -> None:
     assets = load(args.assets, facshuman=args.facshuman)
     size = (args.size, args.size)
     clip = clip_of(assets, args.seed, args.frames, float(args.fps), size)
-    truth: list[F32] = []
-
-    def frames() -> Iterator[U8]:
-        for image, intensities in draw(renderer, clip):
-            truth.append(intensities)
-            yield image
-
     with Renderer(assets, *size) as renderer:
         start = time.perf_counter()
-        count = write_video(args.out, frames(), size, args.fps)
+        write_clip(renderer, clip, args.out, args.fps)
         took_s = time.perf_counter() - start
-        print(f"{args.out}: {count} frames, {count / took_s:.1f} frames/s on {renderer.graphics.driver}")
-    write_intensities(args.out.with_suffix(".csv"), AUS, np.stack(truth), args.fps)
+        print(f"{args.out}: {args.frames} frames, {args.frames / took_s:.1f} frames/s on {renderer.graphics.driver}")
 
 
 def _demo(args: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ OUT/manifest.csv   occurrence in the layout of ks.datasets.manifest; likewise
 import csv
 import importlib.metadata
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from pathlib import Path
 
 from ks.errors import DataError
 from ks.synth.crew import film_all
-from ks.synth.filming import DRAFT, TRUTH, VIDEOS, finished, remove, truth_path, video_path
+from ks.synth.drafts import DRAFT, drafts, remove
+from ks.synth.filming import TRUTH, VIDEOS, finished, truth_path, video_path
 from ks.synth.gl import Graphics
 from ks.synth.occurrence import BAND, THRESHOLDS, THRESHOLDS_FACSHUMAN
 from ks.synth.plan import Plan, Take, takes
@@ -162,11 +162,5 @@ def _read_truth(path: Path, frames: int) -> list[dict[str, str]]:
 
 
 def _write(path: Path, text: str) -> None:
-    """All or nothing."""
-    draft = path.with_name(f"{DRAFT}{path.name}")
-    try:
+    with drafts(path) as (draft,):
         draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as exc:
-        draft.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({exc.strerror}); free some space or give another --out") from exc

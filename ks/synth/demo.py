@@ -1,6 +1,5 @@
 """The clip that the product brings along: a friendly person, five expressions, a soft tone for each."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,18 +8,19 @@ import numpy as np
 from ks.synth.action import Event, Performance, play
 from ks.synth.assets import Assets
 from ks.synth.camera import Camera
-from ks.synth.clip import U8, Clip, draw
+from ks.synth.clip import Clip
 from ks.synth.formats import F32
 from ks.synth.lighting import light_of, studio_panorama
 from ks.synth.people import Person
 from ks.synth.pose import Folding
-from ks.synth.recipes import AUS, BESIDE
+from ks.synth.recipes import BESIDE
 from ks.synth.render import Renderer
 from ks.synth.scene import Scene, backdrop_gain, exposure_for, plain_backdrop
 from ks.synth.sensor import Sensor
 from ks.synth.shapes import macro_weights
+from ks.synth.single import write_clip
 from ks.synth.timing import pulse, steps, wander
-from ks.synth.video import SOUND_RATE, write_intensities, write_video
+from ks.synth.video import SOUND_RATE
 
 SIZE = (640, 480)
 FPS = Fraction(25)
@@ -112,15 +112,6 @@ def write_demo(assets: Assets, folder: Path) -> tuple[Path, Path]:
     """Draws the clip and writes clip.mp4 and clip.csv. Raises KSError without a driver or where it cannot write."""
     sensor = Sensor(seed=0, shutter=0.4, blur_px=0.35, noise=0.0025, jpeg=0)
     clip = Clip(demo_person(), demo_scene(), demo_performance(), sensor, seed=0)
-    video, table = folder / "clip.mp4", folder / "clip.csv"
-    truth: list[F32] = []
-
-    def frames() -> Iterator[U8]:
-        for image, intensities in draw(renderer, clip):
-            truth.append(intensities)
-            yield image
-
+    video = folder / "clip.mp4"
     with Renderer(assets, *SIZE, samples=3, shadow_px=2048) as renderer:
-        write_video(video, frames(), SIZE, FPS, demo_sound(), crf=21)
-    write_intensities(table, AUS, np.stack(truth), FPS)
-    return video, table
+        return video, write_clip(renderer, clip, video, FPS, demo_sound(), crf=21)

@@ -6,8 +6,6 @@ has its name. Whatever stops the work, a clip is there whole or is made again.
 
 import csv
 import dataclasses
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +15,8 @@ from typing import Self
 import cv2
 import numpy as np
 
-from ks.errors import DataError
 from ks.synth.clip import U8, Clip, Shot, clip_of, shots
+from ks.synth.drafts import drafts
 from ks.synth.facshuman import load
 from ks.synth.mocap import captures
 from ks.synth.plan import Plan, Take
@@ -30,7 +28,6 @@ from ks.synth.sensor import Sensor
 from ks.synth.video import write_video
 
 VIDEOS, TRUTH = "videos", "truth"
-DRAFT = ".draft-"
 _CRF, _PRESET = 15, "veryfast"  # the sensor has spoilt the picture already; speed counts
 _JPEG = 95
 _NEARER = 1.25
@@ -71,8 +68,6 @@ class Studio:
     def film(self, take: Take, told: Callable[[], None] = lambda: None) -> None:
         """Makes the files of one clip; `told` is called after each frame. Raises DataError when a disk is full."""
         video, truth = video_path(self._out, self._plan, take), truth_path(self._out, take)
-        draft = video.with_name(f"{DRAFT}{os.getpid()}-{video.name}")
-        truth_draft = truth.with_name(f"{DRAFT}{os.getpid()}-{truth.name}")
         rows: list[Shot] = []
 
         def images() -> Iterator[U8]:
@@ -81,22 +76,13 @@ class Studio:
                 told()
                 yield shot.image
 
-        try:
+        with drafts(truth, video) as (truth_draft, video_draft):
             if self._plan.frames_as == "mp4":
                 size = (self._plan.size_px, self._plan.size_px)
-                write_video(draft, images(), size, Fraction(self._plan.fps), crf=_CRF, preset=_PRESET)
+                write_video(video_draft, images(), size, Fraction(self._plan.fps), crf=_CRF, preset=_PRESET)
             else:
-                _write_pictures(draft, images())
+                _write_pictures(video_draft, images())
             _write_truth(truth_draft, rows, Fraction(self._plan.fps))
-            os.replace(truth_draft, truth)
-            if draft.is_dir():
-                shutil.rmtree(video, ignore_errors=True)
-            os.replace(draft, video)
-        except OSError as exc:
-            raise DataError(f"{self._out}: cannot be written ({exc.strerror}); free some space and run again") from exc
-        finally:
-            remove(draft)
-            remove(truth_draft)
 
     def _clip(self, take: Take) -> Clip:
         plan = self._plan
@@ -121,14 +107,6 @@ def _fitting(sensor: Sensor, size_px: int) -> Sensor:
     """The same faults on a picture of this size: sensor_of thinks of 256 pixels, and a face must be left to label."""
     blur_px = min(sensor.blur_px, 1.6) * size_px / 256
     return dataclasses.replace(sensor, blur_px=blur_px, scale=min(1.0, max(sensor.scale, _FEWEST_PX / size_px)))
-
-
-def remove(path: Path) -> None:
-    """A file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _write_pictures(folder: Path, images: Iterator[U8]) -> None:

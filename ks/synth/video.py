@@ -50,17 +50,17 @@ def write_video(
                 container.mux(audio.encode(wave))
                 container.mux(audio.encode(None))
     except (OSError, av.FFmpegError) as exc:
-        raise DataError(f"{path}: the video cannot be written ({exc}); free some space or give another path") from exc
+        why = exc.strerror or exc
+        raise DataError(
+            f"{path.parent}: no video can be written there ({why}); free some space or give another --out"
+        ) from exc
     return count
 
 
 def write_intensities(path: Path, aus: Sequence[int], intensities: F32, fps: Fraction) -> None:
-    """frame, timestamp in seconds, and a column of intensities 0 to 1 for each AU."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["frame", "timestamp", *(f"AU{au:02d}" for au in aus)])
-            for t, row in enumerate(intensities):
-                rows.writerow([t, f"{float(t / fps):.3f}", *(f"{x:.3f}" for x in row)])
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be written ({exc.strerror}); free some space or give another path") from exc
+    """frame, timestamp in seconds, and a column of intensities 0 to 1 for each AU. Raises OSError."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["frame", "timestamp", *(f"AU{au:02d}" for au in aus)])
+        for t, row in enumerate(intensities):
+            rows.writerow([t, f"{float(t / fps):.3f}", *(f"{x:.3f}" for x in row)])

@@ -15,7 +15,7 @@ from ks.datasets import manifest
 from ks.errors import DataError, KSError
 from ks.synth.cli import main
 from ks.synth.dataset import make_set
-from ks.synth.filming import DRAFT
+from ks.synth.drafts import DRAFT
 from ks.synth.plan import Plan, assets_digest
 from ks.synth.recipes import AUS
 from tests.ks.synth.asset_folder import FOLDER, assets, needs_assets, skip_without_driver

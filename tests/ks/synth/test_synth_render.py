@@ -101,6 +101,27 @@ def test_the_command_writes_a_video_and_its_table(tmp_path):
     assert len(rows) == 5
 
 
+@needs_assets
+def test_a_clip_that_cannot_be_finished_leaves_the_one_before(tmp_path):
+    """Files of this process may not grow beyond 6 kB, as on a disk that is full."""
+    skip_without_driver()
+    out = tmp_path / "c.mp4"
+    arguments = ["--assets", str(FOLDER), "clip", "--frames", "4", "--size", "64", "--out", str(out)]
+    assert main(arguments) == 0
+    before = out.read_bytes(), out.with_suffix(".csv").read_bytes()
+    program = (
+        "import resource, sys\nfrom ks.synth.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\n"
+        f"sys.exit(main({[*arguments, '--frames', '30', '--size', '128']!r}))\n"
+    )
+    env = {**os.environ, "MESA_SHADER_CACHE_DISABLE": "true"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert (out.read_bytes(), out.with_suffix(".csv").read_bytes()) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.mp4"]
+
+
 def test_the_command_says_in_one_line_that_assets_are_missing(tmp_path, capsys):
     assert main(["--assets", str(tmp_path), "demo"]) == 2
     said = capsys.readouterr().err

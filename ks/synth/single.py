@@ -1,0 +1,35 @@
+"""One clip that stands alone: a video, and beside it the table of its intensities."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ks.synth.clip import U8, Clip, draw
+from ks.synth.drafts import drafts
+from ks.synth.formats import F32
+from ks.synth.recipes import AUS
+from ks.synth.render import Renderer
+from ks.synth.video import write_intensities, write_video
+
+
+def write_clip(
+    renderer: Renderer, clip: Clip, video: Path, fps: Fraction, sound: F32 | None = None, crf: int = 20
+) -> Path:
+    """Draws the clip and writes `video` and the CSV file of the same name, which it returns. fps: as the video says it.
+
+    Both are there when all is drawn, or as they were before. Raises DataError when they cannot be written.
+    """
+    table = video.with_suffix(".csv")
+    truth: list[F32] = []
+
+    def frames() -> Iterator[U8]:
+        for image, intensities in draw(renderer, clip):
+            truth.append(intensities)
+            yield image
+
+    with drafts(table, video) as (table_draft, video_draft):
+        write_video(video_draft, frames(), renderer.size, fps, sound, crf)
+        write_intensities(table_draft, AUS, np.stack(truth), fps)
+    return table
