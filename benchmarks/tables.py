@@ -18,6 +18,7 @@ from ks.report_tables import MISSING
 
 VALUES = {  # of a row -> what stands behind the data set's name
     "f1_mean": "",
+    "f1_best_mean": ", F1 at the best cut on the test frames (a bound, not a result)",
     "auc": ", AUC",
     "auc_branch_a": ", AUC of branch A alone",
     "auc_branch_b": ", AUC of branch B alone",

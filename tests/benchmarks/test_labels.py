@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.label_cells import Study
 from benchmarks.label_plan import ABLATIONS, ADDED, NO_EFFECT, Axes, base_config, key_of, parse_shares, plan
-from benchmarks.label_rows import append_row, origin_of_results, read_rows
+from benchmarks.label_rows import append_row, f1_at_best_cuts, origin_of_results, read_rows
 from benchmarks.labels import duration, main
 from ks.config import TrainConfig
 from ks.errors import DataError, KSError
@@ -209,6 +209,16 @@ def test_a_command_that_cannot_be_followed_says_so_in_one_line(
 # What is kept
 
 
+def test_a_timid_method_is_told_from_one_that_knows_nothing() -> None:
+    labels = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.int8)
+    timid = np.array([[0.3, 0.4], [0.2, 0.1], [0.1, 0.4], [0.1, 0.1]], np.float32)  # AU1 in order, AU2 not at all
+    old = np.ones_like(timid)  # of key positions that are not live: must not be looked at
+    said = Predictions(
+        "c", "disfa", 1, (1, 2), labels, np.stack([old, timid]), timid, timid, (0.5, 0.5), "none", 0.02, "ks"
+    )
+    assert f1_at_best_cuts(said) == pytest.approx((1 + 2 / 3) / 2)  # AU2 is said of all: 2 TP / (2 TP + FP) = 4 / 6
+
+
 def test_a_row_holds_the_run_its_scores_and_where_they_come_from(tmp_path: Path) -> None:
     assert study(tmp_path, "--set", "epochs=2", "--folds", "1") == 0
     (row,) = read_rows(tmp_path / "rows.jsonl")
@@ -216,6 +226,7 @@ def test_a_row_holds_the_run_its_scores_and_where_they_come_from(tmp_path: Path)
     assert row["config"]["epochs"] == 2
     assert row["f1_mean"] == pytest.approx(np.mean(list(row["f1_per_au"].values())))
     assert row["f1_chosen_mean"] == row["f1_mean"]  # the thresholds are 0.5 here
+    assert row["f1_best_mean"] > row["f1_mean"]
     assert sum(row["confusion"]["AU12"].values()) == row["test_frames"] == 300
     assert (row["pseudo_accuracy_kept"], row["pseudo_accuracy_dropped"], row["pseudo_dropped_share"]) == (0.8, 0.6, 0.1)
     assert (row["train_s"], row["frames_per_s"]) == (3.5, 100.0)
@@ -405,6 +416,11 @@ def test_auc_has_tables_of_its_own_without_the_papers_numbers(tmp_path: Path) ->
     assert text["table4.md"].index("## disfa, AUC") > text["table4.md"].index("| 5 % | 40.0 (1) |")
     assert "| labels | KS |\n| --- | ---: |\n| 5 % | 81.0 (1) |" in text["table4.md"]
     assert "| no-sil | KSM+TPL | 79.5 (1) | -1.5 | ? |" in text["table3.md"]
+
+
+def test_f1_at_the_best_cut_has_tables_that_call_it_a_bound(tmp_path: Path) -> None:
+    text = tables(tmp_path / "out", write(tmp_path / "rows.jsonl", [row(0.1) | {"f1_best_mean": 0.33}]))["table4.md"]
+    assert "(a bound, not a result)\n\n| labels | KS |\n| --- | ---: |\n| 5 % | 33.0 (1) |" in text
 
 
 def test_another_data_set_has_no_paper_beside_it(tmp_path: Path) -> None:
