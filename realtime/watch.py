@@ -50,9 +50,9 @@ class Watch:
         self._open = ExitStack()
         with ExitStack() as opening:
             self.model: ModelFile = open_model(options.model or bundled_model())
-            face_model = find_face_model(options.own_face_model)
             engine = open_engine(self.model, options.device, options.precision, threads=options.threads)
             opening.callback(engine.close)
+            face_model = find_face_model(options.own_face_model)  # fetched at first: after what may refuse
             finder = opening.enter_context(_finder(face_model, self.model.spec.side_px, options))
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
