@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -55,3 +58,17 @@ def no_driver() -> str:
 def skip_without_driver() -> None:
     if no_driver():
         pytest.skip(no_driver())
+
+
+def refused_on_a_full_disk(arguments: Sequence[str]) -> str:
+    """What ks-synth says, in its one line, when its files may not grow beyond 6 kB, as on a disk that is full."""
+    program = (
+        "import resource, sys\nfrom ks.synth.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\n"
+        f"sys.exit(main({list(arguments)!r}))\n"
+    )
+    env = {**os.environ, "MESA_SHADER_CACHE_DISABLE": "true"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
