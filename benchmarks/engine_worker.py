@@ -22,7 +22,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from benchmarks.timing import take
-from engines.base import FEATURE_WIDTH, U8, Engine
+from engines.base import U8, Engine, feature_width
 from engines.model_file import ModelFile, open_model
 from engines.open import open_engine
 from engines.stages import Staged
@@ -112,7 +112,7 @@ def _clip_engine(backend: str, precision: str, model: ModelFile, threads: int) -
 def stream_call(engine: Engine, batch: int) -> Call:
     """Encoder, head, and both: what one new frame of each face costs, ms."""
     faces = noise(batch, engine.spec)
-    width = FEATURE_WIDTH[engine.spec.backbone]
+    width = feature_width(engine.spec)
     window = np.random.default_rng(1).random((batch, engine.spec.n_frames, width), np.float32)
 
     def call() -> tuple[float, float, float]:

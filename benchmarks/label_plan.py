@@ -36,16 +36,24 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "key-noise": {"key_frame_noise": True},
     # ours, not in the paper
     "attention-pooling": {"spatial_pooling": "attention"},
+    "attention-frames": {"frame_pooling": "attention"},
     "mark-key": {"mark_key": True},
     "half-noise": {"noise_share": 0.5},
     # the paper to the letter, where measurement made another default
-    "paper": {"kl": "softmax", "unlabelled_distillation": False, "spatial_pooling": "mean", "mark_key": False},
+    "paper": {
+        "kl": "softmax",
+        "unlabelled_distillation": False,
+        "spatial_pooling": "mean",
+        "frame_pooling": "mean",
+        "mark_key": False,
+    },
 }
 
 AXES = ("method", "labels", "labels_scheme", "fold", "seed", "n_frames")  # what a study varies, besides the ablation
 NO_EFFECT = ("out", "cache", "workers", "device")  # where and by whom, not what; all else decides the result
 ADDED = {  # younger than the first rows, which had these values
     "spatial_pooling": "mean",
+    "frame_pooling": "mean",
     "mark_key": False,
     "optimizer": "sgd",
     "lr_schedule": "constant",
@@ -53,6 +61,7 @@ ADDED = {  # younger than the first rows, which had these values
     "augmentation": "paper",
     "noise_share": 1.0,
     "pseudo_threshold": "half",
+    "frozen_epochs": 0,
     "plain_epochs": 0,
     "epoch_clips": 0,
 }

@@ -1,7 +1,7 @@
 """Engine: a compiled model behind one small contract, cut where time enters.
 
 What depends on one frame is costly and can be batched over faces, cameras and time (`encode`); what depends on the
-window is tiny (`predict`). Features cross as numpy, 2 kB a face, so that every backend is a page of code.
+window is tiny (`predict`). Features cross as numpy, 1 to 9 kB a face, so that every backend is a page of code.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,12 @@ from ks.spec import ModelSpec
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 
-FEATURE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "resnet18-quarter": 128, "tiny": 64}  # C of each backbone
+_BACKBONE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "resnet18-quarter": 128, "tiny": 64}
+
+
+def feature_width(spec: ModelSpec) -> int:
+    """C: how many numbers branch B keeps of a frame."""
+    return len(spec.aus) * spec.token_width if spec.frame_pooling == "attention" else _BACKBONE_WIDTH[spec.backbone]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +83,7 @@ def check_faces(faces: U8, spec: ModelSpec) -> None:
 
 def check_window(o_a: F32, window: F32, spec: ModelSpec) -> None:
     """Raises ModelError unless o_a is (F, U) and window (F, N, C), both float32."""
-    wanted = (spec.n_frames, FEATURE_WIDTH[spec.backbone])
+    wanted = (spec.n_frames, feature_width(spec))
     fits = o_a.ndim == 2 and o_a.shape[1] == len(spec.aus) and window.shape == (len(o_a), *wanted) and len(o_a)
     if not fits or o_a.dtype != np.float32 or window.dtype != np.float32:
         got = f"{o_a.dtype} {o_a.shape} and {window.dtype} {window.shape}"

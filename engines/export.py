@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engines.base import F32, FEATURE_WIDTH, U8
+from engines.base import F32, U8, feature_width
 from engines.model_file import ENCODER, HEAD, ModelFile, write_model
 from engines.onnx_engine import Session
 from engines.torch_model import Encoder, Head, answering_weights, folded, round_to_half
@@ -59,7 +59,7 @@ def export(
 def to_onnx(model: KSModel, spec: ModelSpec) -> dict[str, onnx.ModelProto]:
     """The graphs of a folded model, with the spec in their metadata."""
     faces = torch.zeros(2, spec.side_px, spec.side_px, 3, dtype=torch.uint8)  # 2: torch takes a 1 for a constant
-    o_a, window = torch.zeros(2, len(spec.aus)), torch.zeros(2, spec.n_frames, FEATURE_WIDTH[spec.backbone])
+    o_a, window = torch.zeros(2, len(spec.aus)), torch.zeros(2, spec.n_frames, feature_width(spec))
     return {
         ENCODER: _to_onnx(ENCODER, Encoder(model), (faces,), spec),
         HEAD: _to_onnx(HEAD, Head(model), (o_a, window), spec),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import F32, FEATURE_WIDTH, U8, Engine
+from engines.base import F32, U8, Engine, feature_width
 from engines.model_file import ModelFile, open_model
 from engines.trt_build import Progress
 from ks.errors import MissingError, ModelError
@@ -163,7 +163,7 @@ def try_out(engine: Engine) -> None:
     A wrong shape is a file that lies; an answer that depends on how many faces are asked for is a fault of the backend.
     """
     spec = engine.spec
-    u, c = len(spec.aus), FEATURE_WIDTH[spec.backbone]
+    u, c = len(spec.aus), feature_width(spec)
     pair = np.full((2, spec.side_px, spec.side_px, 3), 90, np.uint8)
     pair[1, ::2] = 200
     try:

@@ -173,6 +173,7 @@ def _settings(file: ModelFile, out: Path) -> TrainConfig:
         backbone=spec.backbone,
         correlation=spec.correlation,
         spatial_pooling=spec.spatial_pooling,
+        frame_pooling=spec.frame_pooling,
         mark_key=spec.mark_key,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import F32, FEATURE_WIDTH, U8, Choice, Encoded, Prediction, check_faces, check_window
+from engines.base import F32, U8, Choice, Encoded, Prediction, check_faces, check_window, feature_width
 from engines.cuda_buffers import Cuda
 from engines.model_file import ENCODER, HEAD, ModelFile
 from engines.nvidia_api import TensorRT, load_tensorrt
@@ -90,7 +90,7 @@ class TensorRTEngine:
 
 def tensors(part: str, spec: ModelSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:
     """Inputs and outputs of the encoder or the head."""
-    u, c, side = len(spec.aus), FEATURE_WIDTH[spec.backbone], spec.side_px
+    u, c, side = len(spec.aus), feature_width(spec), spec.side_px
     o_a = TensorSpec("o_a", (u,), np.float32)
     if part == ENCODER:
         return [TensorSpec("faces", (side, side, 3), np.uint8)], [o_a, TensorSpec("feature", (c,), np.float32)]

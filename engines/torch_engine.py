@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engines.base import F32, FEATURE_WIDTH, U8, Choice, Encoded, Prediction, check_faces, check_window
+from engines.base import F32, U8, Choice, Encoded, Prediction, check_faces, check_window, feature_width
 from engines.buckets import BUCKETS, bucket, parts
 from engines.model_file import ModelFile
 from engines.stages import NO_TIME, Stages
@@ -83,7 +83,7 @@ class TorchEngine:
         network = network.to("cuda", dtype)
         stream, pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call]
         encode = Graphs(Encoder(network), [((spec.side_px, spec.side_px, 3), torch.uint8)], dtype, stream, pool)
-        window = (spec.n_frames, FEATURE_WIDTH[spec.backbone])
+        window = (spec.n_frames, feature_width(spec))
         head = [((len(spec.aus),), torch.float32), (window, torch.float32)]
         predict = Graphs(Head(network), head, dtype, stream, pool)
         encode.capture(1)  # the usual batch of live video, so that no frame waits for it

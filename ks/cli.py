@@ -63,6 +63,10 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
         ),
         "correlation": ("mlp: table 3 without SIL", {"choices": CORRELATIONS}),
         "spatial_pooling": ("how S_a pools its map: the mean, or where each AU learns to look", {"choices": POOLINGS}),
+        "frame_pooling": (
+            "how branch B pools a frame: the mean, or a token per AU that looks where it learns to",
+            {"choices": POOLINGS},
+        ),
         "mark_key": ("tell T_b which frame of the clip is the key frame", {}),
         "init": ("first weights: imagenet, random, or a checkpoint", {}),
     },
@@ -108,6 +112,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # group -> field 
             {"choices": AUGMENTATIONS},
         ),
         "noise_share": ("share of the clips that get the noise; the others are only flipped", {}),
+        "frozen_epochs": ("so many epochs at the start in which the backbones stand still, for new heads", {}),
         "plain_epochs": ("so many epochs at the end without noise, but for the flip", {}),
         "key_frame_noise": ("branch A sees the augmented key frame instead of the plain one", {}),
         "fixmatch_threshold": ("FixMatch: confidence of a pseudo label", {}),

@@ -46,6 +46,7 @@ class TrainConfig:
     backbone: str = "resnet18"
     correlation: str = "transformer"  # "mlp" = without SIL (table 3)
     spatial_pooling: str = "mean"  # "attention" = each AU learns where to look (ours)
+    frame_pooling: str = "mean"  # "attention" = base_b hands on a token per AU, as S_a has them (ours)
     mark_key: bool = False  # T_b is told which frame is the key frame (ours)
     init: str = "imagenet"  # imagenet, random or a checkpoint
 
@@ -79,6 +80,7 @@ class TrainConfig:
     augment: bool = True
     augmentation: str = "paper"  # "strong": smaller turns, everything else wider; for transfer to other cameras
     noise_share: float = 1.0  # of the clips; the others are only flipped, so that batch norm sees plain faces too
+    frozen_epochs: int = 0  # the first so many epochs train heads alone, on backbones that stand still
     plain_epochs: int = 0  # the last so many epochs see clips without noise, but for the flip
     key_frame_noise: bool = False  # True: branch A sees the augmented key frame too
 
@@ -113,6 +115,7 @@ class TrainConfig:
         _one_of("lr-schedule", self.lr_schedule, LR_SCHEDULES)
         _one_of("val-labels", self.val_labels, ("budget", "all"))
         _one_of("spatial-pooling", self.spatial_pooling, POOLINGS)
+        _one_of("frame-pooling", self.frame_pooling, POOLINGS)
         if self.mark_key and not self.key_shift:  # shuffling moves the mark: it would give the order away
             raise KSError(
                 "--mark-key with --no-key-shift: a key frame that is always the newest needs no mark; use one"
@@ -131,6 +134,7 @@ class TrainConfig:
             "lr",
             "fold",
             "seed",
+            "frozen_epochs",
             "plain_epochs",
             "warmup_epochs",
         ):

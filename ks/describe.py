@@ -14,6 +14,7 @@ PARTS = {
     "base_a": "branch A's ResNet",
     "spatial_teacher": "S_a",
     "base_b": "branch B's ResNet",
+    "pool_b": "its tokens, with --frame-pooling attention",
     "spatial_students": "S_b^1..S_b^N",
     "temporal_teacher": "T_b",
 }
@@ -28,6 +29,7 @@ def describe(config: TrainConfig, console: Console) -> None:
         backbone=config.backbone,
         correlation=config.correlation,
         spatial_pooling=config.spatial_pooling,
+        frame_pooling=config.frame_pooling,
         mark_key=config.mark_key,
     )
     model = make_model(spec).eval()

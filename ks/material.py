@@ -72,6 +72,7 @@ def spec_of(config: TrainConfig, data: DataSet) -> ModelSpec:
         backbone=config.backbone,
         correlation=config.correlation,
         spatial_pooling=config.spatial_pooling,
+        frame_pooling=config.frame_pooling,
         mark_key=config.mark_key,
     )
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ks.backbone import make_backbone
 from ks.errors import ModelError
-from ks.pooling import make_pooling
+from ks.pooling import AUTokens, FrameMean, make_pooling
 from ks.spec import ModelSpec
 
 
@@ -26,7 +26,7 @@ class Encoded(NamedTuple):
     """What depends on one frame only."""
 
     o_a: Tensor  # (F, U) branch A's logits
-    feature: Tensor  # (F, C) branch B's backbone
+    feature: Tensor  # (F, C) branch B's backbone, pooled
 
 
 class Predicted(NamedTuple):
@@ -45,6 +45,7 @@ class KSModel(nn.Module):
         base_a: nn.Module,
         spatial_teacher: nn.Module,
         base_b: nn.Module,
+        pool_b: nn.Module,
         spatial_students: "SpatialStudents",
         temporal_teacher: "TemporalTeacher",
     ) -> None:
@@ -52,6 +53,7 @@ class KSModel(nn.Module):
         self.base_a = base_a
         self.spatial_teacher = spatial_teacher
         self.base_b = base_b
+        self.pool_b = pool_b
         self.spatial_students = spatial_students
         self.temporal_teacher = temporal_teacher
 
@@ -66,6 +68,12 @@ class KSModel(nn.Module):
         o_b, in_order = self.temporal_teacher(self.temporal_teacher.marked(p_b, m))  # (B, U), (B,)  T_b and g_sigma
         return KSOutput(o_a, o_s, p_b, o_b, in_order, output=(o_a + o_b) / 2)  # section 6.1; the mean of logits
 
+    def freeze_backbones(self, frozen: bool) -> None:
+        """Frozen they get no gradient, and their norms no statistics; after train(), which would thaw the norms."""
+        for base in (self.base_a, self.base_b):
+            base.requires_grad_(not frozen)
+            base.train(not frozen)
+
     def features(self, clip: Tensor) -> Tensor:
         """base_b on each frame by itself: (B, N, H, W, 3) uint8 -> (B, N, C)."""
         features = self.pooled_b(clip.flatten(0, 1))  # (B*N, C)
@@ -73,7 +81,7 @@ class KSModel(nn.Module):
 
     def pooled_b(self, frames: Tensor) -> Tensor:
         """(F, H, W, 3) uint8 -> (F, C)."""
-        feature: Tensor = self.base_b(frames).mean((2, 3))
+        feature: Tensor = self.pool_b(self.base_b(frames))
         return feature
 
     def encode(self, frames: Tensor) -> Encoded:
@@ -87,13 +95,11 @@ class KSModel(nn.Module):
         return Predicted((o_a + o_b) / 2, o_b, in_order)
 
 
-class SpatialTeacher(nn.Module):
+class SpatialTeacher(AUTokens):
     """S_a: a token per AU, their correlation, a logit per token (figure 7, left). No class token (section 3.1)."""
 
     def __init__(self, width: int, n_aus: int, token_width: int, correlation: nn.Module, pool: nn.Module) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(width, n_aus * token_width, kernel_size=1)
-        self.pool = pool
+        super().__init__(width, n_aus, token_width, pool)
         self.au_embedding = nn.Parameter(torch.randn(n_aus, token_width) * 0.02)
         self.correlation = correlation
         self.logit_weight = nn.Parameter(torch.randn(n_aus, token_width) * token_width**-0.5)
@@ -101,8 +107,8 @@ class SpatialTeacher(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, h, w) -> o_a (B, U)."""
-        p_s = self.pool(self.project(feature_map).relu(), feature_map)  # (B, U*D)  decoupled, then pooled
-        d_s = p_s.unflatten(1, self.au_embedding.shape) + self.au_embedding  # (B, U, D)
+        p_s = super().forward(feature_map)  # (B, U*D)
+        d_s = p_s.view(-1, *self.au_embedding.shape) + self.au_embedding  # (B, U, D)
         tokens = self.correlation(d_s)  # (B, U, D)
         logits: Tensor = (tokens * self.logit_weight).sum(2) + self.logit_bias
         return logits
@@ -213,12 +219,14 @@ def make_model(spec: ModelSpec, init: str = "random") -> KSModel:
     u, d = len(spec.aus), spec.token_width
     base_a, width = make_backbone(spec.backbone, init)
     base_b, _ = make_backbone(spec.backbone, init)  # weights are not shared (figure 2)
+    tokens = spec.frame_pooling == "attention"
     return KSModel(
         base_a=base_a,
         spatial_teacher=SpatialTeacher(
             width, u, d, make_correlation(spec), make_pooling(spec.spatial_pooling, width, u)
         ),
         base_b=base_b,
-        spatial_students=SpatialStudents(spec.n_frames, width, d, u),
+        pool_b=AUTokens(width, u, d, make_pooling("attention", width, u)) if tokens else FrameMean(),
+        spatial_students=SpatialStudents(spec.n_frames, u * d if tokens else width, d, u),
         temporal_teacher=TemporalTeacher(spec.n_frames, d, u, make_correlation(spec), spec.mark_key),
     )

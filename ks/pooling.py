@@ -1,4 +1,4 @@
-"""How S_a makes one token per AU of its map: the mean of all places, or of those that the AU has learned to look at."""
+"""From a backbone's map to what a branch goes on with: one token per AU, or the mean of all places."""
 
 import torch
 from torch import Tensor, nn
@@ -36,3 +36,28 @@ class AttentionPooling(nn.Module):
 def make_pooling(kind: str, width: int, n_aus: int) -> nn.Module:
     """kind is one of ks.spec.POOLINGS."""
     return AttentionPooling(width, n_aus) if kind == "attention" else MeanPooling()
+
+
+class AUTokens(nn.Module):
+    """A token per AU (figure 7, left): decoupled from the map by a projection of its own, then pooled.
+
+    S_a goes on from these; base_b's feature may be these side by side (ours): then the students see where something is.
+    """
+
+    def __init__(self, width: int, n_aus: int, token_width: int, pool: nn.Module) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(width, n_aus * token_width, kernel_size=1)
+        self.pool = pool
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, U*D)."""
+        pooled: Tensor = self.pool(self.project(feature_map).relu(), feature_map)
+        return pooled
+
+
+class FrameMean(nn.Module):
+    """base_b's feature as the paper has it: global average pooling."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C)."""
+        return feature_map.mean((2, 3))

@@ -104,6 +104,7 @@ class ModelSpec:
     backbone: str = "resnet18"  # "resnet18-half", "-quarter": so much narrower; "tiny" is for tests
     correlation: str = "transformer"  # "mlp": table 3 without SIL
     spatial_pooling: str = "mean"  # of S_a; "attention": each AU learns where to look
+    frame_pooling: str = "mean"  # of base_b; "attention": a token per AU, as S_a has them
     mark_key: bool = False  # T_b is told which token is the key frame's
     token_width: int = 128  # D; brings the whole to about 25 M parameters (section 6.7)
     layers: int = 2
@@ -132,6 +133,8 @@ class ModelSpec:
             raise ModelError(f"the correlation model is one of {', '.join(CORRELATIONS)}; got {self.correlation!r}")
         if self.spatial_pooling not in POOLINGS:
             raise ModelError(f"the spatial pooling is one of {', '.join(POOLINGS)}; got {self.spatial_pooling!r}")
+        if self.frame_pooling not in POOLINGS:
+            raise ModelError(f"the frame pooling is one of {', '.join(POOLINGS)}; got {self.frame_pooling!r}")
         if not isinstance(self.mark_key, bool):  # it comes from JSON, where "false" would count as true
             raise ModelError(f"mark_key is true or false; got {self.mark_key!r}")
         if self.token_width % self.heads:

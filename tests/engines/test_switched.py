@@ -1,4 +1,4 @@
-"""A model with attention pooling and the mark of the key frame leaves torch, and streams, like any other."""
+"""A model with attention pooling, in both branches, and the mark of the key frame leaves torch and streams like any."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ from tests.engines.conftest import SPEC, make_tiny, some_faces
 from tests.engines.test_backends import CPU, INT8_TOLERANCE, torchs_answer, windows
 from tests.engines.test_streaming import Counting, streamed, whole_clip
 
-SWITCHED = replace(SPEC, spatial_pooling="attention", mark_key=True)
+SWITCHED = replace(SPEC, spatial_pooling="attention", frame_pooling="attention", mark_key=True)
 FRAMES = [{0}, {0, 1}, {1}, {0, 1, 2}, set(), {2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 1, 2}]  # who is seen when
 
 
@@ -48,12 +48,16 @@ def test_the_file_says_what_is_switched_on_and_holds_every_weight(switched: KSMo
     fill(read, switched_file)
     assert all(torch.equal(read[name], wanted[name]) for name in wanted)
     assert wanted["spatial_teacher.pool.look"].any()
+    assert wanted["pool_b.pool.look"].any()
     assert wanted["temporal_teacher.key_mark"].any()
 
 
-def test_both_switches_change_the_answer(switched: KSModel) -> None:
-    plain = make_model(SPEC).eval()
-    plain.load_state_dict({name: x for name, x in switched.state_dict().items() if name in plain.state_dict()})
+def test_each_switch_changes_the_answer(switched: KSModel) -> None:
+    plain = make_model(replace(SPEC, frame_pooling="attention")).eval()
+    own = plain.state_dict()
+    plain.load_state_dict(
+        {name: x for name, x in switched.state_dict().items() if name in own and "look" not in name}, False
+    )
     faces = some_faces(3)
     with torch.no_grad():
         ours, theirs = (model.encode(torch.from_numpy(faces)).o_a for model in (switched, plain))

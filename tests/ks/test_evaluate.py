@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +26,12 @@ def material(quick_config: TrainConfig) -> Material:
     return load_material(quick_config, progress=False)
 
 
-@pytest.mark.parametrize("mark_key", [False, True])
+@pytest.mark.parametrize("switched", [{}, {"mark_key": True, "frame_pooling": "attention"}])
 def test_cached_answers_equal_the_whole_clip_forward_for_each_key_position(
-    material: Material, tiny_spec: ModelSpec, mark_key: bool
+    material: Material, tiny_spec: ModelSpec, switched: dict[str, Any]
 ) -> None:
     torch.manual_seed(1)
-    model = make_model(replace(tiny_spec, mark_key=mark_key)).eval()
+    model = make_model(replace(tiny_spec, **switched)).eval()
     if model.temporal_teacher.key_mark is not None:
         torch.nn.init.normal_(model.temporal_teacher.key_mark)
     which = np.array([0, 1, 17, 38, 39, 40, 79])  # borders and both sides of a change of video

@@ -166,6 +166,7 @@ def test_imagenet_weights_in_the_users_cache_are_loaded(monkeypatch: pytest.Monk
         ({"aus": (1,), "backbone": "vgg"}, "got 'vgg'"),
         ({"aus": (1,), "heads": 3}, "3 heads"),
         ({"aus": (1,), "spatial_pooling": "max"}, "mean, attention; got 'max'"),
+        ({"aus": (1,), "frame_pooling": "max"}, "mean, attention; got 'max'"),
         ({"aus": (1,), "mark_key": "false"}, "true or false; got 'false'"),
         ({"aus": (1,), "thresholds": (0.5, 0.5)}, "1 AUs"),
     ],
@@ -178,7 +179,7 @@ def test_an_impossible_spec_is_refused(values: dict[str, object], message: str) 
 def test_a_spec_survives_json() -> None:
     spec = ModelSpec(aus=(1, 12), n_frames=7, thresholds=(0.25, 0.75))
     assert ModelSpec.from_json(spec.to_json()) == spec
-    switched = ModelSpec(aus=(1, 12), spatial_pooling="attention", mark_key=True)
+    switched = ModelSpec(aus=(1, 12), spatial_pooling="attention", frame_pooling="attention", mark_key=True)
     assert ModelSpec.from_json(switched.to_json()) == switched
     for text in ("{", "[]", '{"aus": [1], "colour": 3}', "null"):
         with pytest.raises(ModelError, match="model spec"):
@@ -188,6 +189,6 @@ def test_a_spec_survives_json() -> None:
 def test_a_spec_from_before_pooling_and_mark_were_choices_means_the_mean_and_no_mark() -> None:
     text = '{"aus": [1, 12], "n_frames": 5, "side_px": 32, "backbone": "tiny", "correlation": "mlp", "token_width": 16}'
     spec = ModelSpec.from_json(text)
-    assert (spec.spatial_pooling, spec.mark_key) == ("mean", False)
+    assert (spec.spatial_pooling, spec.frame_pooling, spec.mark_key) == ("mean", "mean", False)
     added = [name for name in make_model(spec).state_dict() if "pool" in name or "key_mark" in name]
     assert not added, "older weights would not fit"

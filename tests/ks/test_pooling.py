@@ -1,16 +1,17 @@
-"""Spatial pooling: attention begins as the mean, looks where its weights say, and learns."""
+"""Pooling of either branch: attention begins as the mean, looks where its weights say, and learns."""
 
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from engines.base import feature_width
 from ks.algorithm import ks_step
 from ks.batches import Batch, Clips
 from ks.clips import draw_noise
 from ks.config import TrainConfig
 from ks.model import KSModel, make_model
-from ks.pooling import AttentionPooling, MeanPooling
+from ks.pooling import AttentionPooling, AUTokens, MeanPooling
 from ks.spec import ModelSpec
 
 U, D, C = 4, 16, 64
@@ -59,11 +60,28 @@ def test_each_au_takes_what_lies_where_it_looks() -> None:
 
 
 def test_training_moves_where_each_au_looks(tiny_spec: ModelSpec) -> None:
-    model = with_attention(tiny_spec)
+    model = with_attention(replace(tiny_spec, frame_pooling="attention"))
     truth = torch.randint(0, 2, (6, 5, 4), dtype=torch.int8)
     clips = Clips(pictures(6, 5), truth, draw_noise((1, 0, 2), 6, 5, 16, 0.5), None)
     config = TrainConfig(data="manifest", root="x", out="y", spatial_pooling="attention")
     ks_step(model, Batch(0, 5, 2, clips, None), config, torch.ones(4)).total.backward()
-    gradient = model.get_parameter("spatial_teacher.pool.look").grad
-    assert gradient is not None
-    assert (gradient.abs().sum(1) > 0).all()
+    for branch in ("spatial_teacher", "pool_b"):
+        gradient = model.get_parameter(f"{branch}.pool.look").grad
+        assert gradient is not None
+        assert (gradient.abs().sum(1) > 0).all()
+
+
+def test_a_frame_is_a_token_per_au_for_branch_b(tiny_spec: ModelSpec) -> None:
+    spec = replace(tiny_spec, frame_pooling="attention")
+    model = with_attention(spec)
+    assert isinstance(model.pool_b, AUTokens)
+    torch.nn.init.normal_(model.get_parameter("pool_b.pool.look"))
+    faces = pictures(3)
+    with torch.no_grad():
+        feature, feature_map = model.encode(faces).feature, model.base_b(faces)
+        au, places = 2, model.get_parameter("pool_b.project.weight").shape[0] // U
+        projected = model.pool_b.project(feature_map).relu()[:, au * places : (au + 1) * places].flatten(2)
+        looked = (model.get_parameter("pool_b.pool.look")[au] @ feature_map.flatten(2)).softmax(1)
+    assert feature.shape == (3, feature_width(spec)) == (3, U * spec.token_width)
+    wanted = (projected * looked[:, None]).sum(2)
+    torch.testing.assert_close(feature[:, au * places : (au + 1) * places], wanted, rtol=0, atol=1e-5)

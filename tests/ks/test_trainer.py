@@ -70,6 +70,7 @@ ABLATIONS: list[dict[str, object]] = [
     {"kl": "softmax"},
     {"key_frame_noise": True},
     {"spatial_pooling": "attention"},
+    {"frame_pooling": "attention"},
     {"mark_key": True},
     {"augment": False},
     {"n_frames": 2},

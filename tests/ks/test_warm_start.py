@@ -44,9 +44,20 @@ def test_both_branches_begin_with_the_backbone_that_frames_trained(frames_run: P
         assert torch.equal(mine[name.replace("base_a.", "base_b.")], theirs[name])
 
 
-@pytest.mark.parametrize("other", [{"aus": (1, 26)}, {"spatial_pooling": "attention"}, {"mark_key": True}])
-def test_of_a_checkpoint_with_other_aus_or_heads_the_backbones_alone_are_used(
-    frames_run: Path, other: dict[str, Any], caplog: pytest.LogCaptureFixture
+STUDENTS = ("spatial_students.", "temporal_teacher.")
+PARTS = ("spatial_teacher.", *STUDENTS)
+
+
+@pytest.mark.parametrize(
+    ("other", "anew"),
+    [
+        ({"aus": (1, 26)}, PARTS),
+        ({"spatial_pooling": "attention"}, ("spatial_teacher.",)),
+        ({"mark_key": True}, ("temporal_teacher.",)),
+    ],
+)
+def test_of_a_checkpoint_with_other_aus_or_heads_the_parts_that_fit_are_used(
+    frames_run: Path, other: dict[str, Any], anew: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     saved = load_checkpoint(frames_run)
     theirs = saved.part("model.")
@@ -57,8 +68,57 @@ def test_of_a_checkpoint_with_other_aus_or_heads_the_backbones_alone_are_used(
     mine = start_model(spec, str(frames_run)).state_dict()
     assert next(iter(other)) in caplog.text
     for name, tensor in mine.items():
-        trained = theirs.get(name.replace("base_b.", "base_a."))
-        assert torch.equal(tensor, trained if name.startswith("base_") else fresh[name]), name
+        wanted = fresh[name] if name.startswith(anew) else theirs[name.replace("base_b.", "base_a.")]
+        assert torch.equal(tensor, wanted), name
+
+
+@pytest.mark.parametrize("spatial", ["mean", "attention"])
+@pytest.mark.parametrize("trained_both", [False, True])
+def test_a_branch_b_that_pools_otherwise_than_it_learned_begins_as_branch_a(
+    quick_config: TrainConfig, spatial: str, trained_both: bool
+) -> None:
+    config = replace(quick_config, method="ks" if trained_both else "frames", spatial_pooling=spatial, epochs=1)
+    saved = load_checkpoint(train(config, progress=False).best_path)
+    theirs = saved.part("model.")
+    path = str(Path(config.out) / "best.safetensors")
+    torch.manual_seed(3)
+    fresh = make_model(replace(saved.spec, frame_pooling="attention")).state_dict()
+    torch.manual_seed(3)
+    mine = start_model(replace(saved.spec, frame_pooling="attention"), path).state_dict()
+    for name, tensor in mine.items():
+        if name.startswith(STUDENTS):
+            assert torch.equal(tensor, fresh[name]), name
+        elif name == "pool_b.pool.look" and spatial == "mean":
+            assert not tensor.any()  # attention that has not begun is the mean
+        else:
+            as_a = name.replace("base_b.", "base_a.").replace("pool_b.", "spatial_teacher.")
+            assert torch.equal(tensor, theirs[as_a]), name
+
+
+def test_a_branch_b_that_learned_its_tokens_keeps_them(quick_config: TrainConfig) -> None:
+    saved = load_checkpoint(train(replace(quick_config, frame_pooling="attention"), progress=False).best_path)
+    mine = start_model(saved.spec, str(Path(quick_config.out) / "best.safetensors")).state_dict()
+    assert all(torch.equal(mine[name], x) for name, x in saved.part("model.").items())
+
+
+def test_backbones_stand_still_in_frozen_epochs_and_move_after_them(quick_config: TrainConfig) -> None:
+    torch.manual_seed(quick_config.seed)
+    runs = []
+    for frozen in (2, 1):
+        config = replace(
+            quick_config, epochs=2, val_share=0.0, frozen_epochs=frozen, out=f"{quick_config.out}-{frozen}"
+        )
+        saved = load_checkpoint(train(config, progress=False).best_path)
+        runs.append(saved.part("model."))
+    torch.manual_seed(quick_config.seed)
+    first = start_model(saved.spec, "random").state_dict()
+    for name, tensor in first.items():
+        held, freed = (torch.equal(tensor, run[name]) for run in runs)
+        if name.startswith("base_"):  # norms' statistics too
+            assert held, name
+            assert not freed, name
+        elif name.endswith("weight") and "norm" not in name:
+            assert not held, name
 
 
 def test_weights_of_another_side_are_used_and_the_difference_is_told(
