@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ks.errors import DataError
 from ks.synth.clip import U8, Clip, draw
 from ks.synth.drafts import drafts
 from ks.synth.formats import F32
@@ -13,14 +14,19 @@ from ks.synth.recipes import AUS
 from ks.synth.render import Renderer
 from ks.synth.video import write_intensities, write_video
 
+SUFFIXES = (".mp4", ".mkv", ".mov")  # files that hold H.264
+
 
 def write_clip(
     renderer: Renderer, clip: Clip, video: Path, fps: Fraction, sound: F32 | None = None, crf: int = 20
 ) -> Path:
     """Draws the clip and writes `video` and the CSV file of the same name, which it returns. fps: as the video says it.
 
-    Both are there when all is drawn, or as they were before. Raises DataError when they cannot be written.
+    Both are there when all is drawn, or as they were before. Raises DataError when they cannot be written, before
+    anything is drawn where the name is that of no video.
     """
+    if video.suffix not in SUFFIXES:
+        raise DataError(f"--out {video}: a clip is written as {', '.join(SUFFIXES)}; give the name of such a file")
     table = video.with_suffix(".csv")
     truth: list[F32] = []
 

@@ -109,6 +109,16 @@ def test_the_command_writes_a_video_and_its_table(tmp_path):
 
 
 @needs_assets
+@pytest.mark.parametrize("name", ["c.csv", "c", "c.gif"])
+def test_a_clip_whose_name_is_that_of_no_video_is_refused(tmp_path, capsys, name):
+    skip_without_driver()
+    out = tmp_path / name
+    assert main(["--assets", str(FOLDER), "clip", "--frames", "4", "--size", "64", "--out", str(out)]) == 2
+    assert f"{name}: a clip is written as .mp4, .mkv, .mov" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@needs_assets
 def test_a_clip_that_cannot_be_finished_leaves_the_one_before(tmp_path):
     skip_without_driver()
     out = tmp_path / "c.mp4"
