@@ -13,6 +13,7 @@ from ks.cli import run
 from ks.errors import DataError, ModelError
 from ks.start import NOT_OF_WEIGHTS
 
+OF_BRANCH_B = ("frame_pooling", "mark_key")  # fields that branch A does not depend on
 BRANCH_A = ("model.base_a.", "model.spatial_teacher.")  # how its tensors' names begin
 
 
@@ -24,7 +25,7 @@ def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Ch
     Both as they were trained: ks.calibrate and ks.person_fit come after, what they choose holds for no mixture.
     Raises ModelError for models of another shape.
     """
-    if differences := later.spec.differences(earlier.spec, ignore=NOT_OF_WEIGHTS):
+    if differences := later.spec.differences(earlier.spec, ignore=(*NOT_OF_WEIGHTS, *OF_BRANCH_B)):
         raise ModelError(f"the two are models of another spec: {', '.join(differences)}; average two that are alike")
     tensors = {name: x for name, x in later.tensors.items() if name.startswith("model.")}
     for name, x in tensors.items():

@@ -107,13 +107,14 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
         log.warning("%s learned from faces of %d px, this run's have %d px", init, saved.spec.side_px, spec.side_px)
     if other_heads := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, "side_px")):
         anew = [part for part, fields in HEADS.items() if attrgetter(*fields)(spec) != attrgetter(*fields)(saved.spec)]
-        log.warning("%s of %s begin anew: %s", ", ".join(anew), init, ", ".join(other_heads))
+        log.warning("%s of %s do not fit: %s", ", ".join(anew), init, ", ".join(other_heads))
         fits = {name: x for name, x in tensors.items() if name.partition(".")[0] not in anew}
         tensors = model.state_dict() | fits
     load_weights(model, tensors, path)
     tokens = spec.frame_pooling == "attention"
     if saved.config.method == "frames" or (tokens and saved.spec.frame_pooling != "attention"):
         model.base_b.load_state_dict(model.base_a.state_dict())
+        log.info("branch B begins as branch A of %s", init)
         if tokens:  # S_a's embedding, correlation and logits have no counterpart; a mean is where attention begins
             ours = model.spatial_teacher.state_dict()
             model.pool_b.load_state_dict({n: ours.get(n, x) for n, x in model.pool_b.state_dict().items()})

@@ -14,10 +14,11 @@ from ks.trainer import train
 
 @pytest.fixture
 def runs(quick_config: TrainConfig) -> tuple[Path, Path]:
-    """A run of branch A alone, and one of KS that begins from it."""
+    """A run of branch A alone, and one of KS that begins from it, whose branch B pools otherwise."""
     first = replace(quick_config, method="frames", out=quick_config.out + "-frames", epochs=1)
     earlier = train(first, progress=False).best_path
-    later = train(replace(quick_config, init=str(earlier), epochs=1), progress=False).best_path
+    ks = replace(quick_config, init=str(earlier), epochs=1, frame_pooling="attention")
+    later = train(ks, progress=False).best_path
     return later, earlier
 
 
@@ -46,9 +47,9 @@ def test_what_cannot_be_averaged_is_one_line(
     out = tmp_path / "averaged.safetensors"
     saved = load_checkpoint(runs[1])
     other = tmp_path / "other.safetensors"
-    save_checkpoint(other, replace(saved, spec=replace(saved.spec, mark_key=not saved.spec.mark_key)))
+    save_checkpoint(other, replace(saved, spec=replace(saved.spec, spatial_pooling="attention")))
     for arguments, said in (
-        ([str(runs[0]), str(other), "--out", str(out)], "mark_key"),
+        ([str(runs[0]), str(other), "--out", str(out)], "spatial_pooling"),
         ([str(runs[0]), str(tmp_path / "none"), "--out", str(out)], "no checkpoint"),
         ([str(runs[0]), str(runs[1]), "--share", "1.5", "--out", str(out)], "--share is 0 to 1"),
         ([str(runs[0]), str(runs[1]), "--out", str(tmp_path / "none" / "x")], "there is no folder"),
