@@ -25,7 +25,7 @@ def write_clip(
     Both are there when all is drawn, or as they were before. Raises DataError when they cannot be written, before
     anything is drawn where the name is that of no video.
     """
-    if video.suffix not in SUFFIXES:
+    if video.suffix.lower() not in SUFFIXES:
         raise DataError(f"--out {video}: a clip is written as {', '.join(SUFFIXES)}; give the name of such a file")
     table = video.with_suffix(".csv")
     truth: list[F32] = []
