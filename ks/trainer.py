@@ -196,10 +196,9 @@ class Trainer:
     def learn(self, batch: Batch) -> StepLoss:
         """Algorithm 1, lines 3 to 22: the loss, its gradient, a step of SGD."""
         self.step.train()
-        if self.steps_done // self.schedule.steps_per_epoch < self.config.frozen_epochs:
-            self.model.freeze_backbones(True)
-        elif self.config.frozen_epochs:
-            self.model.freeze_backbones(False)
+        if self.config.frozen_epochs:
+            epochs_done = self.steps_done // self.schedule.steps_per_epoch
+            self.model.freeze_backbones(epochs_done < self.config.frozen_epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.steps_done / self.schedule.steps_per_epoch)
         with torch.autocast(self.device.type, self.amp_dtype, enabled=self.amp_dtype is not None):

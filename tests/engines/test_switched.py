@@ -14,6 +14,7 @@ from engines.export import export
 from engines.model_file import ENCODER, open_model
 from engines.onnx_engine import Session
 from engines.quantize import int8_encoder
+from engines.restore import restored
 from engines.torch_model import answering_weights, folded
 from engines.torch_weights import fill
 from ks.model import KSModel, make_model
@@ -50,6 +51,14 @@ def test_the_file_says_what_is_switched_on_and_holds_every_weight(switched: KSMo
     assert wanted["spatial_teacher.pool.look"].any()
     assert wanted["pool_b.pool.look"].any()
     assert wanted["temporal_teacher.key_mark"].any()
+
+
+def test_it_comes_back_as_a_checkpoint(switched: KSModel, switched_file: ModelFile) -> None:
+    faces = torch.from_numpy(some_faces(3))
+    with torch.no_grad():
+        ours, theirs = (model.encode(faces) for model in (restored(switched_file, some_faces(32)), switched))
+    for mine, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-3)
 
 
 def test_each_switch_changes_the_answer(switched: KSModel) -> None:
