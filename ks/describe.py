@@ -14,7 +14,7 @@ PARTS = {
     "base_a": "branch A's ResNet",
     "spatial_teacher": "S_a",
     "base_b": "branch B's ResNet",
-    "pool_b": "its tokens, with --frame-pooling attention",
+    "pool_b": "its map to a feature: by the mean, or tokens",
     "spatial_students": "S_b^1..S_b^N",
     "temporal_teacher": "T_b",
 }
