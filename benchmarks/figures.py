@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Cells = dict[Place, Cell]
 Curve = Sequence[tuple[float, Cell]]
+Draw = Callable[["Axes", str], bool]  # on these axes, of this data set: was there something?
+F1 = "F1, %"
 
 GREEN, PURPLE, SKY = "#009E73", "#CC79A7", "#56B4E9"
 LOOKS = {  # colour and mark of a method; the mark tells it where colours do not
@@ -30,25 +32,24 @@ MARKS = "os^vDPX"
 
 
 def write_figures(study: Study, out: Path) -> list[Path]:
-    """figure4.png, figure5.png and figure8.png, those for which there are runs. Raises KSError."""
-    cells = study.cells()
-    makers: dict[str, tuple[str, Callable[[Axes, str], bool]]] = {
-        "figure4": ("F1 by share of labels and method", lambda axes, data: _methods(axes, study, cells, data)),
-        "figure5": (
-            "KS with labels spread or in one run",
-            lambda axes, data: _schemes(axes, cells, data, study.n_frames),
-        ),
-        "figure8": ("KS by number of frames in a clip", lambda axes, data: _lengths(axes, cells, data)),
+    """figure4.png, figure4-auc.png, figure5.png and figure8.png, those for which there are runs. Raises KSError."""
+    f1, auc = study.cells(), study.cells("auc")
+    n_frames, paper, by_method = study.n_frames, study.paper_data, "by share of labels and method"
+    makers: dict[str, tuple[str, str, Draw]] = {
+        "figure4": (f"F1 {by_method}", F1, lambda axes, data: _methods(axes, f1, data, n_frames, paper(data))),
+        "figure4-auc": (f"AUC {by_method}", "AUC, %", lambda axes, data: _methods(axes, auc, data, n_frames)),
+        "figure5": ("KS with labels spread or in one run", F1, lambda axes, data: _schemes(axes, f1, data, n_frames)),
+        "figure8": ("KS by number of frames in a clip", F1, lambda axes, data: _lengths(axes, f1, data)),
     }
     written = []
-    for name, (title, draw) in makers.items():
+    for name, (title, unit, draw) in makers.items():
         path = out / f"{name}.png"
-        if _panels(study.data_sets, f"{title}\nepochs selected on: {study.selection}", draw, path):
+        if _panels(study.data_sets, f"{title}\nepochs selected on: {study.selection}", unit, draw, path):
             written.append(path)
     return written
 
 
-def _panels(data_sets: Sequence[str], title: str, draw: Callable[["Axes", str], bool], path: Path) -> bool:
+def _panels(data_sets: Sequence[str], title: str, unit: str, draw: Draw, path: Path) -> bool:
     """One panel for each data set that has something to show; False when none has."""
     scratch = new_figure(1, 1).subplots()
     shown = [data for data in data_sets if draw(scratch, data)]
@@ -59,16 +60,16 @@ def _panels(data_sets: Sequence[str], title: str, draw: Callable[["Axes", str], 
     for axes, data in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         draw(axes, data)
         axes.set_title(data, loc="left", fontsize=10)
-        axes.set_ylabel("F1, %")
+        axes.set_ylabel(unit)
         axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
         tidy(axes)
     save(figure, path)
     return True
 
 
-def _methods(axes: "Axes", study: Study, cells: Cells, data: str) -> bool:
-    paper = study.paper_data(data)
-    plain = [place for place in cells if is_plain(place, data, study.n_frames)]
+def _methods(axes: "Axes", cells: Cells, data: str, n_frames: int, paper: str = "") -> bool:
+    """`paper` names the paper's data set whose curves are drawn beside ours, if any."""
+    plain = [place for place in cells if is_plain(place, data, n_frames)]
     for method in reversed(METHODS):  # KS first in the legend
         curve = _ordered((place.share, cells[place]) for place in plain if place.method == method)
         if curve:

@@ -416,6 +416,7 @@ def test_auc_has_tables_of_its_own_without_the_papers_numbers(tmp_path: Path) ->
     assert text["table4.md"].index("## disfa, AUC") > text["table4.md"].index("| 5 % | 40.0 (1) |")
     assert "| labels | KS |\n| --- | ---: |\n| 5 % | 81.0 (1) |" in text["table4.md"]
     assert "| no-sil | KSM+TPL | 79.5 (1) | -1.5 | ? |" in text["table3.md"]
+    assert "figure4-auc.png" in text
 
 
 def test_f1_at_the_best_cut_has_tables_that_call_it_a_bound(tmp_path: Path) -> None:
