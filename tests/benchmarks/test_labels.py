@@ -463,7 +463,7 @@ def test_a_study_goes_from_command_to_tables(tmp_path: Path, capsys: pytest.Capt
     more = ("--methods", "supervised,ks", "--labels", "1%,5%", "--seeds", "0,1", "--ablations", "none,no-sil")
     assert study(tmp_path, *more) == 0
     text = tables(tmp_path / "out", tmp_path / "rows.jsonl")
-    assert set(text) == {"table1.md", "table3.md", "table4.md", "figure4.png"}
+    assert set(text) == {"table1.md", "table3.md", "table4.md", "figure4.png", "figure4-auc.png"}
     printed = capsys.readouterr().out.splitlines()[1:]
     assert sorted(Path(line).name for line in printed) == sorted(text)
 
