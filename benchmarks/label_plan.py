@@ -28,6 +28,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "no-pseudo": {"pseudo_labels": False},
     "no-ramp": {"ramp": False},
     "no-unlabelled": {"unlabelled_from": 0},
+    "early-unlabelled": {"unlabelled_from": 1},  # the paper's tenth epoch is late where there are twenty
     "no-free-kd": {"unlabelled_distillation": False},
     "softmax": {"kl": "softmax"},
     "temporal-labels": {"pseudo_source": "temporal"},
