@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.bench_compare import compare, print_changes
-from benchmarks.bench_report import plot, print_result, read_json, write_json
-from engines.open import BACKENDS, DEVICES
-from ks.errors import KSError
+from knowledge_spreader.benchmarks.speed.compare import compare, print_changes
+from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json, write_json
+from knowledge_spreader.engines.open import BACKENDS, DEVICES
+from knowledge_spreader.errors import KSError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _engine(args: argparse.Namespace) -> None:
-    from benchmarks.bench_model import parse_model
-    from benchmarks.engines import BenchConfig, bench, check_names
+    from knowledge_spreader.benchmarks.speed.engines import BenchConfig, bench, check_names
+    from knowledge_spreader.benchmarks.speed.subject import parse_model
 
     config = BenchConfig(
         model=parse_model(args.model),
@@ -55,9 +55,9 @@ def _engine(args: argparse.Namespace) -> None:
 
 
 def _live(args: argparse.Namespace) -> None:
-    from benchmarks.live import LiveBenchConfig, bench_live, print_live
-    from engines.bundled import bundled_model
-    from realtime.demo import demo_clip
+    from knowledge_spreader.benchmarks.speed.live import LiveBenchConfig, bench_live, print_live
+    from knowledge_spreader.engines.bundled import bundled_model
+    from knowledge_spreader.realtime.demo import demo_clip
 
     if args.json and args.json.is_dir():
         raise KSError(f"{args.json} is a folder; name a file in it")

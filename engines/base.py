@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ks.errors import ModelError
-from ks.spec import ModelSpec
+from knowledge_spreader.errors import ModelError
+from knowledge_spreader.spec import ModelSpec
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]

@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from engines.compile import CompileConfig, Compiled, compile_model
-from engines.cost import ALLOWED_FLIPS
-from engines.open import DEVICES
-from ks.cli import parse_share, run
-from ks.spec import parse_aus
+from knowledge_spreader.cli.run import parse_share, run
+from knowledge_spreader.engines.compile.compile_model import CompileConfig, Compiled, compile_model
+from knowledge_spreader.engines.compile.parity import ALLOWED_FLIPS
+from knowledge_spreader.engines.open import DEVICES
+from knowledge_spreader.spec import parse_aus
 
 
-def compile_main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """ks-compile: a checkpoint becomes a model that every machine runs, in the precision that it runs best."""
     parser = argparse.ArgumentParser(
         prog="ks-compile",
@@ -110,4 +110,4 @@ def parity_table(compiled: Compiled) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(compile_main())
+    sys.exit(main())

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import F32, U8, Engine, feature_width
-from engines.model_file import ModelFile, open_model
-from engines.trt_build import Progress
-from ks.errors import MissingError, ModelError
+from knowledge_spreader.engines.base import F32, U8, Engine, feature_width
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.engines.trt.build import Progress
+from knowledge_spreader.errors import MissingError, ModelError
 
 BACKENDS = ("tensorrt", "torch-cuda", "openvino", "onnxruntime", "torch")
 DEVICES = ("auto", "cuda", "cpu", *BACKENDS)
@@ -191,18 +191,18 @@ def _opener(
 ) -> Callable[[ModelFile, str, str, int], Engine]:
     """Imports one backend, and no other."""
     if backend == "openvino":
-        from engines.openvino_engine import OpenVINOEngine
+        from knowledge_spreader.engines.backends.openvino_engine import OpenVINOEngine
 
         return lambda file, precision, why, threads: OpenVINOEngine(file, precision, threads=threads, why=why)
     if backend == "onnxruntime":
-        from engines.onnx_engine import OnnxEngine
+        from knowledge_spreader.engines.backends.onnx_engine import OnnxEngine
 
         return lambda file, precision, why, threads: OnnxEngine(file, precision, threads=threads, why=why)
     if backend == "tensorrt":
-        from engines.tensorrt_engine import TensorRTEngine, TensorRTOptions
+        from knowledge_spreader.engines.trt.tensorrt_engine import TensorRTEngine, TensorRTOptions
 
         options = TensorRTOptions(foreign_plans=plans, trust_plan=trust_plan, progress=progress)
         return lambda file, precision, why, threads: TensorRTEngine(file, precision, why=why, options=options)
-    from engines.torch_engine import TorchEngine
+    from knowledge_spreader.engines.backends.torch_engine import TorchEngine
 
     return lambda file, precision, why, threads: TorchEngine(file, precision, backend=backend, threads=threads, why=why)

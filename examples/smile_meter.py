@@ -2,10 +2,10 @@
 
 import sys
 
-import realtime
+import knowledge_spreader.realtime
 
 source = sys.argv[1] if len(sys.argv) > 1 else "0"
-with realtime.watch(int(source) if source.isdigit() else source) as results:
+with knowledge_spreader.realtime.watch(int(source) if source.isdigit() else source) as results:
     au12 = results.aus.index(12)  # lip corner puller
     for result in results:
         for row in result.faces:

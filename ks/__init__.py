@@ -1,0 +1,70 @@
+"""Facial action units (AUs) from video: watch them live, read them from recordings, train your own detector.
+
+    from knowledge_spreader import watch
+
+    with watch(0) as results:                      # a camera; or "talk.mp4", "rtsp://...", a folder, several
+        for result in results:                     # one for each frame, as it comes
+            for face in result.faces:              # one for each face
+                if face.success:
+                    print(result.frame.time_s, face.face_id, face.probability_of(12))  # AU12, lip corner puller
+
+`table("talk.mp4")` gives a whole recording as a pandas DataFrame, `train(TrainConfig(...))` trains, `open_model` reads
+a `.ks` file, `open_engine` runs one on crops. Each is imported when it is first used: who only watches needs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from knowledge_spreader.config import TrainConfig
+    from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+    from knowledge_spreader.engines.open import open_engine
+    from knowledge_spreader.errors import KSError
+    from knowledge_spreader.realtime.options import Options
+    from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult, Stream
+    from knowledge_spreader.realtime.watch import Watch, table, watch
+    from knowledge_spreader.training.trainer import train
+
+__all__ = [
+    "Event",
+    "Face",
+    "FaceAUs",
+    "Frame",
+    "FrameResult",
+    "KSError",
+    "ModelFile",
+    "Options",
+    "Stream",
+    "TrainConfig",
+    "Watch",
+    "open_engine",
+    "open_model",
+    "table",
+    "train",
+    "watch",
+]
+
+_ROOMS = {
+    "errors": ("KSError",),
+    "config": ("TrainConfig",),
+    "training.trainer": ("train",),
+    "engines.open": ("open_engine",),
+    "engines.ks_file.model_file": ("ModelFile", "open_model"),
+    "realtime.options": ("Options",),
+    "realtime.types": ("Event", "Face", "FaceAUs", "Frame", "FrameResult", "Stream"),
+    "realtime.watch": ("Watch", "table", "watch"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, each from its room when it is first asked for."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

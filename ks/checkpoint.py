@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ks.config import TrainConfig
-from ks.errors import ModelError
-from ks.model import KSModel, make_model
-from ks.spec import ModelSpec
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.errors import ModelError
+from knowledge_spreader.method.network import KSModel, make_model
+from knowledge_spreader.spec import ModelSpec
 
 FORMAT = "knowledge-spreader 1"
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ks.errors import KSError
-from ks.spec import POOLINGS
+from knowledge_spreader.errors import KSError
+from knowledge_spreader.spec import POOLINGS
 
 METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
 SCHEMES = ("sparse", "consecutive")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ks.errors import DataError
+from knowledge_spreader.errors import DataError
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]

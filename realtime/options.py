@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ks.errors import DataError
-from realtime.occurrence import MARGIN
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.temporal.events import MARGIN
 
 POLICIES = ("auto", "live", "every-frame")
 

@@ -17,15 +17,15 @@ from typing import Protocol
 
 import numpy as np
 
-from engines.base import Encoded, Engine, Prediction
-from ks.person import PersonView
-from realtime.faces.finder import FoundFace
-from realtime.neutral import Neutral
-from realtime.occurrence import MARGIN, Occurrences
-from realtime.person import People
-from realtime.times import Stages
-from realtime.types import F32, Event, Face, FaceAUs, Frame, FrameResult
-from realtime.windows import Windows
+from knowledge_spreader.calibration.person_baseline import PersonView
+from knowledge_spreader.engines.base import Encoded, Engine, Prediction
+from knowledge_spreader.realtime.faces.finder import FoundFace
+from knowledge_spreader.realtime.stats.durations import Stages
+from knowledge_spreader.realtime.temporal.events import MARGIN, Occurrences
+from knowledge_spreader.realtime.temporal.neutral_baseline import Neutral
+from knowledge_spreader.realtime.temporal.person_baseline import People
+from knowledge_spreader.realtime.temporal.windows import Windows
+from knowledge_spreader.realtime.types import F32, Event, Face, FaceAUs, Frame, FrameResult
 
 
 class Finder(Protocol):
@@ -112,7 +112,7 @@ class Analyser:
         rows = []
         for found in faces:
             if found.face.rejected:
-                rows.append(_unknown(found.face, len(self._engine.spec.aus)))
+                rows.append(_unknown(found.face, self._engine.spec.aus))
             else:
                 row, brought = self._row(frame, found.face, next(answers))
                 rows.append(row)
@@ -129,9 +129,8 @@ class Analyser:
         relative = self._people.apply(key, frame.time_s, answer.probability)
         probability, calibrated = self._neutral.apply(key, frame.time_s, relative)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
-        row = FaceAUs(
-            face, probability, present, answer.disagreement, answer.in_order, answer.window_frames, calibrated
-        )
+        aus, differ = self._engine.spec.aus, answer.disagreement
+        row = FaceAUs(face, aus, probability, present, differ, answer.in_order, answer.window_frames, calibrated)
         return row, events
 
 
@@ -158,10 +157,10 @@ def _sigmoid(logit: F32) -> F32:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32)
 
 
-def _unknown(face: Face, u: int) -> FaceAUs:
+def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:
     """The row of a face that allows no answer."""
-    nan = np.full(u, np.nan, np.float32)
-    return FaceAUs(face, nan, np.zeros(u, np.bool_), nan, float("nan"), 0)
+    nan = np.full(len(aus), np.nan, np.float32)
+    return FaceAUs(face, aus, nan, np.zeros(len(aus), np.bool_), nan, float("nan"), 0)
 
 
 def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, ahead: int = 0) -> Iterator[FrameResult]:

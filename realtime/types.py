@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ks.faces import Box
+from knowledge_spreader.errors import ModelError
+from knowledge_spreader.face.detector import Box
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
@@ -65,7 +66,7 @@ class Face:
 
     face_id: int  # from 0 within a stream; kept from frame to frame and through a second of loss
     box_xyxy_px: Box  # brows to chin, in pixels of the frame; may reach beyond it
-    points_px: F64  # (6, 2) damped key points, order of ks.crop
+    points_px: F64  # (6, 2) damped key points, order of face.alignment
     score: float  # the finder's, 0 to 1
     rejected: str = ""  # why no answer can be trusted: "small", "turned", "blurred", "edge"; "" = all well
     fresh: bool = False  # first of its track, or after a gap, a cut or a reconnect: what came before does not count
@@ -76,6 +77,7 @@ class FaceAUs:
     """A face and its AUs. Where face.rejected says why not, there is no answer: probability is all nan."""
 
     face: Face
+    aus: tuple[int, ...]  # U of them, the order of all (U,) arrays
     probability: F32  # (U,) of presence; relative to the person where the model learned it or --neutral asks
     occurrence: Bools  # (U,) with hysteresis; all False where there is no answer
     disagreement: F32  # (U,) |branch A's probability - branch B's|, 0 to 1; nan where there is no answer
@@ -85,7 +87,29 @@ class FaceAUs:
 
     @property
     def success(self) -> bool:
+        """Whether there is an answer."""
         return not self.face.rejected
+
+    @property
+    def face_id(self) -> int:
+        """Number of the face within its stream."""
+        return self.face.face_id
+
+    def probability_of(self, au: int) -> float:
+        """Probability that this AU is present, 0 to 1; nan where there is no answer.
+
+        Raises ModelError for an AU that the model was not trained on.
+        """
+        return float(self.probability[self._place(au)])
+
+    def occurs(self, au: int) -> bool:
+        """Whether this AU is present, with hysteresis; False where there is no answer. Raises like probability_of."""
+        return bool(self.occurrence[self._place(au)])
+
+    def _place(self, au: int) -> int:
+        if au not in self.aus:
+            raise ModelError(f"this model gives AUs {', '.join(map(str, self.aus))}; got {au}; name one of those")
+        return self.aus.index(au)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from engines.bundled import bundled_model
-from engines.model_file import ModelFile, open_model
-from engines.open import open_engine
-from ks.errors import DataError, KSError
-from ks.face_model import find_face_model
-from ks.spec import au_label
-from realtime.faces.finder import FaceFinder
-from realtime.options import Options
-from realtime.pipeline import Analyser, analyse
-from realtime.sources.capture import Capture, newest
-from realtime.sources.recorded import Recording
-from realtime.sources.targets import Target, targets
-from realtime.tally import Tally
-from realtime.times import Stages
-from realtime.types import Frame, FrameResult
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.engines.open import open_engine
+from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.face.detector_weights import find_face_model
+from knowledge_spreader.realtime.faces.finder import FaceFinder
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.pipeline import Analyser, analyse
+from knowledge_spreader.realtime.sources.live import Capture, newest
+from knowledge_spreader.realtime.sources.recorded import Recording
+from knowledge_spreader.realtime.sources.source_spec import Target, targets
+from knowledge_spreader.realtime.stats.durations import Stages
+from knowledge_spreader.realtime.stats.run_stats import Tally
+from knowledge_spreader.realtime.types import Frame, FrameResult
+from knowledge_spreader.spec import au_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +216,7 @@ def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
 def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:
     """Results of cameras (numbers), streams, files and folders, frame by frame, as they come.
 
-        with realtime.watch("rtsp://camera/door", model="b1.ks") as results:
+        with knowledge_spreader.realtime.watch("rtsp://camera/door", model="b1.ks") as results:
             for result in results:
                 for row in result.faces: ...
 
@@ -244,8 +244,8 @@ def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list
 
 def table(source: str | Path, model: str | Path = "", options: Options | None = None) -> "pd.DataFrame":
     """All rows of a recording as a pandas frame, with the columns of --csv. Raises KSError like Watch."""
-    from realtime.sinks.data_frame import rows_to_frame
-    from realtime.sinks.rows import rows
+    from knowledge_spreader.realtime.sinks.data_frame import rows_to_frame
+    from knowledge_spreader.realtime.sinks.rows import rows
 
     with watch(source, model=model, options=options) as results:
         return rows_to_frame((row for result in results for row in rows(result)), results.aus)

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ks.config import TrainConfig
-from ks.model import KSModel, make_model
-from ks.spec import ModelSpec
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.method.network import KSModel, make_model
+from knowledge_spreader.spec import ModelSpec
+from tests.paths import SHARED
 from tests.planted import SIDE_PX, Planted, write_planted
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True, scope="session")

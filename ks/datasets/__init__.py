@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ks.datasets import bp4d, disfa, manifest, mme
-from ks.datasets.checks import class_weights
-from ks.datasets.types import UNKNOWN, DataSet, Video
-from ks.errors import DataError
+from knowledge_spreader.datasets import bp4d, disfa, manifest, mme
+from knowledge_spreader.datasets.checks import class_weights
+from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
+from knowledge_spreader.errors import DataError
 
 __all__ = ["DATASETS", "DEFAULT_AUS", "UNKNOWN", "DataSet", "Video", "class_weights", "load_dataset"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ks.datasets.types import I8, UNKNOWN, DataSet
-from ks.errors import DataError
+from knowledge_spreader.datasets.types import I8, UNKNOWN, DataSet
+from knowledge_spreader.errors import DataError
 
 F64 = npt.NDArray[np.float64]
 

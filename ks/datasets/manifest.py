@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ks.datasets.disk import read_lines
-from ks.datasets.parts import deal
-from ks.datasets.types import I32, UNKNOWN, DataSet, Video
-from ks.errors import DataError
-from ks.pictures import count_pictures, list_images, picture_number, picture_numbers, picture_rate
+from knowledge_spreader.datasets.find_files import read_lines
+from knowledge_spreader.datasets.folds import deal
+from knowledge_spreader.datasets.types import I32, UNKNOWN, DataSet, Video
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.frame_reader import count_pictures, list_images, picture_number, picture_numbers, picture_rate
 
 DEFAULT_FPS = 25.0
 RATE_TOLERANCE = 0.05  # relative difference between videos' rates that is worth a note

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ks.datasets.bp4d import AUS
-from ks.datasets.checks import Published, published_notes
-from ks.datasets.occ import Layout, read_recordings
-from ks.datasets.parts import deal
-from ks.datasets.types import DataSet
+from knowledge_spreader.datasets.au_occ_layout import Layout, read_recordings
+from knowledge_spreader.datasets.bp4d import AUS
+from knowledge_spreader.datasets.checks import Published, published_notes
+from knowledge_spreader.datasets.folds import deal
+from knowledge_spreader.datasets.types import DataSet
 
 FPS = 25.0
 PUBLISHED = Published(233)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ks.errors import DataError
+from knowledge_spreader.errors import DataError
 
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]

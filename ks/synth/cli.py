@@ -11,19 +11,19 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ks.console import stderr_console
-from ks.errors import DataError, KSError
-from ks.synth.clip import clip_of
-from ks.synth.dataset import make_set
-from ks.synth.demo import write_demo
-from ks.synth.facshuman import load
-from ks.synth.occurrence import THRESHOLDS, THRESHOLDS_FACSHUMAN
-from ks.synth.plan import FRAMES_AS, Plan, assets_digest, benchmark_plan
-from ks.synth.render import Renderer
-from ks.synth.scripts import KINDS
-from ks.synth.sheets import au_sheet, clip_sheet, people_sheet, write_sheet
-from ks.synth.single import write_clip
-from ks.synth.thresholds import measure
+from knowledge_spreader.console import stderr_console
+from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.synth.assets.library import load_assets
+from knowledge_spreader.synth.dataset.clip import clip_of
+from knowledge_spreader.synth.dataset.contact_sheets import au_sheet, clip_sheet, people_sheet, write_sheet
+from knowledge_spreader.synth.dataset.dataset import make_set
+from knowledge_spreader.synth.dataset.demo import write_demo
+from knowledge_spreader.synth.dataset.occurrence import THRESHOLDS
+from knowledge_spreader.synth.dataset.plan import FRAMES_AS, Plan, assets_digest, benchmark_plan
+from knowledge_spreader.synth.dataset.single_clip import write_clip
+from knowledge_spreader.synth.dataset.visibility_thresholds import measure
+from knowledge_spreader.synth.motion.scripts import KINDS
+from knowledge_spreader.synth.rendering.renderer import Renderer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,14 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("--out", type=Path, default=Path("realtime/demo"), help="folder (default realtime/demo)")
     sheets = parts.add_parser("sheets", parents=[where], help="contact sheets of people, AUs and clips")
     sheets.add_argument("--out", type=Path, default=Path("docs"), help="folder (default docs)")
-    data, seen = _add_sets(parts, where)
-    for part in (clip, sheets, data, seen):
-        part.add_argument(
-            "--facshuman",
-            action=argparse.BooleanOptionalAction,
-            default=False,
-            help="some people show some AUs with FACSHuman's shapes (LGPL-3.0): needs facshuman/ among the assets",
-        )
+    _add_sets(parts, where)
     args = parser.parse_args(argv)
     if args.assets is None:
         parser.error("--assets PATH is missing: the folder with makehuman/, ict_facekit/ and hdri/")
@@ -69,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _add_sets(parts: Any, where: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """Adds the sets and their thresholds; gives back what may be asked for with other shapes."""
+def _add_sets(parts: Any, where: argparse.ArgumentParser) -> None:
+    """Adds the sets and their thresholds."""
     data = parts.add_parser("dataset", parents=[where], help="many clips of many people, for training")
     data.add_argument("--people", type=int, default=100, help="how many (default 100)")
     data.add_argument("--clips", type=int, default=2, help="of each person (default 2)")
@@ -91,18 +84,17 @@ def _add_sets(parts: Any, where: argparse.ArgumentParser) -> tuple[argparse.Argu
         part.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     seen = parts.add_parser("thresholds", parents=[where], help="measures from which intensity an AU can be seen")
     seen.add_argument("--people", type=int, default=12, help="how many (default 12; 15 s each on a CPU)")
-    return data, seen
 
 
 def _dataset(args: argparse.Namespace) -> None:
-    digest = assets_digest(load(args.assets, facshuman=args.facshuman))
+    digest = assets_digest(load_assets(args.assets))
     counts = (args.seed, args.people, args.clips, args.frames, args.size)
     how = (str(args.fps), args.frames_as, args.samples, args.shadow)
-    _make(args, Plan(*counts, *how, digest, facshuman=args.facshuman, only=args.only))
+    _make(args, Plan(*counts, *how, digest, only=args.only))
 
 
 def _benchmark(args: argparse.Namespace) -> None:
-    _make(args, benchmark_plan(assets_digest(load(args.assets, facshuman=False)), small=args.small))
+    _make(args, benchmark_plan(assets_digest(load_assets(args.assets)), small=args.small))
 
 
 def _make(args: argparse.Namespace, plan: Plan) -> None:
@@ -123,15 +115,14 @@ def _make(args: argparse.Namespace, plan: Plan) -> None:
 
 
 def _thresholds(args: argparse.Namespace) -> None:
-    seen = measure(load(args.assets, facshuman=args.facshuman), range(100, 100 + args.people))
-    in_use = THRESHOLDS_FACSHUMAN if args.facshuman else THRESHOLDS
+    seen = measure(load_assets(args.assets), range(100, 100 + args.people))
     print("AU  in use  measured")
     for au, measured in seen.thresholds().items():
-        print(f"{au:2}  {in_use[au]:6.2f}  {measured:8.3f}")
+        print(f"{au:2}  {THRESHOLDS[au]:6.2f}  {measured:8.3f}")
 
 
 def _clip(args: argparse.Namespace) -> None:
-    assets = load(args.assets, facshuman=args.facshuman)
+    assets = load_assets(args.assets)
     size = (args.size, args.size)
     clip = clip_of(assets, args.seed, args.frames, float(args.fps), size)
     with Renderer(assets, *size) as renderer:
@@ -142,21 +133,20 @@ def _clip(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    for path in write_demo(load(args.assets, facshuman=False), args.out):
+    for path in write_demo(load_assets(args.assets), args.out):
         print(path)
 
 
 def _sheets(args: argparse.Namespace) -> None:
-    assets = load(args.assets, facshuman=args.facshuman)
+    assets = load_assets(args.assets)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise DataError(f"{args.out}: the folder cannot be made ({exc.strerror}); give another --out") from exc
-    kind = "_facshuman" if args.facshuman else ""  # beside the others, which stand in the documentation
-    write_sheet(args.out / f"synth_people{kind}.jpg", people_sheet(assets, range(60)), 10)
-    write_sheet(args.out / f"synth_aus{kind}.jpg", au_sheet(assets, (44, 47)), 7)
-    write_sheet(args.out / f"synth_clip{kind}.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
-    print(args.out / f"synth_*{kind}.jpg")
+    write_sheet(args.out / "synth_people.jpg", people_sheet(assets, range(60)), 10)
+    write_sheet(args.out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
+    write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
+    print(args.out / "synth_*.jpg")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """FaceFinder: the faces of each frame with their numbers and crops.
 
-    scene cut           all tracks end                                      realtime/faces/cuts.py
-    each held track     one look where it was, as training crops are made   ks/faces.py, ks/cropping.py
+    scene cut           all tracks end                                      realtime/faces/scene_cuts.py
+    each held track     one look where it was, as training crops are made   ks/face/detector.py, ks/clips/crop_videos.py
     two on one face     one of them is lost                                 realtime/faces/tracks.py
     each lost track     a look where it was or was going
     now and then        a look at the whole image, or into a tile of it, for new faces
-    what was found      damped, cropped, judged                             ks/crop.py, realtime/faces/quality.py
+    what was found      damped, cropped, judged                             ks/face/alignment.py, quality.py
 
 When to look is decided by the frames' own times, so a file gives the same numbers however fast it is read.
 """
@@ -16,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ks.crop import PointFilter, crop
-from ks.errors import DataError
-from ks.faces import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
-from realtime.faces.cuts import CutWatch
-from realtime.faces.pose import face_box
-from realtime.faces.quality import MIN_FACE_PX, reject
-from realtime.faces.tracks import Track, Tracks, rivals
-from realtime.types import U8, Face, Frame
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.alignment import PointFilter, crop
+from knowledge_spreader.face.detector import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
+from knowledge_spreader.realtime.faces.head_pose import face_box
+from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, reject
+from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
+from knowledge_spreader.realtime.faces.tracks import Track, Tracks, rivals
+from knowledge_spreader.realtime.types import U8, Face, Frame
 
 # How often new faces are looked for: a look costs 3 ms at 720p, the whole image and six tiles 25.
 SCAN_S = 0.25  # while a face is held: the whole image, or one tile, in turn
@@ -36,7 +36,7 @@ _LARGER = 1.2  # times as wide as the smallest held face must another be to take
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """A face and its crop, (side_px, side_px, 3), as ks.crop makes it; of a rejected face too."""
+    """A face and its crop, (side_px, side_px, 3), as face.alignment makes it; of a rejected face too."""
 
     face: Face
     crop: U8

@@ -15,9 +15,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ks.crop import PointFilter
-from ks.faces import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
-from realtime.types import F64
+from knowledge_spreader.face.alignment import PointFilter
+from knowledge_spreader.face.detector import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
+from knowledge_spreader.realtime.types import F64
 
 KEPT_S = 2.0
 RIVALS = 0.5  # overlap of two boxes that hold one face; two people cheek to cheek have up to 0.2
@@ -39,7 +39,7 @@ class Track:
 
     face_id: int
     box: Box  # where it was at sure_s
-    near: Box  # where it is held, see ks.faces.hold
+    near: Box  # where it is held, see face.detector.hold
     sure_s: float  # when the finder was last as sure of it as of a new face
     seen_s: float  # when it was last seen
     born_s: float  # when it last started afresh

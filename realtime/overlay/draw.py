@@ -10,10 +10,19 @@ from functools import partial
 
 import cv2
 
-from realtime.overlay.layout import Layout, Rect, Scene, Size, arrange
-from realtime.overlay.panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
-from realtime.overlay.text import darken, fitted, line_px, put, put_steady, steady_width_px, width_px, wrapped
-from realtime.types import U8, FaceAUs, FrameResult
+from knowledge_spreader.realtime.overlay.layout import Layout, Rect, Scene, Size, arrange
+from knowledge_spreader.realtime.overlay.panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
+from knowledge_spreader.realtime.overlay.text import (
+    darken,
+    fitted,
+    line_px,
+    put,
+    put_steady,
+    steady_width_px,
+    width_px,
+    wrapped,
+)
+from knowledge_spreader.realtime.types import U8, FaceAUs, FrameResult
 
 _REASONS = {
     "small": "too small",

@@ -16,10 +16,19 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ks.spec import AU_NAMES, au_label
-from realtime.overlay.layout import Rect, Size
-from realtime.overlay.text import Colour, darken, fitted, line_px, put, put_steady, steady_width_px, width_px
-from realtime.types import U8, FaceAUs
+from knowledge_spreader.realtime.overlay.layout import Rect, Size
+from knowledge_spreader.realtime.overlay.text import (
+    Colour,
+    darken,
+    fitted,
+    line_px,
+    put,
+    put_steady,
+    steady_width_px,
+    width_px,
+)
+from knowledge_spreader.realtime.types import U8, FaceAUs
+from knowledge_spreader.spec import AU_NAMES, au_label
 
 INK: Colour = (248, 248, 248)
 DIM: Colour = (186, 194, 204)

@@ -7,9 +7,9 @@ from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from ks.errors import KSError
-from realtime.sinks.result_file import ReaderGoneError
-from realtime.types import FrameResult
+from knowledge_spreader.errors import KSError
+from knowledge_spreader.realtime.sinks.result_file import ReaderGoneError
+from knowledge_spreader.realtime.types import FrameResult
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtime.sinks.result_file import ResultFile
-from realtime.sinks.rows import Column, Kind, Row, columns, rows
-from realtime.types import FrameResult
+from knowledge_spreader.realtime.sinks.result_file import ResultFile
+from knowledge_spreader.realtime.sinks.rows import Column, Kind, Row, columns, rows
+from knowledge_spreader.realtime.types import FrameResult
 
 
 class CsvSink:

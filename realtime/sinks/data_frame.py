@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from ks.errors import MissingError
-from realtime.sinks.rows import Column, Row, columns
+from knowledge_spreader.errors import MissingError
+from knowledge_spreader.realtime.sinks.rows import Column, Row, columns
 
 _CHUNK_ROWS = 4096  # Python objects that are held at a time
 

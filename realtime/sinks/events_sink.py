@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from ks.errors import DataError
-from realtime.sinks.eaf import EafWriter
-from realtime.sinks.events_tsv import TsvWriter
-from realtime.types import Event, FrameResult, Stream
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sinks.bids_tsv import TsvWriter
+from knowledge_spreader.realtime.sinks.elan import EafWriter
+from knowledge_spreader.realtime.types import Event, FrameResult, Stream
 
 
 class EventWriter(Protocol):

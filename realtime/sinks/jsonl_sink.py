@@ -26,10 +26,10 @@ import json
 import time
 from typing import Any
 
-from ks.spec import au_label
-from realtime.sinks.result_file import ResultFile
-from realtime.sinks.rows import known, known_number, printable
-from realtime.types import Event, FaceAUs, FrameResult
+from knowledge_spreader.realtime.sinks.result_file import ResultFile
+from knowledge_spreader.realtime.sinks.rows import known, known_number, printable
+from knowledge_spreader.realtime.types import Event, FaceAUs, FrameResult
+from knowledge_spreader.spec import au_label
 
 _DIGITS = 6  # of shares
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ks.errors import DataError, MissingError
-from ks.spec import au_label, au_meaning
-from realtime.sinks.rows import printable
-from realtime.types import FaceAUs, FrameResult, Stream
+from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.realtime.sinks.rows import printable
+from knowledge_spreader.realtime.types import FaceAUs, FrameResult, Stream
+from knowledge_spreader.spec import au_label, au_meaning
 
 STREAM_TYPE = "FACS"
 _KEEP_S = 30.0

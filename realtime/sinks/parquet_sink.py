@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ks.errors import DataError, MissingError
-from realtime.sinks.csv_sink import CsvLines
-from realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, reason, replace_whole
-from realtime.sinks.rows import Column, Kind, columns, columns_of, rows
-from realtime.types import FrameResult
+from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.realtime.sinks.csv_sink import CsvLines
+from knowledge_spreader.realtime.sinks.result_file import (
+    ResultFile,
+    check_writable,
+    drop_torn_line,
+    reason,
+    replace_whole,
+)
+from knowledge_spreader.realtime.sinks.rows import Column, Kind, columns, columns_of, rows
+from knowledge_spreader.realtime.types import FrameResult
 
 JOURNAL_SUFFIX = ".part.csv"
 _BLOCK_BYTES = 16 << 20  # of journal that becomes one row group

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ks.errors import DataError, KSError
+from knowledge_spreader.errors import DataError, KSError
 
 
 class ReaderGoneError(KSError):

@@ -29,8 +29,8 @@ from typing import Literal
 
 import numpy as np
 
-from ks.errors import DataError
-from realtime.types import FaceAUs, Frame, FrameResult
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
 
 Kind = Literal["integer", "seconds", "share", "pixels", "flag", "text"]
 Row = tuple[int | float | bool | str | None, ...]  # None: not known

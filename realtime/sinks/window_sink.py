@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ks.errors import MissingError
-from realtime.overlay.draw import Overlay, text_size_px
-from realtime.overlay.panel import INK
-from realtime.overlay.text import darken, line_px, put, width_px
-from realtime.types import U8, FaceAUs, FrameResult
+from knowledge_spreader.errors import MissingError
+from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
+from knowledge_spreader.realtime.overlay.panel import INK
+from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
+from knowledge_spreader.realtime.types import U8, FaceAUs, FrameResult
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ks.errors import DataError, MissingError
-from realtime.sources.pictures import Intake, Picture
-from realtime.sources.targets import Target
+from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.realtime.sources.reader import Intake, Picture
+from knowledge_spreader.realtime.sources.source_spec import Target
 
 _MICROSECOND = Fraction(1, 1_000_000)
 

@@ -11,11 +11,11 @@ import av
 import av.error
 from av.packet import Packet
 
-from ks.errors import DataError
-from realtime.sources.backlog import EVERYTHING, KEY_FRAMES, Backlog
-from realtime.sources.opening import open_video, reason, without_address
-from realtime.sources.pictures import Intake, Pace, Picture, recent
-from realtime.sources.targets import Target
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sources.catch_up import EVERYTHING, KEY_FRAMES, Backlog
+from knowledge_spreader.realtime.sources.open_container import open_video, reason, without_address
+from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, recent
+from knowledge_spreader.realtime.sources.source_spec import Target
 
 _ARRIVALS = 256  # packets that a decoder may hold back, and more
 _HEAL_S = 2.0  # how long a key frame is waited for after damage

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from types import TracebackType
 
-from ks.errors import DataError
-from realtime.sources.pictures import Intake, Picture, Reader
-from realtime.sources.readers import open_reader
-from realtime.sources.targets import Target
-from realtime.sources.timeline import Timeline
-from realtime.types import Frame, Stream
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sources.open_reader import open_reader
+from knowledge_spreader.realtime.sources.reader import Intake, Picture, Reader
+from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.sources.timeline import Timeline
+from knowledge_spreader.realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)
 

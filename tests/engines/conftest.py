@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from engines.base import U8
-from engines.export import export
-from engines.model_file import ENCODER, ENCODER_INT8, ModelFile, open_model, write_model
-from ks.model import KSModel, make_model
-from ks.spec import ModelSpec
+from knowledge_spreader.engines.base import U8
+from knowledge_spreader.engines.export.to_onnx import export
+from knowledge_spreader.engines.ks_file.model_file import ENCODER, ENCODER_INT8, ModelFile, open_model, write_model
+from knowledge_spreader.method.network import KSModel, make_model
+from knowledge_spreader.spec import ModelSpec
 
 SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2, thresholds=(0.5,) * 4)
 
@@ -57,7 +57,7 @@ def tiny_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelF
 @pytest.fixture(scope="session")
 def int8_file(tiny_file: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     """With an int8 encoder for each backend."""
-    from engines.quantize import int8_encoder
+    from knowledge_spreader.engines.compile.quantize import int8_encoder
 
     graphs = {name: tiny_file.graph(name) for name in tiny_file.sha256}
     with warnings.catch_warnings():

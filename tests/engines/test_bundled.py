@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.bundled import bundled_model
-from engines.compile import CompileConfig, compile_model
-from engines.model_file import open_model
-from engines.open import open_engine
-from engines.untrained import NOTE, write_untrained
-from ks.metrics import auc
-from ks.spec import au_label
-from realtime.demo import demo_clip
-from realtime.options import Options
-from realtime.watch import watch
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.compile.compile_model import CompileConfig, compile_model
+from knowledge_spreader.engines.export.untrained import NOTE, write_untrained
+from knowledge_spreader.engines.ks_file.model_file import open_model
+from knowledge_spreader.engines.open import open_engine
+from knowledge_spreader.metrics import auc
+from knowledge_spreader.realtime.demo import demo_clip
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.watch import watch
+from knowledge_spreader.spec import au_label
 
 
 def test_the_bundled_model_runs_and_is_no_untrained_one() -> None:

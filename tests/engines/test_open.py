@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import engines.open
-from engines import Encoded, ModelFile, open_engine
-from engines.open import BACKENDS, DEVICES, INSTALL, nvidia_gpus, pick, pick_precision, try_out
-from ks.errors import MissingError, ModelError
+import knowledge_spreader.engines.open
+from knowledge_spreader.engines import Encoded, ModelFile, open_engine
+from knowledge_spreader.engines.open import BACKENDS, DEVICES, INSTALL, nvidia_gpus, pick, pick_precision, try_out
+from knowledge_spreader.errors import MissingError, ModelError
 
 ALL = set(BACKENDS)
 NO_GPU_PARTS = {"openvino", "onnxruntime"}
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, there: set[str]) -> None:
-    monkeypatch.setattr(engines.open, "nvidia_gpus", lambda: gpus)
-    monkeypatch.setattr(engines.open, "installed", lambda backend: backend in there)
+    monkeypatch.setattr(knowledge_spreader.engines.open, "nvidia_gpus", lambda: gpus)
+    monkeypatch.setattr(knowledge_spreader.engines.open, "installed", lambda backend: backend in there)
 
 
 @pytest.mark.parametrize(

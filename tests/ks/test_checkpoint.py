@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ks.checkpoint import Checkpoint, load_checkpoint, load_model, load_weights, save_checkpoint
-from ks.config import TrainConfig
-from ks.errors import KSError, ModelError
-from ks.model import KSModel, make_model
-from ks.spec import ModelSpec
+from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_model, load_weights, save_checkpoint
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.errors import KSError, ModelError
+from knowledge_spreader.method.network import KSModel, make_model
+from knowledge_spreader.spec import ModelSpec
 
 CONFIG = TrainConfig(data="disfa", root="somewhere", out="run", aus=(1, 4), labels=0.02)
 
@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_the_checkpoint_before(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("ks.checkpoint.os.fsync", full)
+    monkeypatch.setattr("knowledge_spreader.checkpoint.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(saved, Checkpoint(tiny_spec, CONFIG, {"model.x": torch.zeros(3)}))
     assert saved.read_bytes() == before

@@ -5,21 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ks.errors import DataError
-from ks.metrics import (
-    auc,
-    best_thresholds,
-    calibration_error,
-    confusion,
-    ece_of_bins,
-    f1,
-    fold_mean,
-    mean,
-    mean_f1,
-    pooled,
-    reliability,
-)
-from ks.published import (
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.evaluation.paper_results import (
     AUS,
     F1,
     FULLY_SUPERVISED,
@@ -31,6 +18,19 @@ from ks.published import (
     published_f1,
     published_per_au,
     published_pseudo_accuracy,
+)
+from knowledge_spreader.metrics import (
+    auc,
+    best_thresholds,
+    calibration_error,
+    confusion,
+    ece_of_bins,
+    f1,
+    fold_mean,
+    mean,
+    mean_f1,
+    pooled,
+    reliability,
 )
 
 HALF = np.array([0.5])

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import Engine
-from engines.bundled import bundled_model
-from engines.open import open_engine
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+from knowledge_spreader.engines.base import Engine
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.open import open_engine
+from tests.paths import SHARED
 
 
 @pytest.fixture(scope="session")

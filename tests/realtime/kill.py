@@ -3,11 +3,9 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-from tests.realtime.results import WRITES_UNTIL_KILLED
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+from tests.realtime.sinks.results import WRITES_UNTIL_KILLED
 
 
 def write_and_kill(sink, path, at_least=50):

@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engines.base import Engine
-from ks.errors import DataError
-from realtime.faces.finder import FoundFace
-from realtime.pipeline import Analyser, analyse
-from realtime.types import Face, Frame, FrameResult, Stream
+from knowledge_spreader.engines.base import Engine
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.faces.finder import FoundFace
+from knowledge_spreader.realtime.pipeline import Analyser, analyse
+from knowledge_spreader.realtime.types import Face, Frame, FrameResult, Stream
 
 SIDE = 112
 STREAMS = (Stream("a", 0), Stream("b", 1))

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-import realtime
+from knowledge_spreader import Options, watch
 
 MINUTES = float(os.environ.get("KS_SOAK_MINUTES", "0.4"))
 FPS = 30
@@ -39,11 +39,11 @@ def long_video(path: Path, seconds: float) -> Path:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_delay_and_memory_stay_flat_under_three_times_too_much(face_model: Path, tmp_path: Path) -> None:
     video = long_video(tmp_path / "long.mp4", MINUTES * 60)
-    options = realtime.Options(face_model=str(face_model), policy="live")
+    options = Options(face_model=str(face_model), policy="live")
     busy_s = TIMES_TOO_MUCH / FPS
     delays_ms: list[float] = []
     memory_mb: list[float] = []
-    with realtime.watch(video, options=options) as results:
+    with watch(video, options=options) as results:
         for result in results:
             until = result.frame.captured_s + result.latency_ms / 1e3 + busy_s
             while time.perf_counter() < until:  # a consumer that takes three frame intervals for each frame

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trees import plant_names, plant_occ, plant_table
 
-from ks.datasets import UNKNOWN, bp4d, load_dataset, mme
-from ks.errors import DataError
-from ks.pictures import list_images
+from knowledge_spreader.datasets import UNKNOWN, bp4d, load_dataset, mme
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.frame_reader import list_images
+from tests.ks.datasets.trees import plant_names, plant_occ, plant_table
 
 AUS = (1, 12)
 HEADER = (0, 12, 1)  # columns are found by AU number: 12 stands before 1

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trees import plant_occ
 
-from ks.datasets import DataSet, Video, bp4d, checks, class_weights, disfa, load_dataset
-from ks.datasets.checks import Published, published_notes
-from ks.errors import DataError
+from knowledge_spreader.datasets import DataSet, Video, bp4d, checks, class_weights, disfa, load_dataset
+from knowledge_spreader.datasets.checks import Published, published_notes
+from knowledge_spreader.errors import DataError
+from tests.ks.datasets.trees import plant_occ
 
 
 def test_weights_are_inverse_rates_with_mean_1() -> None:

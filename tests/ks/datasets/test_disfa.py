@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from trees import plant_disfa_labels, plant_names, plant_video
 
-from ks.datasets import UNKNOWN, disfa, load_dataset
-from ks.errors import DataError
-from ks.pictures import list_images
+from knowledge_spreader.datasets import UNKNOWN, disfa, load_dataset
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.frame_reader import list_images
+from tests.ks.datasets.trees import plant_disfa_labels, plant_names, plant_video
 
 AUS = (1, 12)
 INTENSITY = {1: [0, 1, 2, 5], 12: [3, 0, 9, 1]}

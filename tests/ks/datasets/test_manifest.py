@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trees import plant_names, plant_table, plant_video
 
-from ks.datasets import UNKNOWN, load_dataset, manifest
-from ks.errors import DataError
+from knowledge_spreader.datasets import UNKNOWN, load_dataset, manifest
+from knowledge_spreader.errors import DataError
+from tests.ks.datasets.trees import plant_names, plant_table, plant_video
 
 HEADER = ("video", "subject", "frame", "AU01", "au12")
 

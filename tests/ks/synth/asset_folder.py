@@ -10,29 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from ks.errors import MissingError
-from ks.synth.assets import Assets, load_assets
-from ks.synth.facshuman import FOLDER as FACSHUMAN
-from ks.synth.facshuman import load
+from knowledge_spreader.errors import MissingError
+from knowledge_spreader.synth.assets.library import Assets, load_assets
+from tests.paths import SHARED
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 FOLDER = SHARED / "faces3d"
 FACE_MODEL = SHARED / "models" / "blaze_face_short_range.tflite"
 needs_assets = pytest.mark.skipif(not (FOLDER / "makehuman").is_dir(), reason=f"no asset folder at {FOLDER}")
-needs_facshuman = pytest.mark.skipif(
-    not (FOLDER / "makehuman").is_dir() or not (FOLDER / FACSHUMAN).is_dir(),
-    reason=f"no asset folder with {FACSHUMAN} at {FOLDER}",
-)
 
 
 @cache
 def assets() -> Assets:
     return load_assets(FOLDER)
-
-
-@cache
-def facshuman_assets() -> Assets:
-    return load(FOLDER, facshuman=True)
 
 
 def linked_copy(into: Path, *more: str) -> Path:
@@ -46,7 +35,7 @@ def linked_copy(into: Path, *more: str) -> Path:
 @cache
 def no_driver() -> str:
     """Why nothing can be drawn here, or nothing."""
-    from ks.synth.gl import Graphics
+    from knowledge_spreader.synth.rendering.gl import Graphics
 
     try:
         Graphics().close()
@@ -63,7 +52,7 @@ def skip_without_driver() -> None:
 def refused_on_a_full_disk(arguments: Sequence[str]) -> str:
     """What ks-synth says, in its one line, when its files may not grow beyond 6 kB, as on a disk that is full."""
     program = (
-        "import resource, sys\nfrom ks.synth.cli import main\n"
+        "import resource, sys\nfrom knowledge_spreader.synth.cli import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\n"
         f"sys.exit(main({list(arguments)!r}))\n"
     )

@@ -1,0 +1,141 @@
+"""The results of a study on disk: one JSON object per line; a kill at any moment costs one run at most."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from knowledge_spreader import metrics
+from knowledge_spreader.benchmarks.label_budget.plan import Run
+from knowledge_spreader.benchmarks.provenance import Row
+from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.evaluation.report import Predictions, evaluate, without_nan
+
+LOGGED = ("pseudo_accuracy_kept", "pseudo_accuracy_dropped", "pseudo_dropped_share", "frames_per_s")  # last epoch's
+
+
+class Summary(Protocol):
+    """What the study reads of a finished training (training.trainer.RunSummary)."""
+
+    @property
+    def best_path(self) -> Path: ...
+    @property
+    def best_epoch(self) -> int: ...
+    @property
+    def selection_f1(self) -> float: ...
+    @property
+    def epochs(self) -> Sequence[Mapping[str, float]]: ...
+
+
+def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: float, origin: Row) -> Row:
+    """All of a run that a table may want; F1, rates and errors are fractions 0..1, None where there is no value."""
+    report = evaluate([predictions])
+    score = report["per_fold"][0]
+    last = summary.epochs[-1] if summary.epochs else {}
+    chosen = score["f1_chosen"] or {"mean": None, "per_au": None}
+    row = {
+        **_head(run),
+        "selection": report["selection"],
+        "f1_mean": score["f1"]["mean"],
+        "f1_per_au": score["f1"]["per_au"],
+        "confusion": score["confusion"],
+        "f1_best_mean": f1_at_best_cuts(predictions),
+        "f1_chosen_mean": chosen["mean"],
+        "f1_chosen_per_au": chosen["per_au"],
+        "f1_branch_a": score["f1_branch_a"]["mean"],
+        "f1_branch_b": score["f1_branch_b"]["mean"],
+        "f1_key_positions": score["f1_key_positions"],
+        "ece": score["ece"]["mean"],
+        "auc": score["auc"]["mean"],
+        "auc_branch_a": score["auc_branch_a"]["mean"],
+        "auc_branch_b": score["auc_branch_b"]["mean"],
+        "test_frames": score["frames"],
+        "best_epoch": summary.best_epoch,
+        "selection_f1": summary.selection_f1,
+        **{name: last.get(name) for name in LOGGED},
+        "train_s": sum(epoch.get("seconds", 0.0) for epoch in summary.epochs),  # of all sittings
+        "seconds": round(seconds, 3),  # of this sitting, with making the data ready and testing
+        **origin,
+    }
+    clean: Row = without_nan(row)
+    return clean
+
+
+def f1_at_best_cuts(predictions: Predictions) -> float:
+    """Mean F1 over the AUs, each at the cut that is best on these very frames: a bound, not a result.
+
+    Where AUs are rare it tells a timid method from one that cannot tell frames apart, which F1 at 0.5 does not.
+    """
+    live = predictions.probability[-1]
+    cuts = metrics.best_thresholds(live, predictions.labels)
+    return metrics.mean_f1(metrics.confusion(live, predictions.labels, cuts))
+
+
+def error_row(run: Run, error: KSError, seconds: float, origin: Row) -> Row:
+    """A run that failed, with why; it is tried again when the study is started again."""
+    return {**_head(run), "error": str(error), "seconds": round(seconds, 3), **origin}
+
+
+def _head(run: Run) -> Row:
+    c = run.config
+    return {
+        "key": run.key,
+        "data": c.data,
+        "method": c.method,
+        "share": c.labels,
+        "scheme": c.labels_scheme,
+        "fold": c.fold,
+        "seed": c.seed,
+        "ablation": run.ablation,
+        "n_frames": c.n_frames,
+        "config": asdict(c),
+    }
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows in the order they were written; [] for a file that is not there yet.
+
+    What follows the last line end is half of a row whose writing was cut short, and is left out. Raises DataError on
+    anything else that is no row.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise DataError(f"cannot read {path}: {exc.strerror or exc}") from exc
+    rows: list[Row] = []
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(line)
+        except ValueError as exc:
+            raise DataError(f"{path} line {number} is no JSON; delete that line to have its run done again") from exc
+        if not isinstance(row, dict) or "key" not in row:
+            raise DataError(f"{path} line {number} is no row of a study; is this the rows.jsonl of a study?")
+        rows.append(row)
+    return rows
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a row and see it on the disk before returning; half a row at the end of the file is cut off first.
+
+    One process may write to a file at a time. Raises KSError when the file cannot be written.
+    """
+    line = json.dumps(row, allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out-dir") from exc
+
+
+def done_keys(rows: Sequence[Row]) -> set[str]:
+    """Keys of the runs that have a result; a failed run has none."""
+    return {row["key"] for row in rows if "error" not in row}

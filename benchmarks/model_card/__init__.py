@@ -1,0 +1,1 @@
+"""ks-card: the tables of the model card."""

@@ -1,0 +1,192 @@
+"""The tables of a model card, as Markdown: numbers in, lines out, the same lines each time."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from knowledge_spreader.benchmarks.model_card.inputs import CLASSES, HeldOut, HeldOutAU, Real, RealAU, Score
+from knowledge_spreader.benchmarks.real_faces.blendshapes import BLIND
+from knowledge_spreader.benchmarks.real_faces.scores import HELD_OUT, MIN_EVIDENCE
+from knowledge_spreader.spec import AU_NAMES, au_label
+
+MIN_AUC = 0.80  # on real faces; an AU below it is experimental
+NO_EVIDENCE = "no evidence"
+
+
+def held_out_table(held_out: HeldOut, real: Real) -> str:
+    """F1, AUC and calibration on rendered people that training never saw."""
+
+    def row(name: str, of: HeldOutAU) -> list[str]:
+        scores = map(_share, (of.f1, of.f1_shipped, of.auc, of.ece))
+        return [name, _percent(of.present), _share(of.threshold), *scores]
+
+    columns = ("AU", "present", "threshold", "F1 at 0.5", "F1 at the threshold", "AUC", "ECE")
+    rows = [row(_named(au), of) for au, of in held_out.aus.items()]
+    return _text(
+        _about(real),
+        f"{held_out.frames:,} frames.",
+        _markdown(columns, [*rows, row("mean", held_out.mean)]),
+    )
+
+
+def real_table(real: Real) -> str:
+    """What coded faces say, MediaPipe's blendshapes beside it."""
+    columns = (
+        "AU",
+        "present",
+        "absent",
+        "AUC",
+        "95 %",
+        "AUC of MediaPipe",
+        "F1 at the threshold",
+        "false alarms",
+        "ECE",
+    )
+    rows = []
+    for au in real.thresholds:
+        of = real.aus.get(au)
+        rows.append([au_label(au), *(_real_row(au, of) if of else ["0", "0", NO_EVIDENCE, *[""] * 5])])
+    rows += [_real_mean(name, real, group) for name, group in (("mean", real.aus), ("mean, 12 AUs", HELD_OUT))]
+    return _text(
+        _about(real),
+        f"{real.faces} coded faces, {real.answered} with an answer. '{NO_EVIDENCE}': fewer than {MIN_EVIDENCE} faces "
+        "surely show the AU, or lack it. 95 %: over draws of people. *: MediaPipe's number hardly moves.",
+        _markdown(columns, rows),
+    )
+
+
+def calibration_table(held_out: HeldOut, real: Real) -> str:
+    """How often an AU is there when the model says so, all AUs of the held-out rendered people together."""
+    grouped = held_out.reliability.reshape(CLASSES, -1, 3).sum(axis=1)
+    rows = []
+    for i, (answers, said, present) in enumerate(grouped.tolist()):
+        means = (said / answers, present / answers) if answers else (None, None)
+        between = f"{i / CLASSES:.1f} to {(i + 1) / CLASSES:.1f}"
+        rows.append([between, f"{round(answers):,}", *map(_share, means)])
+    seen = [of.ece for of in real.aus.values() if of.auc is not None]
+    errors = f"{_share(held_out.mean.ece)} on held-out rendered people, {_share(_mean(seen))} on real faces"
+    return _text(
+        _about(real),
+        f"Expected calibration error, mean over AUs: {errors} (AUs with evidence).",
+        _markdown(("said", "answers", "mean probability", "really present"), rows),
+    )
+
+
+def experimental(real: Real) -> tuple[int, ...]:
+    """AUs of the model without evidence on real faces, or that rank them too badly."""
+    return tuple(au for au in real.thresholds if _doubt(real.aus.get(au)))
+
+
+def experimental_table(real: Real) -> str:
+    """Which AUs are experimental, and why."""
+    columns = ("AU", "", "why")
+    doubtful = experimental(real)
+    rows = [[au_label(au), AU_NAMES[au], _doubt(real.aus.get(au))] for au in doubtful]
+    rest = ", ".join(au_label(au) for au in real.thresholds if au not in doubtful) or "none"
+    return _text(_about(real), _markdown(columns, rows, numbers=False) if rows else "", f"Not experimental: {rest}.")
+
+
+def speed_table(report: Mapping[str, Any], real: Real) -> str:
+    """Of `ks-bench live --json`. Raises KeyError, ValueError and the like on another report, or another model's."""
+    if report["weights"] != real.weights:
+        raise ValueError(f"it is of weights {report['weights']}, not {real.weights}")
+    where = report["machine"]
+    rows = []
+    for run in report["end_to_end"]:
+        if "error" in run:  # this machine does not run that precision
+            continue
+        encode = run["stages_ms"].get("encode", {}).get("p50")
+        rows.append(
+            [run["what"], f"{run['fps']:.1f}", "" if encode is None else f"{encode:.1f}", f"{run['rss_mb']:.0f} MB"]
+        )
+    place = where["gpu"] or f"{where['cpu']}, {where['cores']} cores"
+    return _text(
+        f"Whole pipeline on a recording with one face, every frame; {place}; weights `{report['weights']}`.",
+        _markdown(("", "frames/s", "encode, ms", "memory"), rows),
+    )
+
+
+def settings_table(settings: Mapping[str, Any]) -> str:
+    """A JSON object as two columns."""
+    rows = [[str(key), _plain(value)] for key, value in settings.items()]
+    return _markdown(("setting", "value"), rows, numbers=False)
+
+
+def commands_block(text: str) -> str:
+    """Text as it is, indented: Markdown shows it letter by letter."""
+    return "\n".join(f"    {line}".rstrip() for line in text.strip("\n").splitlines())
+
+
+def _real_row(au: int, of: RealAU) -> list[str]:
+    low, high = of.auc_interval
+    between = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    theirs = _share(of.auc_mediapipe) + ("*" if au in BLIND and of.auc_mediapipe is not None else "")
+    auc = NO_EVIDENCE if of.auc is None else _share(of.auc)
+    return [
+        f"{of.present}",
+        f"{of.absent}",
+        auc,
+        between,
+        theirs,
+        _share(of.f1),
+        _share(of.false_alarms),
+        _share(of.ece),
+    ]
+
+
+def _real_mean(name: str, real: Real, group: Iterable[int]) -> list[str]:
+    """Over the AUs with evidence that the model has."""
+    rows = [of for au in group if au in real.thresholds and (of := real.aus.get(au)) and of.auc is not None]
+    aucs, theirs, f1, ece = (
+        _share(_mean([getattr(of, field) for of in rows])) for field in ("auc", "auc_mediapipe", "f1", "ece")
+    )
+    return [f"{name}: {len(rows)}", "", "", aucs, "", theirs, f1, "", ece]
+
+
+def _doubt(of: RealAU | None) -> str:
+    """Why an AU is experimental; "": it is not."""
+    if of is None:
+        return "not coded"
+    if of.auc is None:
+        few, kind = (of.present, "show") if of.present < MIN_EVIDENCE else (of.absent, "lack")
+        return (
+            f"{NO_EVIDENCE}: {few} real faces surely {kind} it"
+            if few
+            else f"{NO_EVIDENCE}: no real face surely {kind}s it"
+        )
+    return f"AUC {of.auc:.3f} on {of.present} real faces that show it" if of.auc < MIN_AUC else ""
+
+
+def _about(real: Real) -> str:
+    return f"Weights `{real.weights}`." + (f" **{real.note}.**" if real.note else "")
+
+
+def _named(au: int) -> str:
+    return f"{au_label(au)} {AU_NAMES[au]}"
+
+
+def _mean(values: Sequence[Score]) -> Score:
+    there = [value for value in values if value is not None]
+    return math.fsum(there) / len(there) if there else None
+
+
+def _share(value: Score) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _percent(value: Score) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _text(*parts: str) -> str:
+    return "\n\n".join(filter(None, parts))
+
+
+def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
+    """numbers: all columns but the first are set to the right."""
+    lines = [columns, ["---", *["---:" if numbers else "---"] * (len(columns) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,123 @@
+"""The tables of the model card, written into ks/weights/README.md; its prose is written by hand.
+
+    ks-eval CHECKPOINT --json eval.json
+    ks-real --landmarker face_landmarker.task --json real.json
+    ks-card --eval eval.json --real real.json
+
+A table goes between `<!-- table: NAME -->` and the next `<!-- end -->`. The same reports give the same bytes. It also
+says which AUs are experimental, for `ks-compile --experimental`.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from knowledge_spreader.benchmarks.model_card.inputs import Real, read_inputs, read_report
+from knowledge_spreader.benchmarks.model_card.tables import (
+    calibration_table,
+    commands_block,
+    experimental,
+    experimental_table,
+    held_out_table,
+    real_table,
+    settings_table,
+    speed_table,
+)
+from knowledge_spreader.cli.run import run
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sinks.result_file import replace_whole
+
+CARD = bundled_model().with_name("README.md")
+END = "<!-- end -->"
+
+
+def fill(card: str, tables: Mapping[str, str], where: str) -> str:
+    """The card with these tables in place of those that it has. Raises DataError where a marker is absent."""
+    for name, table in tables.items():
+        start = f"<!-- table: {name} -->"
+        pattern = re.compile(rf"(?<={re.escape(start)}\n).*?(?=^{re.escape(END)}$)", re.DOTALL | re.MULTILINE)
+        if card.count(start) != 1 or not (found := pattern.search(card)) or "<!-- table:" in found.group():
+            raise DataError(
+                f"{where}: wanted once {start!r} and, below it, {END!r}, each on a line of its own; add them"
+            )
+        card = card[: found.start()] + table + "\n" + card[found.end() :]
+    return card
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when the tables are written; 2, and one line, when something is missing."""
+    args = _parser().parse_args(argv)
+    return run(lambda: _write(args))
+
+
+def _write(args: argparse.Namespace) -> None:
+    held_out, real = read_inputs(args.eval, args.real)
+    tables = {
+        "held-out": held_out_table(held_out, real),
+        "real": real_table(real),
+        "calibration": calibration_table(held_out, real),
+        "experimental": experimental_table(real),
+    }
+    if args.speed:
+        tables["speed"] = _speed(args.speed, real)
+    if args.training:
+        tables["training"] = _training(args.training)
+    try:
+        card = args.out.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise DataError(f"{args.out} cannot be read ({exc.strerror}); give a card with its prose and markers") from exc
+    text = fill(card, tables, str(args.out))
+    replace_whole(args.out, lambda unfinished: unfinished.write_bytes(text.encode()))
+    listed = ",".join(map(str, experimental(real)))
+    print(f"{args.out}: {len(tables)} tables; experimental: {listed or 'none'} (ks-compile --experimental '{listed}')")
+
+
+def _speed(path: Path, real: Real) -> str:
+    report = read_report(path)
+    try:
+        return speed_table(report, real)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        reason = f"no {exc}" if isinstance(exc, KeyError) else exc
+        raise DataError(f"{path} is no whole report of ks-bench live on this model ({reason}); write it anew") from exc
+
+
+def _training(path: Path) -> str:
+    """A JSON object of settings, or a text with commands."""
+    if path.suffix == ".json":
+        return settings_table(read_report(path))
+    try:
+        return commands_block(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = getattr(exc, "strerror", None) or "no UTF-8"
+        raise DataError(f"{path} cannot be read ({reason}); give a text or a JSON file") from exc
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ks-card",
+        description="Write the tables of a model's card from its reports.",
+    )
+    parser.add_argument("--eval", type=Path, required=True, metavar="JSON", help="of ks-eval, on held-out people")
+    parser.add_argument(
+        "--real",
+        type=Path,
+        required=True,
+        metavar="JSON",
+        help="of knowledge_spreader.benchmarks.real_faces.run with --landmarker",
+    )
+    parser.add_argument("--speed", type=Path, metavar="JSON", help="of ks-bench live; without it that table stays")
+    parser.add_argument(
+        "--training",
+        type=Path,
+        metavar="FILE",
+        help="commands as text, or settings as .json; without it that table stays",
+    )
+    parser.add_argument("--out", type=Path, default=CARD, metavar="README", help="the card [%(default)s]")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

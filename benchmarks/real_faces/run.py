@@ -1,0 +1,214 @@
+"""Real faces decide: a model's AUs on faces that were coded by eye, MediaPipe's blendshapes beside them.
+
+    ks-real --model b1.ks --landmarker face_landmarker.task
+
+runs the live pipeline over each file, every frame, as ks-live does, and scores the coded faces. How they were coded:
+benchmarks/real_dev/README.md; what the columns mean: benchmarks/real_faces/scores.py; how MediaPipe is read as AUs:
+benchmarks/real_faces/blendshapes.py. Other sets of faces are scored the same way: --labels, --media.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from knowledge_spreader.benchmarks.real_faces.blendshapes import BLIND, CUT, Blendshapes
+from knowledge_spreader.benchmarks.real_faces.labels import CodedFace, CodedFaces, pick, read_labels
+from knowledge_spreader.benchmarks.real_faces.scores import HELD_OUT, Answers, Scores, score
+from knowledge_spreader.benchmarks.real_faces.table import print_scores
+from knowledge_spreader.console import stderr_console
+from knowledge_spreader.engines.open import DEVICES
+from knowledge_spreader.errors import DataError, KSError, MissingError
+from knowledge_spreader.evaluation.report import without_nan, write_json
+from knowledge_spreader.metrics import F64
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.types import FrameResult
+from knowledge_spreader.realtime.watch import watch
+
+LABELS = Path(__file__).parents[1] / "real_dev" / "labels.csv"
+FORMAT = 1  # raised when a key of the JSON changes its meaning
+
+MEDIAPIPE = "MediaPipe"
+NOT_FOUND = "not found"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What came out for one coded face. Where `reason` says why not, the pipeline gave no answer."""
+
+    coded: CodedFace
+    reason: str = NOT_FOUND
+    probability: Mapping[int, float] | None = None
+    occurrence: Mapping[int, bool] | None = None
+    blendshapes: Mapping[int, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One answer for each coded face, in the order of the table."""
+
+    answers: tuple[Answer, ...]
+    model: str
+    weights: str
+    note: str  # "untrained", as the model's file says it
+    engine: str
+    thresholds: Mapping[int, float]
+
+
+def run_model(coded: CodedFaces, media: Path, options: Options, landmarker: Path | None, *, progress: bool) -> Run:
+    """Raises KSError where a file, a coded frame or a model is missing or cannot be used."""
+    paths = [media / name for name in coded.files]
+    if missing := [path for path in paths if not path.is_file()]:
+        told = f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+        raise MissingError(f"{told}: no such file; name the folder with the coded files: --media FOLDER")
+    with ExitStack() as stack:
+        blendshapes = stack.enter_context(Blendshapes(landmarker)) if landmarker else None
+        results = stack.enter_context(watch(*paths, options=replace(options, policy="every-frame")))
+        bar = stack.enter_context(Progress(console=stderr_console(), disable=not progress, transient=True))
+        task = bar.add_task("faces", total=len(coded.faces))
+        wanted: dict[tuple[str, int], list[CodedFace]] = {}
+        for face in coded.faces:
+            wanted.setdefault((face.file, face.frame), []).append(face)
+        found: dict[CodedFace, Answer] = {}
+        for result in results:
+            faces = wanted.pop((coded.files[result.frame.stream.number], result.frame.index), [])
+            found |= {face: _answer(face, len(faces) == 1, result, blendshapes) for face in faces}
+            bar.advance(task, len(faces))
+        spec, model = results.model.spec, results.model
+        if wanted:
+            file, frame = next(iter(wanted))
+            raise DataError(
+                f"{media / file}: the coded frame {frame} could not be read; is it the file that was coded?"
+            )
+        thresholds = dict(zip(spec.aus, spec.thresholds or (0.5,) * len(spec.aus), strict=True))
+        answers = tuple(found[face] for face in coded.faces)
+        return Run(answers, str(model.path), model.weights_id, model.note, str(results.choice), thresholds)
+
+
+def _answer(coded: CodedFace, alone: bool, result: FrameResult, blendshapes: Blendshapes | None) -> Answer:
+    boxes = [row.face.box_xyxy_px for row in result.faces]
+    which = pick(coded, boxes, alone=alone)
+    if which is None:
+        return Answer(coded)
+    row = result.faces[which]
+    read = blendshapes.read(result.frame.image, boxes[which]) if blendshapes else None
+    if not row.success:
+        return Answer(coded, row.face.rejected, blendshapes=read)
+    probability = dict(zip(result.aus, map(float, row.probability), strict=True))
+    occurrence = dict(zip(result.aus, map(bool, row.occurrence), strict=True))
+    return Answer(coded, "", probability, occurrence, read)
+
+
+def score_run(run: Run, coded: CodedFaces, *, beside: bool) -> dict[str, Scores]:
+    """By who answers. beside: MediaPipe's too; both then on the faces that both answered for."""
+    kept = [answer for answer in run.answers if answer.probability and (answer.blendshapes or not beside)]
+    labels = np.array([answer.coded.codes for answer in kept], np.int64).reshape(len(kept), len(coded.aus))
+    people = [answer.coded.person for answer in kept]
+    groups = {"all AUs": set(coded.aus), "12 AUs": set(HELD_OUT)}
+    if beside:
+        groups |= {f"{name} MediaPipe sees": group - BLIND for name, group in groups.items()}
+
+    def table(rows: Sequence[Mapping[int, Any] | None]) -> F64:
+        values = [[float((row or {}).get(au, np.nan)) for au in coded.aus] for row in rows]
+        return np.array(values, np.float64).reshape(len(kept), len(coded.aus))
+
+    cut = np.array([run.thresholds.get(au, 0.5) for au in coded.aus])
+    probability, shown = table([answer.probability for answer in kept]), table([answer.occurrence for answer in kept])
+    scores = {"model": score(Answers(probability, cut, shown), labels, coded.aus, people, groups)}
+    if beside:
+        read = table([answer.blendshapes for answer in kept])
+        theirs = Answers(read, np.full(len(coded.aus), CUT), calibrated=False)
+        scores[MEDIAPIPE] = score(theirs, labels, coded.aus, people, groups)
+    return scores
+
+
+def report(run: Run, scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """All of it as JSON takes it: figures, and what was answered for each face."""
+    faces = [
+        {
+            **{name: getattr(answer.coded, name) for name in ("file", "frame", "face", "person")},
+            "no_answer": answer.reason,
+            "probability": _named(answer.probability),
+            "occurrence": _named(answer.occurrence),
+            "blendshapes": _named(answer.blendshapes),
+        }
+        for answer in run.answers
+    ]
+    about = {name: getattr(run, name) for name in ("model", "weights", "note", "engine")}
+    figures = {
+        who: {"aus": [asdict(row) for row in of.aus], "means": {name: asdict(mean) for name, mean in of.means.items()}}
+        for who, of in scores.items()
+    }
+    return {"format": FORMAT, **about, "thresholds": _named(run.thresholds), "scores": figures, "faces": faces}
+
+
+def _named(values: Mapping[int, Any] | None) -> dict[str, Any] | None:
+    return None if values is None else {f"AU{au}": value for au, value in values.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when all is well, 2 when the command cannot be followed, 130 when interrupted."""
+    args = _parser().parse_args(argv)
+    options = {
+        name: getattr(args, name) for name in ("model", "device", "precision", "threads", "face_model", "person")
+    }
+    try:
+        coded = read_labels(args.labels)
+        run = run_model(coded, args.media, Options(**options), args.landmarker, progress=args.progress)
+        scores = score_run(run, coded, beside=args.landmarker is not None)
+        if args.json:
+            write_json(without_nan(_plain(report(run, scores))), args.json)
+        print_scores(run.answers, run.model, run.note, scores, Console(width=None if sys.stdout.isatty() else 120))
+    except KSError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ks-real", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", default="", metavar="FILE.ks", help="default: the bundled one")
+    parser.add_argument(
+        "--media", type=Path, required=True, metavar="FOLDER", help="folder with the coded videos and pictures"
+    )
+    parser.add_argument("--labels", type=Path, default=LABELS, metavar="CSV", help="the codes [%(default)s]")
+    parser.add_argument(
+        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to score it beside"
+    )
+    parser.add_argument(
+        "--face-model", default="", help="BlazeFace .tflite; default: the user's cache, else a download"
+    )
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model [%(default)s]")
+    parser.add_argument("--precision", default="auto", help="as ks-live takes it [%(default)s]")
+    parser.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = the backend's choice [%(default)s]")
+    parser.add_argument(
+        "--person",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="relative to the person's own rest, where the model has learned it",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, and each face's, to this file")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

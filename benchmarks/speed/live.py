@@ -1,0 +1,167 @@
+"""ks-bench live: the whole pipeline on this machine, from a file and as live streams, beside MediaPipe's.
+
+    end to end    a 720p file with one face: frames/s, and ms of each stage; every precision that runs here, and
+                  MediaPipe FaceLandmarker with blendshapes on the same file, taking turns
+    capacity      streams x faces at the clip's own rate: frames/s of each stream, share dropped, latency p50, p95, p99
+
+Each run is a process of its own. Streams are the file played at its own pace, so nothing but the pipeline is measured.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from knowledge_spreader.benchmarks.provenance import Row
+from knowledge_spreader.benchmarks.speed.live_videos import write_video
+from knowledge_spreader.benchmarks.speed.machine import machine
+from knowledge_spreader.benchmarks.speed.workers import threads_environment
+from knowledge_spreader.engines.ks_file.model_file import ENCODER_INT8, ModelFile, open_model
+from knowledge_spreader.engines.open import PRECISIONS, pick
+from knowledge_spreader.errors import KSError
+from knowledge_spreader.face.detector_weights import find_face_model
+
+MEDIAPIPE = "MediaPipe FaceLandmarker"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBenchConfig:
+    """What is measured."""
+
+    model: Path
+    clip: Path
+    device: str = "auto"
+    precisions: tuple[str, ...] = ()  # () = all that the device does with this file
+    streams: tuple[int, ...] = (1, 2, 4)
+    faces: tuple[int, ...] = (1, 4)
+    seconds: float = 10.0  # of each run
+    rounds: int = 3  # of the end-to-end runs
+    threads: int = 0
+    face_model: str = ""
+    landmarker: Path | None = None  # MediaPipe's face_landmarker.task
+    progress: bool = False
+
+
+def bench_live(config: LiveBenchConfig) -> Row:
+    """All figures, as JSON takes them. Raises KSError where something cannot be run at all."""
+    model = open_model(config.model)
+    face_model = str(find_face_model(config.face_model or None))
+    backend, _ = pick(config.device)
+    precisions = config.precisions or _precisions(model, backend)
+    with tempfile.TemporaryDirectory() as folder, Progress(disable=not config.progress, transient=True) as bar:
+        total = config.rounds * (len(precisions) + bool(config.landmarker))
+        task = bar.add_task("live", total=total)
+        videos = {n: Path(folder) / f"{n}.mp4" for n in sorted({1, *config.faces})}
+        rates = {n: write_video(config.clip, path, faces=n, seconds=config.seconds) for n, path in videos.items()}
+        base = {
+            "model": str(config.model),
+            "device": backend,
+            "threads": config.threads,
+            "face_model": face_model,
+            "precision": "auto",
+        }
+        end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, lambda: bar.advance(task))
+        capacity = [  # the bar shows the first part; these are few
+            {**_capacity(base, videos[faces], streams), "streams": streams, "faces": faces, "rate": rates[faces]}
+            for faces in config.faces
+            for streams in config.streams
+        ]
+    told = {name: value for name, value in asdict(config).items() if name != "progress"}
+    flags = {name: value.name if isinstance(value, Path) else str(value) for name, value in told.items()}
+    flags["face_model"] = Path(face_model).name
+    return {**machine(), "weights": model.weights_id, "flags": flags, "end_to_end": end_to_end, "capacity": capacity}
+
+
+def _precisions(model: ModelFile, backend: str) -> tuple[str, ...]:
+    """Those that the file holds for the backend; bf16 where it does not run says so in its row."""
+    known = ENCODER_INT8.get(backend, "")
+    return tuple(p for p in PRECISIONS[backend] if p != "int8" or known in model.sha256)
+
+
+def _end_to_end(
+    config: LiveBenchConfig, base: Mapping[str, Any], precisions: Sequence[str], tick: Callable[[], None]
+) -> list[Row]:
+    runs: dict[str, list[Row]] = {}
+    for _ in range(config.rounds):
+        for precision in precisions:
+            runs.setdefault(precision, []).append(_run({**base, "kind": "file", "precision": precision}))
+            tick()
+        if config.landmarker:
+            asked = {**base, "kind": "landmarker", "landmarker": str(config.landmarker)}
+            runs.setdefault(MEDIAPIPE, []).append(_run(asked))
+            tick()
+    return [_middle(name, found) for name, found in runs.items()]
+
+
+def _middle(name: str, runs: Sequence[Row]) -> Row:
+    """The run of median speed, and the speeds of all."""
+    if errors := [run["error"] for run in runs if "error" in run]:
+        return {"what": name, "error": errors[0]}
+    speeds = [run["fps"] for run in runs]
+    middle = min(runs, key=lambda run: abs(run["fps"] - statistics.median(speeds)))
+    kept = ("fps", "stages_ms", "engine", "rss_mb", "answers_per_frame")
+    return {"what": name, "fps_of_runs": speeds, **{key: middle[key] for key in kept if key in middle}}
+
+
+def _capacity(base: Mapping[str, Any], video: Path, streams: int) -> Row:
+    run = _run({**base, "kind": "live", "video": str(video), "streams": streams})
+    if "error" in run:
+        return run
+    frames = run["frames"]
+    return {
+        "fps": round(run["fps"] / streams, 2),
+        "precision": run["engine"]["precision"],
+        "dropped": round(sum(frames["dropped"].values()) / max(frames["in"], 1), 4),
+        "latency_ms": run["latency_ms"],
+        "answers_per_frame": run["answers_per_frame"],
+        "rss_mb": run["rss_mb"],
+    }
+
+
+def _run(request: Mapping[str, Any]) -> Row:
+    command = [sys.executable, "-m", "knowledge_spreader.benchmarks.speed.live_worker", json.dumps(dict(request))]
+    environment = {**os.environ, **threads_environment(request["threads"])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if not done.stdout.strip():
+        said = done.stderr.strip().rpartition("\n")[2][:200] or "it said nothing; was memory short?"
+        raise KSError(f"a run of the live pipeline ended with status {done.returncode}: {said}")
+    row: Row = json.loads(done.stdout)
+    return row
+
+
+def print_live(result: Row, console: Console) -> None:
+    """Both tables."""
+    table = Table(title="End to end, 1280 x 720 file, one face")
+    for column in ("", "frames/s", "ms a frame by stage, p50", "memory MB"):
+        table.add_column(column, justify="left" if column in ("", "ms a frame by stage, p50") else "right")
+    for row in result["end_to_end"]:
+        if "error" in row:
+            table.add_row(row["what"], "-", row["error"], "-")
+            continue
+        stages = ", ".join(f"{name} {ms['p50']:.1f}" for name, ms in row["stages_ms"].items())
+        table.add_row(row["what"], f"{row['fps']:.1f}", stages, f"{row['rss_mb']:.0f}")
+    console.print(table)
+    precision = next((row["precision"] for row in result["capacity"] if "error" not in row), "")
+    table = Table(title=f"Capacity, live, {precision}, newest frame wins")
+    for column in ("streams", "faces in each", "frames/s of each", "dropped", "p50 ms", "p95 ms", "p99 ms"):
+        table.add_column(column, justify="right")
+    for row in result["capacity"]:
+        if "error" in row:
+            table.add_row(str(row["streams"]), str(row["faces"]), row["error"])
+            continue
+        ms = row["latency_ms"]
+        speed = f"{row['fps']:.1f} of {row['rate']:.0f}"
+        share = f"{100 * row['dropped']:.1f} %"
+        percentiles = [f"{ms[p]:.0f}" for p in ("p50", "p95", "p99")]
+        table.add_row(str(row["streams"]), str(row["faces"]), speed, share, *percentiles)
+    console.print(table)

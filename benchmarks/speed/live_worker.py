@@ -1,0 +1,92 @@
+"""One run of the live pipeline, or of MediaPipe's FaceLandmarker, in a process of its own.
+
+    live_worker.py '{"kind": "file", "video": ..., "model": ..., "precision": "fp32", ...}'
+
+writes one JSON object to stdout: {"fps", "latency_ms", "stages_ms", "frames", "rss_mb", ...}, or {"error": text}.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+
+from knowledge_spreader.benchmarks.speed.engine_worker import peak_rss_mb
+from knowledge_spreader.errors import KSError, MissingError
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.stats.durations import Durations
+from knowledge_spreader.realtime.watch import watch
+
+
+def main(argv: Sequence[str]) -> int:
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    request = json.loads(argv[0])
+    try:
+        reply = _landmarker(request) if request["kind"] == "landmarker" else _watch(request)
+    except KSError as exc:
+        reply = {"error": str(exc)}
+    print(json.dumps({**reply, "rss_mb": round(peak_rss_mb(), 1)}), file=answers, flush=True)
+    return 0
+
+
+def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A recording with every frame ("file"), or played at its own pace by `streams` sources ("live")."""
+    live = request["kind"] == "live"
+    options = Options(
+        model=request["model"],
+        device=request["device"],
+        precision=request["precision"],
+        threads=request["threads"],
+        face_model=request["face_model"],
+        policy="live" if live else "every-frame",
+    )
+    faces = results = 0
+    with watch(*[request["video"]] * request.get("streams", 1), options=options) as run:
+        for result in run:
+            results += 1
+            faces += sum(row.success for row in result.faces)
+        report = run.report()
+    return {**report, "answers_per_frame": round(faces / max(results, 1), 3)}
+
+
+def _landmarker(request: Mapping[str, Any]) -> dict[str, Any]:
+    """MediaPipe's own pipeline with blendshapes on the same file: decode, landmarks, 52 numbers a frame."""
+    try:
+        import mediapipe as mp
+        from mediapipe.tasks.python import vision
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+    except (ImportError, OSError) as exc:
+        raise MissingError(f"MediaPipe cannot be loaded ({exc})") from exc
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=Path(request["landmarker"]).read_bytes()),
+        running_mode=vision.RunningMode.VIDEO,
+        output_face_blendshapes=True,
+    )
+    times, faces, frames = Durations(), 0, 0
+    with vision.FaceLandmarker.create_from_options(options) as landmarker, av.open(request["video"]) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        start = time.perf_counter()
+        for frame in container.decode(video=0):
+            picture = frame.to_ndarray(format="rgb24")
+            before = time.perf_counter()
+            image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
+            found = landmarker.detect_for_video(image, round(frame.time * 1000))
+            times.add((time.perf_counter() - before) * 1e3)
+            faces += len(found.face_blendshapes)
+            frames += 1
+        seconds = time.perf_counter() - start
+    return {
+        "fps": round(frames / seconds, 2),
+        "stages_ms": {"landmarks + blendshapes": times.percentiles(50, 95)},
+        "frames": {"in": frames, "analysed": frames, "dropped": {}},
+        "answers_per_frame": round(faces / max(frames, 1), 3),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

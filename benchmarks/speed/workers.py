@@ -1,0 +1,101 @@
+"""The parent's end of an engine in its own process: start it, ask it, end it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from knowledge_spreader.errors import KSError
+
+_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class WorkerError(KSError):
+    """An engine could not be opened or run; the text is its own."""
+
+
+class Worker:
+    """A process of benchmarks.speed.engine_worker, for one role, backend and precision. Raises WorkerError."""
+
+    def __init__(self, role: str, backend: str, precision: str, model: Path, threads: int) -> None:
+        self.role, self.backend, self.precision = role, backend, precision
+        self.gpu_mb: float | None = None  # of the GPU, as far as it was seen to grow
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (ends with us)
+        command = [
+            sys.executable,
+            "-m",
+            "knowledge_spreader.benchmarks.speed.engine_worker",
+            role,
+            backend,
+            precision,
+            str(model),
+            str(threads),
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, **threads_environment(threads)},
+        )
+        try:
+            self.about = self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises WorkerError when the engine fails or dies."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died: the answer says how
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """Ends the process; a second time does nothing."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None and not stream.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        self._errors.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            self._errors.seek(0)
+            said = [text.strip() for text in self._errors if text.strip()]
+            why = said[-1][:200] if said else "it said nothing; was memory short?"
+            raise WorkerError(f"the process of {self.name} ended with status {status}: {why}")
+        reply: dict[str, Any] = json.loads(line)
+        if "error" in reply:
+            raise WorkerError(reply["error"])
+        return reply
+
+
+def threads_environment(threads: int) -> dict[str, str]:
+    """What makes the thread pools of numpy and torch as large as those of the engines."""
+    return dict.fromkeys(_POOLS, str(threads)) if threads else {}

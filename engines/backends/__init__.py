@@ -1,0 +1,1 @@
+"""One file per backend: OpenVINO, ONNX Runtime, torch."""

@@ -1,0 +1,69 @@
+"""Where the torch model's weights lie inside the ONNX graphs, so that a `.ks` file holds them once.
+
+The exporter renames some tensors, turns the matrices of linear layers round, keeps one of several equal tensors and
+drops a bias that is zero. The map {parameter: (graph, initializer, turned)} is found by value when the graphs are made
+and stored beside them.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from knowledge_spreader.engines.base import F32
+from knowledge_spreader.engines.ks_file.model_file import ModelFile
+from knowledge_spreader.errors import ModelError
+
+Place = tuple[str, str, bool]
+ZEROS: Place = ("", "", False)
+
+
+def find_weights(wanted: Mapping[str, Tensor], graphs: Mapping[str, onnx.ModelProto]) -> dict[str, Place]:
+    """The place of each wanted tensor, equal to the last bit. Raises ModelError when one is nowhere."""
+    places: dict[tuple[tuple[int, ...], bytes], Place] = {}
+    for graph_name, graph in graphs.items():
+        for name, array in _initializers(graph).items():
+            places.setdefault(_key(array), (graph_name, name, False))
+            if array.ndim == 2:
+                places.setdefault(_key(array.T), (graph_name, name, True))
+    found: dict[str, Place] = {}
+    for name, x in wanted.items():
+        place = places.get(_key(x.detach().cpu().numpy()), None if x.any() else ZEROS)
+        if place is None:
+            raise ModelError(f"the exporter has changed {name}, so it cannot be read back; try another torch version")
+        found[name] = place
+    return found
+
+
+def fill(wanted: Mapping[str, Tensor], model: ModelFile) -> None:
+    """Copies the weights of a model file into the wanted tensors. Raises ModelError when it does not hold them."""
+    graphs = {}
+    for graph in {graph for graph, _, _ in model.torch_weights.values() if graph}:
+        if graph not in model.sha256:
+            raise ModelError(f"{model.path} points to a graph {graph!r} that it does not hold; compile it anew")
+        graphs[graph] = _initializers(onnx.load_model_from_string(model.graph(graph)))
+    for parameter, target in wanted.items():
+        graph, name, turned = model.torch_weights.get(parameter, ("", parameter, False))
+        if (graph, name, turned) == ZEROS:
+            target.zero_()
+            continue
+        array = graphs.get(graph, {}).get(name)
+        array = array.T if turned and array is not None else array
+        if array is None or array.shape != tuple(target.shape):
+            raise ModelError(f"{model.path} does not hold {parameter} {tuple(target.shape)}; compile it anew")
+        target.copy_(torch.from_numpy(np.array(array, order="C")))
+
+
+def _initializers(graph: onnx.ModelProto) -> dict[str, F32]:
+    return {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT
+    }
+
+
+def _key(array: F32) -> tuple[tuple[int, ...], bytes]:
+    return array.shape, np.ascontiguousarray(array).tobytes()

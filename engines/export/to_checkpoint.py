@@ -1,0 +1,182 @@
+"""ks-restore: a `.ks` file -> a checkpoint that training can begin from.
+
+A `.ks` file holds what answers: batch norms are folded into convolutions, the students' own logits are left out. Its
+answers come back to the last digits, whatever pictures are given. What training needs besides is chosen here: each norm
+gets the mean and deviation that its channel has on the pictures, so that it does in training, where it measures them
+anew, what it does at rest; each kernel the length that a fresh one has, so that a step moves it as far; and the
+students' logits begin anew.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from knowledge_spreader.checkpoint import Checkpoint, save_checkpoint
+from knowledge_spreader.cli.run import run
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.engines.backends.torch_model import answering_weights, folded
+from knowledge_spreader.engines.backends.torch_weights import fill
+from knowledge_spreader.engines.base import U8
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.engines.sample_crops import real_crops
+from knowledge_spreader.errors import DataError, ModelError
+from knowledge_spreader.method.network import KSModel, make_model
+
+TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
+_BATCH = 64
+_FEWEST_FACES = 16  # fewer say little about a channel's deviation
+
+
+@torch.no_grad()
+def restored(file: ModelFile, faces: U8, seed: int = 0) -> KSModel:
+    """The model of a `.ks` file with its batch norms taken out again, in eval mode.
+
+    faces: (F, side, side, 3) uint8 RGB crops on which the norms' statistics are measured. seed: of the students' own
+    logits. Raises ModelError for a file that does not hold its weights or where the answers do not come back.
+    """
+    torch.manual_seed(seed)
+    model = make_model(file.spec).eval()
+    plain = folded(model)
+    fill(answering_weights(plain), file)
+    means, variances = _statistics(plain, faces)
+    pairs = _convolutions_and_norms(model)
+    kept = {name: x for name, x in plain.state_dict().items() if name.removesuffix(".weight") not in pairs}
+    model.load_state_dict({name: x for name, x in kept.items() if name in model.state_dict()}, strict=False)
+    for name, (conv, norm) in pairs.items():
+        _unfold(conv, norm, plain.get_submodule(name), means[name], variances[name])
+    _check(model, plain, faces)
+    return model
+
+
+def _unfold(conv: nn.Conv2d, norm: nn.BatchNorm2d, flat: nn.Module, mean: Tensor, variance: Tensor) -> None:
+    """conv and norm together do what `flat` does, whose output has this mean and variance per channel."""
+    assert isinstance(flat, nn.Conv2d)
+    assert flat.bias is not None
+    fan_out = conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1]
+    length = sqrt(2 / fan_out * flat.weight[0].numel())  # of a kernel as torchvision begins its ResNets
+    scale = length / flat.weight.flatten(1).norm(dim=1).clamp_min(1e-12)  # (C,)
+    conv.weight.copy_(flat.weight * scale[:, None, None, None])
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.copy_((mean - flat.bias) * scale)
+    norm.running_var.copy_(variance * scale**2)
+    norm.weight.copy_((norm.running_var + norm.eps).sqrt() / scale)
+    norm.bias.copy_(mean)
+
+
+def _convolutions_and_norms(module: nn.Module, at: str = "") -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Name of each convolution that a batch norm follows -> both. The pairs are those of torch_model.folded."""
+    found = {}
+    for (name, conv), (_, norm) in pairwise(list(module.named_children())):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            found[at + name] = (conv, norm)
+    for name, child in module.named_children():
+        found |= _convolutions_and_norms(child, f"{at}{name}.")
+    return found
+
+
+def _statistics(plain: KSModel, faces: U8) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Mean and variance (C,) of each convolution's output, in float64 while they are summed."""
+    sums: dict[str, list[Tensor]] = {}
+
+    def hook(name: str) -> Any:
+        def seen(_module: nn.Module, _args: object, out: Tensor) -> None:
+            x = out.double()
+            part = [x.sum((0, 2, 3)), (x * x).sum((0, 2, 3)), torch.tensor(float(x.numel() // x.shape[1]))]
+            before = sums.get(name, [torch.zeros_like(p) for p in part])
+            sums[name] = [a + b for a, b in zip(before, part, strict=True)]
+
+        return seen
+
+    handles = [m.register_forward_hook(hook(name)) for name, m in plain.named_modules() if isinstance(m, nn.Conv2d)]
+    for batch in _batches(faces):
+        plain.encode(batch)
+    for handle in handles:
+        handle.remove()
+    means = {name: total / count for name, (total, _, count) in sums.items()}
+    variances = {name: (squares / count - means[name] ** 2).clamp_min(0) for name, (_, squares, count) in sums.items()}
+    return {name: x.float() for name, x in means.items()}, {name: x.float() for name, x in variances.items()}
+
+
+def _check(model: KSModel, plain: KSModel, faces: U8) -> None:
+    """Raises ModelError where the two do not answer alike."""
+    for batch in _batches(faces[:_BATCH]):
+        for ours, theirs in zip(model.encode(batch), plain.encode(batch), strict=True):
+            difference = float((ours - theirs).abs().max() / max(1.0, float(theirs.abs().max())))
+            if not difference <= TOLERANCE:
+                raise ModelError(f"the restored model differs by {difference:.1e} from the file; give other --faces")
+
+
+def _batches(faces: U8) -> Iterator[Tensor]:
+    for start in range(0, len(faces), _BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(faces[start : start + _BATCH]))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the checkpoint; 2 when the user can mend what went wrong."""
+    parser = argparse.ArgumentParser("ks-restore", description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, nargs="?", help="the .ks file (default: the bundled model)")
+    parser.add_argument(
+        "--faces",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="VIDEO|FOLDER",
+        help="a video or a folder of images with faces like those to train on; may be repeated, for more people",
+    )
+    parser.add_argument(
+        "--face-model", default="", help="BlazeFace .tflite (default: the user's cache, else a download)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what begins anew (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint, for ks-train --init")
+    return run(lambda: _main(parser.parse_args(argv)))
+
+
+def _main(args: argparse.Namespace) -> None:
+    if not args.out.parent.is_dir():
+        raise DataError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
+    file = open_model(args.model or bundled_model())
+    faces = np.concatenate(
+        [run for source in args.faces for run in real_crops(source, file.spec, face_model=args.face_model)]
+    )
+    if len(faces) < _FEWEST_FACES:
+        raise DataError(f"--faces: {len(faces)} faces were found, wanted {_FEWEST_FACES}; give more or longer videos")
+    model = restored(file, faces, args.seed)
+    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
+    save_checkpoint(
+        args.out, Checkpoint(file.spec, _settings(file, args.out), tensors, {"restored_from": file.weights_id})
+    )
+    print(f"{args.out}: {file.path.name} ({file.weights_id}) as a checkpoint, norms measured on {len(faces)} faces")
+
+
+def _settings(file: ModelFile, out: Path) -> TrainConfig:
+    """Of a run that would make a model of this shape: ks-eval crops and checks by them."""
+    spec = file.spec
+    return TrainConfig(
+        "manifest",
+        root="",
+        out=str(out),
+        init=str(file.path),
+        aus=spec.aus,
+        fps=spec.fps,
+        n_frames=spec.n_frames,
+        side_px=spec.side_px,
+        backbone=spec.backbone,
+        correlation=spec.correlation,
+        spatial_pooling=spec.spatial_pooling,
+        frame_pooling=spec.frame_pooling,
+        mark_key=spec.mark_key,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

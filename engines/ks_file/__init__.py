@@ -1,0 +1,1 @@
+"""The `.ks` file: one zip that is a whole model."""

@@ -1,0 +1,199 @@
+"""A whole model in one `.ks` file: the two graphs, what they compute, and checksums; read without onnx or torch.
+
+    manifest.json                  format, spec, size and sha256 of each graph, what was measured while compiling
+    encoder.onnx  head.onnx        fp32, the reference that everything else is made from and checked against
+    encoder-int8-openvino.onnx     int8, made for one backend; -onnxruntime and -tensorrt alike
+    encoder.onnx-half  ...         in place of encoder.onnx: the same graph, its weights stored as fp16
+
+One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
+another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Weights that
+fp16 holds exactly, as `ks-compile --half` makes them, are stored so and are fp32 again when a graph is read
+(engines.ks_file.half_storage). Checksums tell damage; they do not tell who made a file. A graph is data, not a program.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from knowledge_spreader.engines.ks_file.half_storage import Span, cut, whole
+from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.spec import ModelSpec
+
+FORMAT = "knowledge-spreader model 1"
+FORMAT_HALF = "knowledge-spreader model 2"  # with weights as fp16, so that who knows only 1 says so
+SUFFIX = ".ks"
+MANIFEST = "manifest.json"
+ENCODER, HEAD = "encoder", "head"
+INT8_BACKENDS = ("openvino", "onnxruntime", "tensorrt")
+ENCODER_INT8 = {
+    backend: f"encoder-int8-{backend}" for backend in INT8_BACKENDS
+}  # engines.compile.quantize: why they differ
+GRAPHS = (ENCODER, HEAD, *ENCODER_INT8.values())
+_MANIFEST_BYTES = 1 << 22  # no manifest of ours comes near it
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An opened `.ks` file. Graphs stay on disk until they are asked for."""
+
+    path: Path
+    spec: ModelSpec
+    sha256: Mapping[str, str]  # of each graph that is there, whole
+    torch_weights: Mapping[str, tuple[str, str, bool]]  # engines.backends.torch_weights
+    precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
+    costs: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # "openvino int8" -> engines.compile.parity.Cost
+    halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
+    note: str = ""  # what everyone who uses the model must be told, like "untrained"
+
+    @property
+    def weights_id(self) -> str:
+        """Names the fp32 weights, whatever else the file holds: for results and caches."""
+        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD]).encode()).hexdigest()[:16]
+
+    def graph(self, name: str) -> bytes:
+        """An ONNX graph that is there, checked against its checksum. Raises ModelError when it is damaged."""
+        expected = self.sha256[name]
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                data = whole(archive.read(_member(name, self.halves)), self.halves.get(name, ()))
+        except (OSError, zipfile.BadZipFile, zlib.error, LookupError, ValueError, RuntimeError, EOFError) as exc:
+            raise _damaged(self.path, exc) from exc
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise _damaged(self.path, f"{name} has another checksum")
+        return data
+
+    def int8_graph(self, backend: str) -> bytes:
+        """The int8 encoder of a backend. Raises ModelError when the file holds none."""
+        if ENCODER_INT8[backend] not in self.sha256:
+            raise ModelError(
+                f"{self.path} has no int8 encoder for {backend}; make it: "
+                f"ks-compile {self.path} --device {backend} --precision int8 --calibrate VIDEO"
+            )
+        return self.graph(ENCODER_INT8[backend])
+
+
+def open_model(path: str | Path) -> ModelFile:
+    """Opens a `.ks` file and checks its manifest; each graph is checked when it is read.
+
+    Raises MissingError where there is no file, ModelError, one line, on a damaged or foreign one.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors" and path.is_file():
+        raise ModelError(f"{path} is a checkpoint; make a model for engines of it: ks-compile {path}")
+    if not path.is_file():
+        raise MissingError(f"no model at {path}; ks-compile makes one from a checkpoint of ks-train")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            if MANIFEST not in members or members[MANIFEST].file_size > _MANIFEST_BYTES:
+                raise ModelError(f"{path} is no model of ks-compile: a zip without {MANIFEST}")
+            manifest = json.loads(archive.read(MANIFEST))
+        got = manifest.get("format") if isinstance(manifest, dict) else manifest
+        if not isinstance(manifest, dict) or got not in (FORMAT, FORMAT_HALF):
+            raise ModelError(
+                f"{path} is no model of this version (format {got!r:.60}, wanted {FORMAT!r} or {FORMAT_HALF!r}); "
+                "compile anew"
+            )
+        model = _parse(path, manifest)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
+        raise _damaged(path, exc) from exc
+    except (KeyError, ValueError, TypeError, AttributeError) as exc:  # JSON of another shape
+        raise _damaged(path, f"its manifest: {exc!r}") from exc
+    _check_members(model, members, manifest)
+    return model
+
+
+def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
+    graphs = {str(name): str(entry["sha256"]) for name, entry in manifest["graphs"].items()}
+    return ModelFile(
+        path,
+        ModelSpec.from_json(json.dumps(manifest["spec"])),
+        graphs,
+        {str(k): (str(graph), str(name), bool(turned)) for k, (graph, name, turned) in manifest["torch"].items()},
+        {str(k): str(v) for k, v in manifest["precision"].items()},
+        {str(k): dict(v) for k, v in manifest["costs"].items()},
+        {
+            str(name): tuple((int(start), int(count)) for start, count in entry["half"])
+            for name, entry in manifest["graphs"].items()
+            if entry.get("half")
+        },
+        str(manifest.get("note", "")),
+    )
+
+
+def _check_members(model: ModelFile, members: Mapping[str, zipfile.ZipInfo], manifest: dict[str, Any]) -> None:
+    names = set(manifest["graphs"])
+    if not {ENCODER, HEAD} <= names <= set(GRAPHS):
+        raise _damaged(model.path, f"it lists the graphs {sorted(names)}")
+    for name in names:
+        member = _member(name, model.halves)
+        info = members.get(member)
+        if (
+            info is None
+            or info.compress_type != zipfile.ZIP_STORED
+            or info.file_size != manifest["graphs"][name]["bytes"]
+        ):
+            raise _damaged(model.path, f"{member} is not there as it was written")
+
+
+def write_model(
+    path: Path,
+    spec: ModelSpec,
+    graphs: Mapping[str, bytes],
+    torch_weights: Mapping[str, tuple[str, str, bool]],
+    precision: Mapping[str, str],
+    costs: Mapping[str, Mapping[str, Any]],
+    note: str = "",
+) -> ModelFile:
+    """Writes the file whole or not at all, and opens it. Equal contents give equal bytes."""
+    assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
+    stored = {name: cut(graphs[name]) for name in GRAPHS if name in graphs}
+    halves = {name: spans for name, (_, spans) in stored.items() if spans}
+    listed = {
+        name: {
+            "sha256": hashlib.sha256(graphs[name]).hexdigest(),
+            "bytes": len(stored[name][0]),
+            **({"half": halves[name]} if name in halves else {}),
+        }
+        for name in sorted(graphs)
+    }
+    manifest = {
+        "format": FORMAT_HALF if halves else FORMAT,
+        "spec": json.loads(spec.to_json()),
+        "graphs": listed,
+        "torch": torch_weights,
+        "precision": precision,
+        "costs": costs,
+        **({"note": note} if note else {}),
+    }
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest, indent=1).encode())
+            for name, (data, _) in stored.items():
+                archive.writestr(zipfile.ZipInfo(_member(name, halves)), data)  # ZipInfo: a fixed date
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as exc:
+        raise ModelError(f"{path}: cannot write the model ({exc.strerror}); check the folder and the space") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return open_model(path)
+
+
+def _member(name: str, halves: Mapping[str, tuple[Span, ...]]) -> str:
+    return f"{name}.onnx-half" if name in halves else f"{name}.onnx"  # -half: no tool for ONNX reads it
+
+
+def _damaged(path: Path, why: object) -> ModelError:
+    reason = " ".join(str(why).split())[:160]
+    return ModelError(f"{path} is damaged or no model of ks-compile ({reason}); take a copy or compile it anew")

@@ -1,0 +1,1 @@
+"""TensorRT: plans are built, kept on disk and run."""

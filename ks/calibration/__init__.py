@@ -1,0 +1,1 @@
+"""Calibrated probabilities, thresholds, and a person's own baseline."""

@@ -1,0 +1,256 @@
+"""ks-calibrate CHECKPOINT: a checkpoint whose probabilities are what happens, with thresholds chosen on them.
+
+Fitted on subjects that the weights were not: those held out for selection, or those of another manifest. What it does
+is folded into the weights, so ks-eval, ks-compile and ks-live take the new checkpoint like any other.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError
+
+from knowledge_spreader import metrics
+from knowledge_spreader.calibration.cross_validation import Scores, score
+from knowledge_spreader.calibration.person_baseline import PersonView
+from knowledge_spreader.calibration.platt_scaling import Calibration, f1_thresholds, fit, fold
+from knowledge_spreader.checkpoint import Checkpoint, load_model, save_checkpoint
+from knowledge_spreader.cli.run import run
+from knowledge_spreader.clips.frame_index import I64
+from knowledge_spreader.datasets import DATASETS
+from knowledge_spreader.device import pick_device
+from knowledge_spreader.errors import KSError, ModelError
+from knowledge_spreader.evaluation.predict import answer, relative_to_person
+from knowledge_spreader.evaluation.report import without_nan
+from knowledge_spreader.evaluation.subjects import SUBJECTS, frames_of, material_of, settings
+from knowledge_spreader.metrics import F64
+from knowledge_spreader.spec import au_label, parse_aus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateConfig:
+    """What is asked for. "" stands for what the training had."""
+
+    checkpoint: Path
+    out: Path | None = None  # None: beside the checkpoint, "best-calibrated.safetensors"
+    subjects: str = "selection"  # "all": everybody of another data set, which must be named
+    data: str = ""
+    root: str = ""
+    cache: str = ""
+    face_model: str = ""
+    bias: bool = True
+    base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) where it will be used
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """What came of it."""
+
+    path: Path
+    aus: tuple[int, ...]
+    calibration: Calibration
+    thresholds: F64
+    rates: F64  # (U,) for which thresholds are best; nan: as often as in these frames
+    positives: I64  # (U,) frames
+    scores: Scores
+    people: int
+    frames: int
+    cross_fitted: bool  # False: one subject alone, whose scores after are those it was fitted to
+
+
+def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
+    """Fits, folds, chooses thresholds and writes the new checkpoint; the old one stays.
+
+    Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
+    """
+    source, out = _places(config)
+    device = pick_device(config.device)
+    model, saved = load_model(source, device)
+    rates = _rates(config.base_rates, saved.spec.aus)
+    changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
+    training = settings(saved, config.subjects, changes)
+    material = material_of(saved, training, progress)
+    which = frames_of(config.subjects, training, material)
+    if config.subjects == "test":
+        log.warning("calibrated on the test part: scores of this checkpoint there are no test any more")
+    logits = answer(model, material, which, device, live_only=True).output[0]
+    view = PersonView.of(saved.spec)
+    if view is not None:
+        logits = relative_to_person(view, material, which, logits)
+    labels = material.index.labels[which]
+    people = np.array([video.subject for video in material.videos])[material.index.video[which]]
+    found = fit(logits, labels, config.bias)
+    thresholds = f1_thresholds(found.probability(logits), labels, rates)
+    scores = score(logits, labels, people, config.bias, rates)
+    fold(model, found)
+    n_people = len(np.unique(people))
+    result = Calibrated(
+        path=out,
+        aus=saved.spec.aus,
+        calibration=found,
+        thresholds=thresholds,
+        rates=rates,
+        positives=(labels == 1).sum(0, dtype=np.int64),
+        scores=scores,
+        people=n_people,
+        frames=len(labels),
+        cross_fitted=n_people > 1,
+    )
+    noted = {**saved.metrics, "calibration": {"subjects": config.subjects, "data": training.data, **to_json(result)}}
+    spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
+    if view is not None:
+        spec = view.rescaled(found.scale, found.bias).into(spec)
+    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}  # no optimiser: its momentum is of others
+    _write(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
+    return result
+
+
+def _places(config: CalibrateConfig) -> tuple[Path, Path]:
+    """The checkpoint and the file to write. Raises ModelError now where that cannot be, not after hours of cropping."""
+    source = config.checkpoint / "best.safetensors" if config.checkpoint.is_dir() else config.checkpoint
+    out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
+    if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
+        raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
+    if not out.parent.is_dir():
+        raise ModelError(f"no folder at {out.parent} for --out {out.name}; make it, or choose another")
+    return source, out
+
+
+def _rates(wanted: Sequence[tuple[int, float]], aus: Sequence[int]) -> F64:
+    """(U,): by AU, nan where none is named. Raises ModelError on no share of frames, and on an AU it does not have."""
+    given = dict(wanted)
+    for au, rate in given.items():
+        if not 0 < rate < 1:
+            raise ModelError(f"a base rate is between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
+    if unknown := sorted(set(given) - set(aus)):
+        raise ModelError(f"--base-rates names {au_label(unknown[0])}; the model has {', '.join(map(au_label, aus))}")
+    return np.array([given.get(au, np.nan) for au in aus])
+
+
+def _write(out: Path, checkpoint: Checkpoint) -> None:
+    try:
+        save_checkpoint(out, checkpoint)
+    except (OSError, SafetensorError) as exc:
+        raise ModelError(f"{out}: cannot be written ({' '.join(str(exc).split())}); check the folder") from exc
+
+
+def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
+    """What is told of each AU, (U,) each."""
+    s = result.scores
+    columns = {
+        "positives": result.positives,
+        "temperature": result.calibration.temperature,
+        "bias": result.calibration.bias,
+        "threshold": result.thresholds,
+        "base_rate": result.rates,
+        "ece_before": s.ece_before,
+        "ece_after": s.ece_after,
+        "brier_before": s.brier_before,
+        "brier_after": s.brier_after,
+        "f1_before": s.f1_before,
+        "f1_after": s.f1_after,
+    }
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def to_json(result: Calibrated) -> dict[str, Any]:
+    """For the checkpoint's metrics; before is the checkpoint that was given."""
+    columns = _columns(result)
+    per_au = {au_label(au): {name: values[i] for name, values in columns.items()} for i, au in enumerate(result.aus)}
+    about = {"people": result.people, "frames": result.frames, "cross_fitted": result.cross_fitted}
+    jsonable: dict[str, Any] = without_nan({**about, "per_au": per_au})
+    return jsonable
+
+
+_HEADS = (  # of the AU and of _columns, short: eleven columns fit 80 characters
+    *("AU", "present", "temp.", "bias", "thresh.", "ECE\nbefore", "ECE\nafter"),
+    *("Brier\nbefore", "Brier\nafter", "F1\nbefore", "F1\nafter"),
+)
+
+
+def print_table(result: Calibrated, console: Console) -> None:
+    """A row per AU, and the means."""
+    how = "after: each person by the others" if result.cross_fitted else "after: fitted to this one person"
+    table = Table(
+        box=None,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+        title=f"Calibration on {result.people} people, {result.frames} frames; {how}",
+    )
+    columns = _columns(result)
+    for head in _HEADS:
+        table.add_column(head, justify="right")
+    for i, au in enumerate(result.aus):
+        table.add_row(au_label(au), *(_shown(name, values[i]) for name, values in columns.items()))
+    scores = {name: metrics.mean(np.array(values)) for name, values in columns.items() if "_" in name}
+    table.add_row("mean", *(_shown(name, scores[name]) if name in scores else "" for name in columns))
+    console.print(table)
+    console.print(str(result.path), soft_wrap=True, highlight=False)
+
+
+def _shown(name: str, value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.0f}" if name == "positives" else f"{value:.3f}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Arguments in, a calibrated checkpoint and its table out."""
+    parser = argparse.ArgumentParser(prog="ks-calibrate", description="Calibrate a checkpoint of ks-train.")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder of ks-train")
+    parser.add_argument("--out", type=Path, help="the new checkpoint; default: beside it, NAME-calibrated.safetensors")
+    parser.add_argument(
+        "--subjects",
+        choices=SUBJECTS,
+        default="selection",
+        help="whom to fit on: held out for selection, the test part, or all of another --root (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data", choices=DATASETS, default="", help="layout of the data, where it is not the training's"
+    )
+    parser.add_argument("--root", default="", help="its folder or manifest, where it is not the training's")
+    parser.add_argument("--cache", default="", help="folder of the crops, likewise")
+    parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
+    parser.add_argument(
+        "--bias", action=argparse.BooleanOptionalAction, default=True, help="move logits too; off: temperatures alone"
+    )
+    parser.add_argument(
+        "--base-rates",
+        type=_base_rates,
+        default=(),
+        metavar="AU6=0.25,...",
+        help="how often an AU is present where the model will be used: its threshold has the best F1 there"
+        " (default: as often as among those it is fitted on)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
+    )
+    return run(lambda: _main(parser.parse_args(argv)))
+
+
+def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return tuple((parse_aus(au)[0], float(rate)) for au, rate in pairs)
+    except (ValueError, IndexError, KSError):
+        raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None
+
+
+def _main(args: argparse.Namespace) -> None:
+    values = {name: value for name, value in vars(args).items() if name != "progress"}
+    print_table(calibrate(CalibrateConfig(**values), args.progress), Console())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a training step reads: crops on disk, label budget, schedule, clips and their augmentation."""

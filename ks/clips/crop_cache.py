@@ -1,0 +1,221 @@
+"""Crops on disk: one entry per video, one row per frame, read back by row.
+
+    <folder>/<key>/crops.u8     (T, side, side, 3) uint8; row i is video.frames[i], zeros where no face was found
+                   found.npy    (T,) bool
+                   points.npy   (T, 6, 2) float32, damped key points; NaN without a face and for aligned pictures
+                   meta.json    what it was made from
+    <folder>/no_face.csv        video,frame of each frame without a face, for the videos asked for last
+
+The key is a checksum of all that decides what the crops look like. An entry is whole or not there.
+Raw: live crops are not compressed either, and reading is free.
+"""
+
+import csv
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_spreader.datasets.types import Video
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.alignment import CROP_VERSION
+from knowledge_spreader.frame_reader import list_images
+
+log = logging.getLogger(__name__)
+
+U8 = npt.NDArray[np.uint8]
+_LAYOUT = 1  # of an entry's files
+_OPEN_FILES = 64  # per process
+
+
+# ---- reading
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoCrops:
+    """The crops of one video. Row i belongs to video.frames[i]."""
+
+    path: Path  # crops.u8
+    side_px: int
+    found: npt.NDArray[np.bool_]  # (T,)
+
+    def read(self, rows: npt.NDArray[np.integer]) -> U8:
+        """The crops of rows (n,), in any order: (n, side, side, 3). Raises DataError where there is no such row."""
+        crops = np.empty((len(rows), self.side_px, self.side_px, 3), np.uint8)
+        self.read_into(rows, crops)
+        return crops
+
+    def read_into(self, rows: npt.NDArray[np.integer], target: U8) -> None:
+        """Fills target (n, side, side, 3), which lies in one piece, with the crops of rows (n,), in any order.
+
+        Reads runs of neighbours at once, into memory of the caller's own: mapped memory would grow with what was read.
+        Raises DataError where there is no such row.
+        """
+        rows = np.asarray(rows)
+        assert target.shape == (len(rows), self.side_px, self.side_px, 3), target.shape
+        if not len(rows):
+            return
+        if rows.min() < 0 or rows.max() >= len(self.found):
+            raise DataError(f"{self.path}: rows are 0 to {len(self.found) - 1}; got {rows.min()} to {rows.max()}")
+        file = _open(self.path)
+        starts = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        for start, end in pairwise(starts):
+            file.read_into(target[start:end], int(rows[start]) * target[0].size)
+
+
+class _File:
+    """A file open for reading at any place, closed when nobody holds it any more.
+
+    Positions are no state of it: processes that fork with it open do not disturb each other.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = -1
+        try:
+            self._handle = os.open(path, os.O_RDONLY)
+        except OSError as exc:
+            raise DataError(f"{path}: the crops cannot be read ({exc.strerror}); run again to make them anew") from exc
+        self._path = path
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self._handle >= 0:
+            close(self._handle)
+
+    def read_into(self, target: U8, offset: int) -> None:
+        left = target.data.cast("B")
+        while left:
+            n = os.preadv(self._handle, [left], offset)
+            if not n:
+                raise DataError(f"{self._path}: the crops end early; run again to make them anew")
+            left, offset = left[n:], offset + n
+
+
+@lru_cache(maxsize=_OPEN_FILES)
+def _open(path: Path) -> _File:
+    return _File(path)
+
+
+# ---- entries
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides what crops look like, besides the video."""
+
+    side_px: int
+    fps: float
+    model_identity: str  # "": the pictures are aligned
+    model: Path | None
+
+    @property
+    def row_bytes(self) -> int:
+        return self.side_px**2 * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The place of a video's crops, made or not."""
+
+    video: Video
+    recipe: Recipe
+    path: Path  # the folder <key>
+
+    @property
+    def bytes(self) -> int:
+        return len(self.video.frames) * self.recipe.row_bytes
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What it is made from, for people who look at it."""
+        video, recipe = self.video, self.recipe
+        how = {"crop_version": CROP_VERSION, "face_model_sha256": recipe.model_identity, "fps": recipe.fps}
+        return {
+            "video": video.name,
+            "source": str(video.source.resolve()),
+            "frames": len(video.frames),
+            "side_px": recipe.side_px,
+            **(how if recipe.model else {"crop_version": 0}),
+        }
+
+
+def entry_of(video: Video, recipe: Recipe, folder: Path) -> Entry:
+    """Raises DataError when the video's source cannot be read or its frames are out of order."""
+    if (np.diff(video.pictures) <= 0).any():
+        raise DataError(f"{video.name}: its frames must point at pictures in increasing order")
+    how: list[Any] = [_LAYOUT, recipe.side_px]
+    if recipe.model_identity:
+        how += [CROP_VERSION, recipe.model_identity, float(recipe.fps), video.frames.tolist()]
+    what = [str(video.source.resolve()), stamp(video.source), video.pictures.tolist()]
+    return Entry(video, recipe, folder / hashlib.sha256(json.dumps([how, what]).encode()).hexdigest())
+
+
+def stamp(source: Path) -> list[tuple[str, int, int]]:
+    """(name, size, mtime_ns) of the video, or of each image of the folder: equal while nobody changes it."""
+    try:
+        stats = [(path.name, path.stat()) for path in (list_images(source) if source.is_dir() else (source,))]
+    except OSError as exc:
+        raise DataError(f"{exc.filename or source}: cannot be read ({exc.strerror}); check the path") from exc
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def load(entry: Entry) -> VideoCrops | None:
+    """The crops of an entry; None when there are none, or damaged ones, which are removed."""
+    if not entry.path.is_dir():
+        return None
+    path = entry.path / "crops.u8"
+    try:
+        json.loads((entry.path / "meta.json").read_bytes())
+        found = np.load(entry.path / "found.npy")
+        size = path.stat().st_size
+        if found.shape == entry.video.frames.shape and found.dtype == np.bool_ and size == entry.bytes:
+            return VideoCrops(path, entry.recipe.side_px, found)
+        reason = f"{size} bytes in place of {entry.bytes}" if size != entry.bytes else "found.npy is another's"
+    except (OSError, ValueError, EOFError) as exc:
+        reason = str(exc)
+    log.warning("%s: the crops of %s are damaged (%s); they are made anew", entry.path, entry.video.name, reason)
+    shutil.rmtree(entry.path)
+    _open.cache_clear()  # what is made anew is another file
+    return None
+
+
+# ---- the folder
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise DataError(f"{folder}: cannot be made ({exc.strerror}); give another folder with --cache") from exc
+
+
+def check_space(folder: Path, todo: Sequence[Entry]) -> None:
+    """Raises DataError when the disk is too small for the entries to be made."""
+    needed, free = sum(entry.bytes for entry in todo), shutil.disk_usage(folder).free
+    if needed > free:
+        frames = sum(len(entry.video.frames) for entry in todo)
+        raise DataError(
+            f"{folder}: crops of {frames} frames need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
+            "make room or name a folder on another disk with --cache"
+        )
+
+
+def write_no_face(folder: Path, videos: Sequence[Video], crops: Sequence[VideoCrops]) -> None:
+    """Lists the frames without a face in no_face.csv."""
+    path = folder / "no_face.csv"
+    draft = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    with draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("video", "frame"))
+        for video, one in zip(videos, crops, strict=True):
+            writer.writerows((video.name, frame) for frame in video.frames[~one.found].tolist())
+    draft.replace(path)

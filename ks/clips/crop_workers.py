@@ -1,0 +1,142 @@
+"""Crop many videos: in this process or in several, which all end with the first error, Ctrl-C or the parent's death."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import count
+from multiprocessing.connection import wait as wait_for_handles
+
+import cv2
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from knowledge_spreader.clips.crop_cache import Entry
+from knowledge_spreader.clips.crop_cache_writer import remove_leftovers, rows_in_drafts
+from knowledge_spreader.console import stderr_console
+from knowledge_spreader.errors import KSError
+
+log = logging.getLogger(__name__)
+
+CropVideo = Callable[[Entry, Callable[[], None]], None]  # makes an entry and calls a function after each frame
+
+
+def crop_all(crop_video: CropVideo, todo: Sequence[Entry], workers: int, progress: bool) -> None:
+    """Makes the entries. Raises the first error of crop_video, and KSError when a process was killed."""
+    frames, started = sum(len(entry.video.frames) for entry in todo), time.perf_counter()
+    with _progress_bar(frames, progress) as show:
+        if workers > 1 and len(todo) > 1:
+            with _ctrl_c_noted() as ctrl_c:
+                _in_processes(crop_video, todo, min(workers, len(todo)), show, ctrl_c)
+        else:
+            ticks = count(1)
+            for entry in todo:
+                crop_video(entry, lambda: show(next(ticks)))
+    took_s = time.perf_counter() - started
+    log.info("cropped %d frames of %d videos in %.1f s, %.0f frames/s", frames, len(todo), took_s, frames / took_s)
+
+
+def _in_processes(
+    crop_video: CropVideo, todo: Sequence[Entry], workers: int, show: Callable[[int], None], ctrl_c: threading.Event
+) -> None:
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    running: dict[Future[None], Entry] = {}
+    done = 0
+    try:
+        with _without_ctrl_c():  # each submit may start a process
+            for entry in sorted(todo, key=lambda entry: -entry.bytes):
+                running[pool.submit(crop_video, entry, _no_tick)] = entry
+        while running and not ctrl_c.is_set():
+            for finished in wait(running, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                finished.result()
+                done += len(running.pop(finished).video.frames)
+            show(done + rows_in_drafts(running.values()))
+    except BrokenProcessPool as exc:
+        raise KSError(
+            f"a process that cropped faces was killed, perhaps for memory; use fewer than {workers} workers"
+        ) from exc
+    finally:
+        if running:
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+        pool.shutdown(cancel_futures=True)
+        remove_leftovers(todo[0].path.parent)
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[threading.Event]:
+    """Ctrl-C sets an event and raises KeyboardInterrupt at the end of the block; a second one does so at once.
+
+    Raised anywhere else it could leave a lock of the pool taken, and the pool's end would wait for ever.
+    """
+    noted = threading.Event()
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background has no Ctrl-C
+        yield noted
+        return
+
+    def note(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        noted.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if noted.is_set():
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal. Those begun here never see it, this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # the workers share the cores already
+    parent = multiprocessing.parent_process()
+    assert parent
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A killed parent cannot end its workers."""
+    wait_for_handles([parent])
+    os._exit(1)
+
+
+def _no_tick() -> None:
+    """The parent sees a worker's progress by the size of its draft."""
+
+
+@contextmanager
+def _progress_bar(frames: int, progress: bool) -> Iterator[Callable[[int], None]]:
+    """Gives a function that shows how many frames are done: on stderr, where that is a terminal."""
+    console, started = stderr_console(), time.perf_counter()
+    columns = (
+        TextColumn("cropping faces"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not (progress and console.is_terminal)) as bar:
+        task = bar.add_task("", total=frames, rate="")
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - started):.0f} frames/s")
+
+        yield show

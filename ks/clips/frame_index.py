@@ -1,0 +1,68 @@
+"""All frames of a data set in one order, so that a clip is a handful of row numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_spreader.datasets.types import I8, I32, Video
+from knowledge_spreader.errors import DataError
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameIndex:
+    """The usable frames of some videos, one row each, ready to be looked up by clip.
+
+    A run is a stretch of frames without a gap in their numbers and with a face in each; clips stay inside it.
+    """
+
+    video: I32  # (F,) index of the video
+    row: I32  # (F,) row in that video's crops
+    run_start: I32  # (F,) first row of the run
+    run_end: I32  # (F,) one past its last row
+    labels: I8  # (F, U) 1, 0 and UNKNOWN
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def clip_rows(self, which: I64, key_position: int, n_frames: int, stride: int = 1) -> I32:
+        """Rows of the clips whose key frames are `which` (B,), at position m: (B, N). Borders repeat the edge frame."""
+        steps = stride * (np.arange(n_frames, dtype=np.int32) - key_position)
+        rows = self.row[which, None] + steps
+        clips: I32 = np.clip(rows, self.run_start[which, None], self.run_end[which, None] - 1)
+        return clips
+
+
+def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]], n_frames: int) -> FrameIndex:
+    """All frames of the videos that have a face. Raises DataError on a video with fewer frames than a clip."""
+    columns: list[tuple[I32, I32, I32, I32, I8]] = []
+    for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):
+        if len(video.frames) < n_frames:
+            raise DataError(
+                f"{video.name} has {len(video.frames)} frames, a clip needs {n_frames}; leave it out or use --frames 2"
+            )
+        rows = np.flatnonzero(has_face).astype(np.int32)
+        if not len(rows):
+            continue
+        breaks = np.flatnonzero(np.diff(video.frames[rows]) > 1) + 1
+        starts, ends = np.r_[0, breaks], np.r_[breaks, len(rows)]
+        lengths = ends - starts
+        run_start = np.repeat(rows[starts], lengths)
+        columns.append(
+            (
+                np.full(len(rows), i, np.int32),
+                rows,
+                run_start,
+                np.repeat(rows[ends - 1] + 1, lengths),
+                video.labels[rows],
+            )
+        )
+    if not columns:
+        raise DataError(
+            "no frame with a face was found in any video; look at no_face.csv in the cache, or use --aligned"
+        )
+    video_column, row, run_start, run_end, labels = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return FrameIndex(video_column, row, run_start.astype(np.int32), run_end.astype(np.int32), labels)

@@ -1,0 +1,71 @@
+"""Which frames are labelled: a share of each video's frames, or a list in a file."""
+
+import csv
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_spreader.clips.frame_index import FrameIndex
+from knowledge_spreader.datasets.types import I32, UNKNOWN, Video
+from knowledge_spreader.errors import DataError
+
+LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be used
+
+
+def choose_labels(videos: Sequence[Video], share: float, scheme: str, seed: int) -> LabelList:
+    """A label budget (section 4.4): one label every k = round(1 / share) frames inside each video.
+
+    scheme "sparse" spreads them, starting at a random frame below k; "consecutive" takes as many in one run (figure 5).
+    Frames without any known label do not count. A video with fewer than k frames gets its one label with probability
+    frames / k, so that the budget holds on the whole.
+    """
+    k = max(1, round(1 / share))
+    chosen: LabelList = {}
+    for video in videos:
+        known = video.frames[(video.labels != UNKNOWN).any(1)]
+        rng = np.random.default_rng([seed, zlib.crc32(video.name.encode())])
+        sparse = known[int(rng.integers(k)) :: k]
+        if scheme == "consecutive" and len(sparse):
+            start = int(rng.integers(len(known) - len(sparse) + 1))
+            chosen[video.name] = known[start : start + len(sparse)]
+        else:
+            chosen[video.name] = sparse
+    return chosen
+
+
+def write_labels(labels: LabelList) -> str:
+    """CSV text: video,frame."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("video", "frame"))
+    writer.writerows((name, int(frame)) for name in sorted(labels) for frame in labels[name])
+    return text.getvalue()
+
+
+def read_labels(path: Path) -> LabelList:
+    """Inverse of write_labels. Raises DataError on another file."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        frames: dict[str, list[int]] = {}
+        for row in rows:
+            frames.setdefault(row["video"], []).append(int(row["frame"]))
+    except (OSError, KeyError, ValueError, TypeError, UnicodeDecodeError) as exc:
+        raise DataError(
+            f"{path} should be a CSV with the columns video and frame ({type(exc).__name__}: {exc})"
+        ) from exc
+    return {name: np.unique(np.asarray(numbers, np.int32)) for name, numbers in frames.items()}
+
+
+def labelled_mask(index: FrameIndex, videos: Sequence[Video], labels: LabelList) -> npt.NDArray[np.bool_]:
+    """(F,) whether a frame's label may be used: it is listed and something is known. Unknown videos are ignored."""
+    mask = np.zeros(len(index), bool)
+    for i, video in enumerate(videos):
+        mine = index.video == i
+        mask[mine] = np.isin(video.frames[index.row[mine]], labels.get(video.name, ()))
+    known: npt.NDArray[np.bool_] = (index.labels != UNKNOWN).any(1)
+    return mask & known

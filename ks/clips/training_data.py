@@ -1,0 +1,148 @@
+"""What a run reads: data set, crops, frame index, who is trained on, and which labels may be used."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from platformdirs import user_cache_path
+
+from knowledge_spreader.clips.crop_cache import VideoCrops
+from knowledge_spreader.clips.crop_videos import crop_videos
+from knowledge_spreader.clips.frame_index import I64, FrameIndex, index_frames
+from knowledge_spreader.clips.label_budget import LabelList, choose_labels, labelled_mask, read_labels
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.datasets import load_dataset
+from knowledge_spreader.datasets.types import DataSet, Video
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.alignment import CROP_VERSION
+from knowledge_spreader.spec import ModelSpec
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = "held-out training subjects"
+PAPER_PROTOCOL = "PAPER PROTOCOL: best epoch chosen on the test part"
+LAST_EPOCH = "none: the last epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Subjects by role; nobody has two, save under the paper's protocol, where selection looks at the test part."""
+
+    train: tuple[str, ...]
+    selection: tuple[str, ...]
+    test: tuple[str, ...]
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """A data set ready to be trained on: video i of the index is videos[i], with its crops in crops[i]."""
+
+    data: DataSet
+    videos: tuple[Video, ...]
+    crops: tuple[VideoCrops, ...]
+    index: FrameIndex
+    split: Split
+    labels: LabelList  # the label list of all training-part subjects
+
+    def frames_of(self, subjects: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """(F,) whether a frame of the index shows one of the subjects."""
+        wanted = np.array([video.subject in set(subjects) for video in self.videos])
+        return wanted[self.index.video]
+
+    def labelled(self, subjects: Sequence[str]) -> I64:
+        """Rows of the index whose labels may be used, of the subjects given."""
+        return np.flatnonzero(self.frames_of(subjects) & labelled_mask(self.index, self.videos, self.labels))
+
+    def known(self, subjects: Sequence[str]) -> I64:
+        """Rows of the index with any known label, of the subjects given: what a test counts."""
+        return np.flatnonzero(self.frames_of(subjects) & (self.index.labels >= 0).any(1))
+
+
+def spec_of(config: TrainConfig, data: DataSet) -> ModelSpec:
+    """The model that a config trains on a data set."""
+    return ModelSpec(
+        aus=data.aus,
+        n_frames=config.n_frames,
+        side_px=config.side_px,
+        fps=data.fps,
+        crop_version=0 if config.aligned else CROP_VERSION,
+        backbone=config.backbone,
+        correlation=config.correlation,
+        spatial_pooling=config.spatial_pooling,
+        frame_pooling=config.frame_pooling,
+        mark_key=config.mark_key,
+    )
+
+
+def load_material(config: TrainConfig, progress: bool) -> Material:
+    """Loads the data set, crops what has no crops yet, and splits. Raises DataError."""
+    data = load_dataset(config.data, Path(config.root), config.aus, config.fps)
+    for note in data.notes:
+        log.warning("%s: %s", data.name, note)
+    crops = crop_videos(
+        data.videos,
+        Path(config.cache) if config.cache else user_cache_path("knowledge-spreader") / "crops",
+        config.side_px,
+        aligned=config.aligned,
+        face_model=config.face_model,
+        fps=data.fps,
+        workers=config.workers,
+        progress=progress,
+    )
+    index = index_frames(data.videos, [c.found for c in crops], config.n_frames)
+    split = split_subjects(config, data)
+    in_training = [video for video in data.videos if video.subject in {*split.train, *split.selection}]
+    if config.label_list:
+        labels = read_labels(Path(config.label_list))
+        if strangers := sorted(labels.keys() - {video.name for video in data.videos}):
+            log.warning(
+                "%s: %d videos are not in the data set, e.g. %s", config.label_list, len(strangers), strangers[0]
+            )
+    else:
+        labels = choose_labels(in_training, config.labels, config.labels_scheme, config.seed)
+    return Material(data, data.videos, tuple(crops), index, split, labels)
+
+
+def split_subjects(config: TrainConfig, data: DataSet) -> Split:
+    """Training, selection and test subjects of the config's fold. Raises DataError where a role would be empty."""
+    train, test = data.fold(config.fold) if config.fold else (data.subjects, ())
+    if not train or (config.fold and not test):
+        raise DataError(
+            f"fold {config.fold} of {data.name} has {len(train)} training and {len(test)} test subjects; "
+            "use --fold 0 or add videos"
+        )
+    if config.paper_protocol:
+        if not test:
+            raise DataError("--paper-protocol selects on the test part, which --fold 0 has not; choose a fold")
+        return Split(train, test, test, PAPER_PROTOCOL)
+    held = round(config.val_share * len(train)) if config.val_share else 0
+    if config.val_share and not held:
+        held = 1
+    if held >= len(train):
+        raise DataError(
+            f"{len(train)} training subject(s) cannot be divided; use --val-share 0 to train without selection"
+        )
+    order = np.random.default_rng([config.seed, config.fold]).permutation(sorted(train))
+    selection = tuple(sorted(order[:held].tolist()))
+    rest = tuple(s for s in train if s not in selection)
+    return Split(rest, selection, test, HELD_OUT if held else LAST_EPOCH)
+
+
+def selection_frames(config: TrainConfig, material: Material) -> I64:
+    """Rows of the index that choose the best epoch; none when nobody is held out.
+
+    Raises DataError when somebody is, but the budget labels none of their frames.
+    """
+    subjects = material.split.selection
+    every_label = config.val_labels == "all" or config.paper_protocol
+    which = material.known(subjects) if every_label else material.labelled(subjects)
+    if subjects and not len(which):
+        raise DataError(
+            f"no label among the {len(subjects)} subjects held out for selection ({', '.join(subjects[:3])}); "
+            "use --val-labels all, --val-share 0 or more --labels"
+        )
+    return which

@@ -1,0 +1,141 @@
+"""A model's answers on frames of a data set, for every key position at the cost of one."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from knowledge_spreader.calibration.person_baseline import PersonView, apply_person
+from knowledge_spreader.checkpoint import load_model
+from knowledge_spreader.clips.frame_index import I64
+from knowledge_spreader.clips.training_data import Material
+from knowledge_spreader.device import pick_device
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.evaluation.report import Predictions
+from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
+from knowledge_spreader.method.network import KSModel
+
+F32 = npt.NDArray[np.float32]
+CHUNK = 64  # pictures encoded at once
+
+
+class Answers(NamedTuple):
+    """Logits on T frames."""
+
+    output: F32  # (N, T, U) for each key position m
+    o_a: F32  # (T, U)
+    o_b: F32  # (T, U) at the live position
+    in_order: F32  # (T,) likewise
+
+
+@torch.inference_mode()
+def answer(model: KSModel, material: Material, which: I64, device: torch.device, live_only: bool = False) -> Answers:
+    """The model's logits on the frames `which` (T,) of the index, each frame encoded once.
+
+    A clip around a frame stays in the frame's run; borders repeat the edge frame, as in training and live.
+    live_only: the newest frame's position alone, so that output is (1, T, U).
+    """
+    model.eval()
+    n = len(model.spatial_students.hidden)
+    positions = [n - 1] if live_only else range(n)
+    parts: list[Answers] = []
+    for video in np.unique(material.index.video[which]):
+        mine = which[material.index.video[which] == video]
+        clips = np.stack([material.index.clip_rows(mine, m, n) for m in positions])  # (M, T, N) rows
+        needed, place = np.unique(clips, return_inverse=True)
+        read = material.crops[video].read
+        feature = torch.cat([model.pooled_b(_pictures(read(rows), device)).float() for rows in _chunks(needed)])
+        keys = material.index.row[mine]
+        o_a = torch.cat(
+            [model.spatial_teacher(model.base_a(_pictures(read(rows), device))).float() for rows in _chunks(keys)]
+        )
+        windows = feature[torch.from_numpy(place.reshape(clips.shape)).to(device)]  # (M, T, N, C)
+        by_m = [model.predict(o_a, window, m) for m, window in zip(positions, windows, strict=True)]
+        output, live = torch.stack([p.output for p in by_m]), by_m[-1]
+        parts.append(Answers(*(x.float().cpu().numpy() for x in (output, o_a, live.o_b, live.in_order))))
+    if not parts:
+        raise DataError("there is no frame to evaluate; choose another fold or more subjects")
+    return Answers(
+        np.concatenate([p.output for p in parts], 1), *(np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))
+    )
+
+
+def _pictures(crops: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(crops).to(device, non_blocking=True)
+
+
+def _chunks(rows: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+    return [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+
+
+def probability(logits: F32) -> F32:
+    """Logits -> probability of presence."""
+    return np.asarray((1 + np.tanh(logits.astype(np.float64) / 2)) / 2, np.float32)  # no overflow
+
+
+def times_s(material: Material, which: I64) -> npt.NDArray[np.float64]:
+    """(T,) when the frames `which` (T,) of the index were taken, in the time of their videos."""
+    places = zip(material.index.video[which], material.index.row[which], strict=True)
+    return np.array([material.videos[video].frames[row] for video, row in places], np.float64) / material.data.fps
+
+
+def relative_to_person(view: PersonView, material: Material, which: I64, logits: F32) -> F32:
+    """Logits (T, U) on the frames `which` of the index, in its order, as they are said live: each video a new face."""
+    seen, time_s = np.empty_like(logits), times_s(material, which)
+    for video in np.unique(material.index.video[which]):
+        mine = material.index.video[which] == video
+        seen[mine] = apply_person(view, logits[mine], time_s[mine])
+    return seen
+
+
+def predict_test(
+    checkpoint: Path,
+    device: str = "auto",
+    progress: bool = False,
+    *,
+    person: bool = True,
+    subjects: str = "test",
+    **changes: str,
+) -> Predictions:
+    """Answers of a checkpoint on the test part of its fold, or on everybody of another data set, and on nothing else.
+
+    subjects: "test", or "all" of another root.
+    person: relative to the person, where the checkpoint has learned it; the branches by themselves never are.
+    changes: settings of the run that differ here, e.g. root or cache on another machine.
+    Raises ModelError when the data set does not fit the model, DataError when the fold has no test part.
+    """
+    where = pick_device(device)
+    model, saved = load_model(checkpoint, where)
+    config = settings(saved, subjects, changes)
+    if subjects == "test" and not config.fold:
+        raise DataError(
+            f"{checkpoint} was trained on all subjects (--fold 0): no test part is left to evaluate on; "
+            "name another data set: --subjects all --root DATA"
+        )
+    material = material_of(saved, config, progress)
+    which = frames_of(subjects, config, material)
+    answers = answer(model, material, which, where)
+    outputs = answers.output
+    if config.method == "frames":  # branch A is all that was trained
+        outputs = np.broadcast_to(answers.o_a, outputs.shape)
+    view = PersonView.of(saved.spec) if person else None
+    if view is not None:
+        outputs = np.stack([relative_to_person(view, material, which, logits) for logits in outputs])
+    return Predictions(
+        checkpoint=str(checkpoint),
+        data=config.data,
+        fold=config.fold,
+        aus=saved.spec.aus,
+        labels=material.index.labels[which],
+        probability=probability(outputs),
+        o_a=answers.o_a,
+        o_b=answers.o_b,
+        thresholds=saved.spec.thresholds,
+        selection=material.split.protocol,
+        label_share=config.labels,
+        method=config.method,
+        person=view is not None,
+    )

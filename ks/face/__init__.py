@@ -1,0 +1,1 @@
+"""From a picture to one aligned crop: detector, key points, alignment."""

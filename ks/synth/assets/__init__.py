@@ -1,0 +1,1 @@
+"""MakeHuman's and ICT-FaceKit's files, read once into one library."""

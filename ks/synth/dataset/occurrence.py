@@ -1,0 +1,153 @@
+"""Which AUs of a frame count as present: visible at FACS intensity B or more, a slight but clear sign.
+
+The renderer knows intensities, 0 to 1. THRESHOLDS says from which of them an AU can be seen. They are measured:
+`ks-synth thresholds` draws people with each AU at ten intensities in one even light, without fringe, glasses or a
+leaning neutral face, and takes for each AU's own region (the skin that it moves at least half as far as the point that
+it moves most)
+  - the mean move of the skin in distances between the eyes; VISIBLE_MOVE is 2.7 pixels where the eyes are 67 apart;
+    VISIBLE_AT_SLITS, a tenth of an open eye's height, counts for lids and lips, where the same move says more, and
+  - the mean change of brightness in the picture; VISIBLE_CHANGE is 8 grey levels of 255 over the whole region,
+both against the same person's neutral face. The threshold is where the middle person reaches either, to two decimals,
+and no lower than LOWEST: less is FACS A, a trace, which coders do not count however sharp the picture is. AU 43 alone
+is set by convention: half shut. A closing lid can be seen much earlier, but coders count drooping lids as resting.
+
+What is visible was chosen by eye on a few faces, not found by a coder: eight AUs (6 12 14 17 20 23 24 26) lie at
+LOWEST, so for them that choice decides and not the measurement.
+
+Unknown (blank) rather than guessed:
+  - within BAND of the threshold, relative to it: there two coders would differ;
+  - where an obstacle covers a third of the region, and where only the side behind a fringe could be active;
+  - where another movement takes an AU out of sight: raised or tightened lids that are shut, tight lips that are open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_spreader.synth.assets.formats import F32, I32
+from knowledge_spreader.synth.au_recipes import AUS
+from knowledge_spreader.synth.motion.pose import Pose
+from knowledge_spreader.synth.person.person import Person
+from knowledge_spreader.synth.person.shapes import damped
+from knowledge_spreader.synth.rendering.camera import projected
+from knowledge_spreader.synth.rendering.head import Head
+from knowledge_spreader.synth.rendering.scene import Scene
+from knowledge_spreader.synth.rendering.sensor import Sensor
+
+I8 = npt.NDArray[np.int8]
+UNKNOWN = -1
+VISIBLE_MOVE = 0.040  # of the distance between the eyes
+VISIBLE_AT_SLITS = 0.020  # the same where lids or lips lie close together
+SLITS = (5, 7, 23, 25, 43)
+VISIBLE_CHANGE = 8 / 255  # of brightness
+LOWEST = 0.30
+HALF_SHUT = 0.5
+BAND = 0.15  # of the threshold, to either side
+_TAKEN_AWAY = (5, 6, 7, 23, 24)  # units that shapes.damped holds back because something else hides them
+_FAR_RAD = 0.44  # 25 degrees: from here on the far corner of the mouth and of the eye are hardly seen
+_COVERED = 1 / 3  # of a region
+
+THRESHOLDS: Mapping[int, float] = {
+    1: 0.31,
+    2: 0.34,
+    4: 0.41,
+    5: 0.30,
+    6: 0.30,
+    7: 0.43,
+    9: 0.47,
+    10: 0.37,
+    12: 0.30,
+    14: 0.30,
+    15: 0.32,
+    17: 0.30,
+    20: 0.30,
+    23: 0.30,
+    24: 0.30,
+    25: 0.34,
+    26: 0.30,
+    43: 0.50,
+}
+# What hair covers of a face that looks ahead: AUs on the person's left, on their right.
+FRINGES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "hair/short03": ((), (1, 2, 4, 5, 7, 43)),
+    "hair/bob02": ((), (1, 2, 4, 5, 6, 7, 43)),
+    "hair/braid01": ((1,), (1, 2, 4)),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What of one face can be seen in a clip, whatever the pose."""
+
+    fringe: npt.NDArray[np.bool_]  # (18, 2) covered for the whole clip
+    threshold: F32  # (18,) the intensity from which each AU can be seen
+
+
+def sight_of(person: Person) -> Sight:
+    fringe = np.zeros((len(AUS), 2), bool)
+    for side, units in enumerate(FRINGES.get(person.wears.get("hair", ""), ((), ()))):
+        fringe[[AUS.index(unit) for unit in units], side] = True
+    return Sight(fringe, np.array([THRESHOLDS[unit] for unit in AUS], np.float32))
+
+
+def far_side(turned_rad: float) -> int | None:
+    """0 for the left side, 1 for the right, None for neither: the one that a face turned so far to its left hides."""
+    if abs(turned_rad) < _FAR_RAD:
+        return None
+    return 0 if turned_rad > 0 else 1
+
+
+def occurrence(
+    au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_] | None = None, far: int | None = None
+) -> I8:
+    """(18,) 1 present, 0 absent, UNKNOWN of one frame.
+
+    au: (18, 2) left and right. truth: (18,) the frame's intensities, for lips that another movement parts.
+    covered: (18,) regions behind an obstacle. far: the side that a turned head hides; what it does alone is UNKNOWN.
+    """
+    low, high = sight.threshold * (1 - BAND), sight.threshold * (1 + BAND)
+    sides = au.copy()
+    lips = AUS.index(25)
+    sides[lips] = np.maximum(sides[lips], truth[lips])
+    in_sight = sides.copy()
+    hidden = [AUS.index(unit) for unit in _TAKEN_AWAY]
+    in_sight[hidden] = np.minimum(sides[hidden], damped(au, 0.0)[hidden])
+    in_sight[sight.fringe] = 0
+    if far is not None:
+        in_sight[:, far] = 0
+    found = np.full(len(AUS), UNKNOWN, np.int8)
+    found[sides.max(1) < low] = 0
+    found[in_sight.max(1) >= high] = 1
+    if covered is not None:
+        found[covered] = UNKNOWN
+    return found
+
+
+def region(head: Head, au: int) -> I32:
+    """Places among the skin's vertices that the AU with this index moves half as far as the farthest, or more."""
+    size = np.linalg.norm(head.moves.left[au] + head.moves.right[au], axis=1)[head.skin_places]
+    return np.flatnonzero(size > 0.5 * size.max()).astype(np.int32)
+
+
+class Obstacle:
+    """Finds which regions a hand or a microphone before the lens covers; see synth.rendering.sensor."""
+
+    def __init__(self, head: Head, scene: Scene, sensor: Sensor | None, size: tuple[int, int]) -> None:
+        self._head = head
+        self._blot = None if sensor is None else sensor.in_the_way
+        if self._blot is not None:
+            self._view, _ = scene.camera.matrices(size, head)
+            self._regions = [region(head, i) for i in range(len(AUS))]
+
+    def covers(self, pose: Pose) -> npt.NDArray[np.bool_] | None:
+        """(18,) of the face in this pose; None where nothing is in the way."""
+        if self._blot is None:
+            return None
+        skin = self._head.moved(pose)[0]["skin"].position
+        left, top, right, bottom = self._blot
+        at = projected(self._view, skin) - np.array([(left + right) / 2, (top + bottom) / 2], np.float32)
+        radius = max(right - left, bottom - top) / 2  # it may be turned
+        under = (at**2).sum(1) < radius**2
+        return np.array([under[places].mean() > _COVERED for places in self._regions])

@@ -1,0 +1,1 @@
+"""Who is drawn: shape, age, skin, brows, lids, mouth, clothes, glasses."""

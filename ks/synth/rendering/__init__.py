@@ -1,0 +1,1 @@
+"""Pixels, by OpenGL without a window: scene, light, camera, sensor."""

@@ -1,0 +1,1 @@
+"""Algorithm 1's two outer loops, and what a long run needs: warm starts, logs, signals, several processes."""

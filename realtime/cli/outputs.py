@@ -1,0 +1,80 @@
+"""From the options of ks-live to its sinks: all are made, and tried, before the first frame."""
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowledge_spreader.errors import MissingError
+from knowledge_spreader.realtime.sinks.base import Sink
+from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
+from knowledge_spreader.realtime.sinks.events_sink import EventsSink
+from knowledge_spreader.realtime.sinks.jsonl_sink import JsonlSink
+from knowledge_spreader.realtime.sinks.result_file import check_distinct, check_not_input, check_writable
+from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.watch import Watch
+
+if TYPE_CHECKING:
+    from knowledge_spreader.realtime.sinks.window_sink import WindowSink
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go."""
+
+    sinks: tuple[Sink, ...]
+    window: "WindowSink | None"
+
+    @property
+    def wants_to_quit(self) -> bool:
+        return self.window is not None and self.window.quit
+
+
+def check_paths(args: argparse.Namespace, sources: list[Target]) -> None:
+    """Raises DataError where an output cannot be written, would destroy an input, or is named twice."""
+    files = [Path(path) for path in args.jsonl if path != "-"]
+    files += [*args.csv, *args.parquet, *args.events, *args.save, *filter(None, [args.report])]
+    files += [path.with_suffix(".json") for path in args.events if path.suffix != ".eaf"]  # BIDS's sidecar
+    inputs = [Path(target.address) for target in sources if target.kind in ("file", "images")]
+    for path in files:
+        check_writable(path)
+        check_not_input(path, inputs)
+    check_distinct(files)
+
+
+def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
+    """All sinks that were asked for; where none was, a window if there is a display. Raises KSError."""
+    sinks: list[Sink] = [CsvSink(path, watch.aus) for path in args.csv]
+    sinks += [JsonlSink(path) for path in args.jsonl]
+    if args.parquet:
+        from knowledge_spreader.realtime.sinks.parquet_sink import ParquetSink
+
+        sinks += [ParquetSink(path, watch.aus) for path in args.parquet]
+    sinks += [EventsSink(path, watch.aus, watch.model.spec.experimental) for path in args.events]
+    if args.save:
+        from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
+
+        sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames) for path in args.save]
+    if args.lsl:
+        from knowledge_spreader.realtime.sinks.lsl_sink import LslSink
+
+        sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental))
+    window = _window(args, watch.model.spec.n_frames, bool(sinks))
+    return Outputs((*sinks, window) if window else tuple(sinks), window)
+
+
+def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSink | None":
+    if others and not args.show:
+        return None
+    from knowledge_spreader.realtime.sinks.window_sink import WindowSink
+
+    try:
+        return WindowSink("ks-live", n_frames=n_frames)
+    except MissingError as exc:
+        if args.show:
+            raise
+        log.info("%s; nothing is written but the report: see --csv, --jsonl, --events, --save", exc)
+        return None

@@ -1,0 +1,193 @@
+"""Events for ELAN: an .eaf for each stream with a tier for each AU of each face, linked to the recording.
+
+XML cannot be read before its end is written. So intervals go to OUT.eaf.part.jsonl as they end, and `close` turns that
+journal into OUT.eaf, OUT-2.eaf for the second stream and so on. After a kill the journal can be finished: `finish_eaf`.
+Times are milliseconds: of the recording; of a live stream, since its first frame here, for its own clock may have begun
+decades ago. ELAN Annotation Format 3.0, www.mpi.nl/tools/elan/EAFv3.0.xsd.
+"""
+
+import json
+import mimetypes
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
+from knowledge_spreader.realtime.sinks.rows import printable
+from knowledge_spreader.realtime.types import Event, Stream
+from knowledge_spreader.spec import AU_NAMES, au_label, experimental_note
+
+JOURNAL_SUFFIX = ".part.jsonl"
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+_TYPE = "action unit"
+
+
+class EafWriter:
+    """Raises DataError where the files cannot be written."""
+
+    def __init__(self, path: Path, experimental: Sequence[int] = ()) -> None:
+        check_writable(path)
+        self._journal = ResultFile(path.with_name(path.name + JOURNAL_SUFFIX))
+        self._known: set[int] = set()  # numbers of streams
+        self._experimental = experimental_note(experimental)
+        self.paths: tuple[Path, ...] = (path,)
+
+    def frame(self, stream: Stream, time_s: float) -> None:
+        if stream.number not in self._known:
+            self._known.add(stream.number)
+            media = stream.path if stream.path and stream.path.is_file() else None
+            self._write(
+                stream=stream.number,
+                name=printable(stream.name),
+                media=str(media.resolve()) if media else None,
+                origin_s=float(time_s) if stream.live else 0.0,
+                note=self._experimental,
+            )
+
+    def add(self, interval: Event) -> None:
+        self._write(
+            stream=interval.stream.number,
+            face_id=interval.face_id,
+            au=interval.au,
+            onset_s=float(interval.onset_s),
+            end_s=float(interval.end_s or 0.0),
+            peak=float(interval.peak),
+        )
+
+    def close(self) -> None:
+        self._journal.close()
+        if self._journal.started:
+            finish_eaf(self._journal.path)
+
+    def _write(self, **fields: Any) -> None:
+        self._journal.write(json.dumps(fields) + "\n")
+
+
+@dataclass(slots=True)
+class _Recording:
+    name: str
+    media: str | None
+    origin_s: float
+    note: str = ""
+    intervals: list[dict[str, Any]] = field(default_factory=list)
+
+
+def finish_eaf(journal: Path) -> Path:
+    """Turns the journal of a run into its .eaf files, and removes the journal. Returns the first file's path.
+
+    Raises DataError when it is no journal of ours, and on a full disk; the journal then stays.
+    """
+    if not journal.name.endswith(JOURNAL_SUFFIX):
+        raise DataError(f"{journal} is no journal of --events; its name ends in {JOURNAL_SUFFIX}")
+    first = journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX))
+    recordings = _read(journal)
+    for number, recording in recordings.items():
+        path = first if number == 0 else first.with_name(f"{first.stem}-{number + 1}{first.suffix}")
+        tree = ET.ElementTree(document(recording, path))
+        ET.indent(tree, "  ")
+        replace_whole(path, lambda unfinished, tree=tree: tree.write(unfinished, "UTF-8", xml_declaration=True))  # type: ignore[misc]
+    journal.unlink(missing_ok=True)
+    return first
+
+
+def _read(journal: Path) -> dict[int, _Recording]:
+    recordings: dict[int, _Recording] = {}
+    try:
+        drop_torn_line(journal)
+        with journal.open(encoding="utf-8") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                if "au" in entry:
+                    recordings[entry["stream"]].intervals.append(entry)
+                else:
+                    about = (entry["name"], entry["media"], entry["origin_s"], entry.get("note", ""))
+                    recordings[entry["stream"]] = _Recording(*about)
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise DataError(f"{journal} cannot be read as a journal of --events ({exc!r:.120})") from exc
+    return recordings
+
+
+Tiers = dict[tuple[int, int], list[tuple[int, int, str]]]  # (face, AU) -> its (begin_ms, end_ms, text)
+
+
+def document(recording: _Recording, path: Path) -> ET.Element:
+    """ANNOTATION_DOCUMENT: header, times in order, tiers."""
+    tiers = _tiers(recording)
+    root = ET.Element(
+        "ANNOTATION_DOCUMENT",
+        {
+            "AUTHOR": "knowledge-spreader",
+            "DATE": datetime.now(UTC).isoformat(timespec="seconds"),
+            "FORMAT": "3.0",
+            "VERSION": "3.0",
+            "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+            "xsi:noNamespaceSchemaLocation": _SCHEMA,
+        },
+    )
+    _add_header(root, recording, path)
+    slots = _add_times(root, tiers)
+    number = 0
+    for (face_id, au), spans in tiers.items():
+        tier = ET.SubElement(
+            root,
+            "TIER",
+            TIER_ID=f"{au_label(au)} face {face_id}",
+            PARTICIPANT=f"face {face_id}",
+            ANNOTATOR="knowledge-spreader",
+            LINGUISTIC_TYPE_REF=_TYPE,
+        )
+        for _, _, text in spans:
+            at = {"TIME_SLOT_REF1": slots[number, "begin"], "TIME_SLOT_REF2": slots[number, "end"]}
+            number += 1
+            annotation = ET.SubElement(tier, "ANNOTATION")
+            aligned = ET.SubElement(annotation, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": f"a{number}", **at})
+            ET.SubElement(aligned, "ANNOTATION_VALUE").text = text
+    ET.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID=_TYPE, TIME_ALIGNABLE="true", GRAPHIC_REFERENCES="false")
+    return root
+
+
+def _add_times(root: ET.Element, tiers: Tiers) -> dict[tuple[int, str], str]:
+    """(annotation counted from 0, "begin" or "end") -> its own time slot: in ELAN a shared one would move both."""
+    spans = [span for of_tier in tiers.values() for span in of_tier]
+    times = [(end, number, "end") for number, (_, end, _) in enumerate(spans)]
+    times += [(begin, number, "begin") for number, (begin, _, _) in enumerate(spans)]
+    order = ET.SubElement(root, "TIME_ORDER")
+    slots = {}
+    for n, (time_ms, number, side) in enumerate(sorted(times, key=lambda time: time[0])):  # at one time ends come first
+        ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{n + 1}", TIME_VALUE=str(time_ms))
+        slots[number, side] = f"ts{n + 1}"
+    return slots
+
+
+def _tiers(recording: _Recording) -> Tiers:
+    """One span after the other: ELAN takes no overlap and no empty span."""
+    tiers: Tiers = {}
+    for entry in sorted(recording.intervals, key=lambda entry: (entry["face_id"], entry["au"], entry["onset_s"])):
+        spans = tiers.setdefault((entry["face_id"], entry["au"]), [])
+        begin = max(0, round((entry["onset_s"] - recording.origin_s) * 1000), spans[-1][1] if spans else 0)
+        end = max(begin + 1, round((entry["end_s"] - recording.origin_s) * 1000))
+        peak = entry["peak"]
+        text = AU_NAMES.get(entry["au"], au_label(entry["au"]))
+        spans.append((begin, end, f"{text} ({peak:.2f})" if peak == peak else text))
+    return tiers
+
+
+def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
+    header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    if recording.media:
+        media = Path(recording.media)
+        kind = mimetypes.guess_type(media.name)[0] or "unknown"
+        link = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": kind}
+        if media.drive == path.resolve().drive:
+            relative = os.path.relpath(media, path.resolve().parent)
+            link["RELATIVE_MEDIA_URL"] = "./" + quote(relative.replace(os.sep, "/"))
+        ET.SubElement(header, "MEDIA_DESCRIPTOR", link)
+    ET.SubElement(header, "PROPERTY", NAME="source").text = recording.name
+    if recording.note:
+        ET.SubElement(header, "PROPERTY", NAME="note").text = recording.note

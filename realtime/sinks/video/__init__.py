@@ -1,0 +1,1 @@
+"""The annotated video: pictures, times and sound of the input."""

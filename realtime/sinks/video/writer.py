@@ -1,0 +1,226 @@
+"""One video file while it is written: H.264 that browsers play, exact time stamps, the input's audio packets.
+
+MP4 and MOV are written in fragments, so what is there can be played whatever happens, and become plain files at the
+end (libavformat's hybrid_fragmented). Matroska counts in milliseconds: there, time stamps are rounded to one.
+"""
+
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound
+from knowledge_spreader.realtime.types import U8, Frame
+
+_FINEST = Fraction(1, 1_000_000)  # seconds; finer time bases overflow MP4's 32 bits at the first pause
+_KEY_FRAME_EVERY_S = 1
+_FRAGMENT_S = 0.25
+_BT709, _LIMITED, _FULL = 1, 1, 2  # ISO/IEC 23091-2; libav's names of the ranges
+
+
+class VideoWriter:
+    """Begins a file for the first frame's stream. Raises DataError when it cannot, and when the sound does not fit."""
+
+    def __init__(self, path: Path, first: Frame, crf: float) -> None:
+        template = first.stream.audio
+        if template is not None:
+            check_sound(template, path)
+        self._path = path
+        self._time_base = max(first.time_base, _FINEST)
+        self._size = _even(first.image.shape[1]), _even(first.image.shape[0])
+        start_s = _exact_time_s(first)
+        # A live stream's clock begins anywhere, a file's start is its own; players show nothing before 0.
+        self._origin_s = start_s if first.stream.live or start_s < 0 else Fraction(0)
+        self._last_pts: int | None = None
+        self._key_pts: int | None = None
+        self._step = round((1 / (first.stream.rate or 25)) / self._time_base) or 1  # how long the last picture is shown
+        self._failed = False
+        self._converter = VideoReformatter()  # kept: it takes a millisecond to set up
+        self._file = _GuardedFile(path)
+        try:
+            self._container = self._open()
+            self._video = self._add_video(first.stream.rate or Fraction(25), crf)
+            self._sound = None if template is None else SoundTrack(self._container, template, path.suffix)
+            self._guarded(self._container.start_encoding)
+        except DataError:
+            self._file.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def write(self, frame: Frame, image: U8) -> None:
+        """Adds a picture, (H, W, 3) RGB, and the sound that came with it."""
+        self._guarded(lambda: self._mux(frame, image))
+
+    def close(self) -> None:
+        """Makes it a plain file; after a failure it stays as it is, playable up to there."""
+        if self._failed:
+            self._file.frozen = True
+        else:
+            self._file.mark()
+        try:
+            self._guarded(self._end)
+        finally:
+            self._file.close()
+
+    def _mux(self, frame: Frame, image: U8) -> None:
+        pts = round((_exact_time_s(frame) - self._origin_s) / self._time_base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+            self._step = min(pts - self._last_pts, round(1 / self._time_base))
+        self._last_pts = pts
+        picture = self._bt709(_on_canvas(image, self._size))
+        picture.pts, picture.time_base = pts, self._time_base
+        if self._key_pts is None or (pts - self._key_pts) * self._time_base >= _KEY_FRAME_EVERY_S:
+            picture.pict_type, self._key_pts = PictureType.I, pts
+        for packet in self._video.encode(picture):
+            packet.duration = self._step  # matters for the last: each other lasts until the next
+            self._container.mux(packet)
+        if self._sound:
+            for packet in frame.audio:
+                self._sound.copy(packet, frame, self._origin_s)
+
+    def _bt709(self, image: U8) -> av.VideoFrame:
+        """What players expect of H.264: BT.709, limited range; coded and labelled so, colours stay what they were."""
+        picture = self._converter.reformat(
+            av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), "rgb24"),
+            format="yuv420p",
+            dst_colorspace=_BT709,
+            src_color_range=_FULL,
+            dst_color_range=_LIMITED,
+            threads=1,
+        )
+        picture.color_range, picture.colorspace = _LIMITED, _BT709
+        picture.color_primaries = picture.color_trc = _BT709
+        return picture
+
+    def _end(self) -> None:
+        if not self._failed:
+            for packet in self._video.encode(None):
+                self._container.mux(packet)
+        self._container.close()
+
+    def _open(self) -> OutputContainer:
+        kind = CONTAINERS[self._path.suffix.lower()]
+        options = {"flush_packets": "1", "max_interleave_delta": "500000"}  # the latter in us: how long tracks wait
+        if kind == "matroska":
+            options["avoid_negative_ts"] = "disabled"
+            options["cluster_time_limit"] = str(round(_FRAGMENT_S * 1000))
+        else:
+            options["movflags"] = "hybrid_fragmented+delay_moov"
+            options["frag_duration"] = str(round(_FRAGMENT_S * 1e6))
+            options["movie_timescale"] = str(self._time_base.denominator)  # else starts are rounded to milliseconds
+        return av.open(self._file, "w", format=kind, options=options)
+
+    def _add_video(self, rate: Fraction, crf: float) -> VideoStream:
+        # zerolatency: a picture is in the file at once, and none waits for another to be coded from it (no B-frames).
+        options = {
+            "preset": "superfast",
+            "tune": "zerolatency",
+            "crf": f"{crf:g}",
+            "profile": "high",
+            "forced-idr": "1",
+        }
+        stream = self._container.add_stream("libx264", options=options)
+        context = stream.codec_context
+        context.width, context.height = self._size
+        context.pix_fmt = "yuv420p"
+        context.framerate = rate
+        context.time_base = stream.time_base = self._time_base
+        context.gop_size = 1_000_000  # key frames come by time
+        context.color_range = _LIMITED
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.thread_count = min(max((os.cpu_count() or 1) // 4, 1), 4)  # the rest is for the models
+        return stream
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Does a step of writing. Raises DataError in one line when the file or the coder refuses."""
+        try:
+            step()
+        except (av.FFmpegError, OSError, ValueError) as exc:
+            self._fail(getattr(exc, "strerror", None) or str(exc), exc)
+        if self._file.error is not None and not self._failed:
+            self._fail(self._file.error.strerror or str(self._file.error), self._file.error)
+
+    def _fail(self, reason: str, exc: Exception) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        raise DataError(
+            f"{self._path}: cannot go on writing this video ({reason}); what is there can be played; make room or save "
+            "elsewhere"
+        ) from exc
+
+
+class _GuardedFile:
+    """A file that, once the system refused a write, takes no more: what was written before is left alone.
+
+    libavformat would else turn an unfinished file into a plain one whose index is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.error: OSError | None = None
+        self.frozen = False
+        self._mark: int | None = None
+        try:
+            self._file: IO[bytes] = path.open("wb", buffering=0)
+        except OSError as exc:
+            raise DataError(f"{path}: cannot save a video here ({exc.strerror}); choose another place") from exc
+
+    def write(self, data: bytes) -> int:
+        left = memoryview(data)
+        try:
+            while left and not self.frozen:
+                left = left[self._file.write(left) :]
+        except OSError as exc:
+            self.error, self.frozen = exc, True
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def mark(self) -> None:
+        """All that is in the file now can be played: a refusal from now on takes the file back to this length."""
+        self._mark = os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        if self.error is not None and self._mark is not None:
+            self._file.truncate(self._mark)
+        self._file.close()
+
+
+def _exact_time_s(frame: Frame) -> Fraction:
+    return frame.pts * frame.time_base + Fraction(frame.shift_s)
+
+
+def _even(side: int) -> int:
+    return side + side % 2
+
+
+def _on_canvas(image: U8, size: tuple[int, int]) -> U8:
+    """At the video's size: a picture of odd size gets its edge twice, one of another size is scaled between bars."""
+    width, height = size
+    down, across = height - image.shape[0], width - image.shape[1]
+    if down == across == 0:
+        return image
+    if down in (0, 1) and across in (0, 1):
+        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, across, cv2.BORDER_REPLICATE), np.uint8)
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner = max(min(round(image.shape[1] * scale), width), 1), max(min(round(image.shape[0] * scale), height), 1)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    shrinks = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(image, inner, interpolation=shrinks)
+    return canvas

@@ -1,0 +1,24 @@
+"""Picks the reader of a target."""
+
+from knowledge_spreader.realtime.sources.camera import OpenCVCamera, backend_of
+from knowledge_spreader.realtime.sources.decoding import VideoReader
+from knowledge_spreader.realtime.sources.image_folder import StillsReader
+from knowledge_spreader.realtime.sources.reader import Intake, Pace, Reader
+from knowledge_spreader.realtime.sources.source_spec import Target
+
+
+def open_reader(
+    target: Target,
+    intake: Intake,
+    *,
+    live: bool,
+    audio: bool,
+    timeout_s: float,
+    pace: Pace | None = None,
+) -> Reader:
+    """Raises DataError or MissingError, one line, without secrets. pace: of a recording under the live policy."""
+    if target.kind == "images":
+        return StillsReader(target, intake, pace)
+    if target.kind == "camera" and backend_of(target) == "opencv":
+        return OpenCVCamera(target, intake)
+    return VideoReader(target, intake, live=live, audio=audio, timeout_s=timeout_s, pace=pace)

@@ -1,0 +1,1 @@
+"""Counts, percentiles and stages of a run."""

@@ -1,0 +1,1 @@
+"""What lasts from frame to frame: windows of features, events, neutral and person baselines."""

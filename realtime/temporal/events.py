@@ -1,0 +1,88 @@
+"""From probabilities to occurrence and events: an AU comes and goes with hysteresis.
+
+    comes    probability >= threshold + margin
+    goes     probability <  threshold - margin
+    first    of a track: probability >= threshold
+
+A margin never asks for more than half of the way from a threshold to 0 or 1. A face that is lost, or whose quality
+allows no answer, keeps what it shows for GAP_S; then its events end where it was last seen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge_spreader.realtime.temporal.windows import GAP_S, Key
+from knowledge_spreader.realtime.types import F32, Bools, Event, Stream
+from knowledge_spreader.spec import ModelSpec
+
+MARGIN = 0.05  # a probability of an unchanged face trembles by about this from frame to frame
+
+
+@dataclass(slots=True, eq=False)
+class _Shown:
+    """What one face shows."""
+
+    stream: Stream
+    present: Bools  # (U,)
+    onset_s: list[float]  # (U,)
+    peak: F32  # (U,)
+    seen_s: float
+
+
+class Occurrences:
+    """Occurrence and events of all faces of a run."""
+
+    def __init__(self, spec: ModelSpec, margin: float = MARGIN) -> None:
+        threshold = np.array(spec.thresholds or (0.5,) * len(spec.aus), np.float32)
+        self._aus = spec.aus
+        self._threshold = threshold
+        self._comes = np.minimum(threshold + margin, (threshold + 1) / 2)
+        self._goes = np.maximum(threshold - margin, threshold / 2)
+        self._faces: dict[Key, _Shown] = {}
+
+    def update(self, stream: Stream, face_id: int, time_s: float, probability: F32) -> tuple[Bools, list[Event]]:
+        """Occurrence (U,) of a face at time_s, and the onsets and ends that this brings. probability (U,), no nan."""
+        key = stream.number, face_id
+        events = []
+        face = self._faces.get(key)
+        if face is not None and not 0 <= time_s - face.seen_s <= GAP_S:
+            events += self._end(key)
+            face = None
+        if face is None:
+            nothing = np.zeros(len(self._aus), np.bool_)
+            face = _Shown(stream, nothing, [0.0] * len(self._aus), np.zeros(len(self._aus), np.float32), time_s)
+            present = probability >= self._threshold
+        else:
+            present = np.where(face.present, probability >= self._goes, probability >= self._comes)
+        self._faces[key] = face
+        events += self._change(face, face_id, time_s, probability, present)
+        return present.copy(), events
+
+    def _change(self, face: _Shown, face_id: int, time_s: float, probability: F32, present: Bools) -> list[Event]:
+        events = []
+        for u in np.flatnonzero(present != face.present):
+            if present[u]:
+                face.onset_s[u], face.peak[u] = time_s, probability[u]
+                events.append(Event(face.stream, face_id, self._aus[u], time_s, None, float(probability[u])))
+            else:
+                events.append(self._ended(face, face_id, int(u), time_s))
+        face.peak = np.where(present, np.maximum(face.peak, probability), 0).astype(np.float32)
+        face.present, face.seen_s = present, time_s
+        return events
+
+    def _ended(self, face: _Shown, face_id: int, u: int, end_s: float) -> Event:
+        return Event(face.stream, face_id, self._aus[u], face.onset_s[u], end_s, float(face.peak[u]))
+
+    def lost(self, stream: int, time_s: float | None = None) -> list[Event]:
+        """Ends of all that was shown by faces unseen for GAP_S before time_s; without time_s, by all of the stream."""
+        gone = [
+            key
+            for key, face in self._faces.items()
+            if key[0] == stream and (time_s is None or not 0 <= time_s - face.seen_s <= GAP_S)
+        ]
+        return [event for key in gone for event in self._end(key)]
+
+    def _end(self, key: Key) -> list[Event]:
+        face = self._faces.pop(key)
+        return [self._ended(face, key[1], int(u), face.seen_s) for u in np.flatnonzero(face.present)]

@@ -1,0 +1,31 @@
+"""The model's own view relative to the person, live: the rest of each face of a run (ks/calibration says how)."""
+
+import numpy as np
+
+from knowledge_spreader.calibration.person_baseline import Person, PersonView
+from knowledge_spreader.realtime.temporal.neutral_baseline import KEPT_S, logit
+from knowledge_spreader.realtime.temporal.windows import Key
+from knowledge_spreader.realtime.types import F32
+
+
+class People:
+    """Sees each face of a run under the view of its model. view: None = every answer stays as it is."""
+
+    def __init__(self, view: PersonView | None) -> None:
+        self._view = view
+        self._people: dict[Key, tuple[Person, float]] = {}  # with the time when they were last seen
+
+    def apply(self, key: Key, time_s: float, probability: F32) -> F32:
+        """The probability (U,) relative to the person; that of an AU without a weight is not touched."""
+        if self._view is None:
+            return probability
+        person, _ = self._people.get(key) or (Person(self._view), time_s)
+        self._people[key] = person, time_s
+        seen = 0.5 * (1 + np.tanh(0.5 * person.apply(logit(probability), time_s)))
+        return np.where(self._view.weight > 0, seen, probability).astype(np.float32)
+
+    def forget(self, stream: int, time_s: float | None = None) -> None:
+        """Drops a stream's people; with time_s only those who were not seen for long before it."""
+        for key, (_, seen_s) in list(self._people.items()):
+            if key[0] == stream and (time_s is None or time_s - seen_s > KEPT_S):
+                del self._people[key]

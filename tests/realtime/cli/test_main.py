@@ -1,0 +1,269 @@
+"""ks-live as a user runs it: a process, real faces, real files."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+from knowledge_spreader import Options, table, watch
+from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.realtime.cli.main import main
+from tests.paths import ROOT
+
+CLIP = "pyfeat_single_face.mp4"  # 72 frames, one face
+
+
+def pts_s(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None
+        return [float(frame.pts * stream.time_base) for frame in container.decode(stream) if frame.pts is not None]
+
+
+def slow_copy(source: Path, target: Path, frames: int, fps: int = 8) -> Path:
+    """The first frames of a clip, so slow that no machine is too slow for them."""
+    with av.open(str(source)) as clip, av.open(str(target), "w") as out:
+        stream = out.add_stream("libx264", rate=fps, options={"crf": "18", "tune": "zerolatency"})
+        for i, frame in enumerate(clip.decode(video=0)):
+            if i == frames:
+                break
+            if not i:
+                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
+            frame.pts, frame.time_base = i, Fraction(1, fps)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target
+
+
+def live(face_model: Path, *args: object) -> int:
+    return main(["--no-progress", "--face-model", str(face_model), *map(str, args)])
+
+
+def start(face_model: Path, *args: object, **options: Any) -> "subprocess.Popen[str]":
+    command = [
+        sys.executable,
+        "-m",
+        "knowledge_spreader.realtime.cli.main",
+        "--face-model",
+        str(face_model),
+        *map(str, args),
+    ]
+    return subprocess.Popen(
+        command,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background has none
+        **options,
+    )
+
+
+def test_each_frame_has_a_row_with_its_exact_time(media: Path, face_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    assert live(face_model, "--source", media / CLIP, "--csv", out) == 0
+    table = pd.read_csv(out, skipinitialspace=True)
+    assert table["timestamp"].tolist() == pts_s(media / CLIP)
+    assert table["frame"].tolist() == list(range(1, 73))
+    assert set(table["face_id"]) == {0}
+    assert table["success"].mean() > 0.95
+    good = table[table["success"] == 1]
+    assert good.filter(regex="AU.._p").notna().all(axis=None)
+    assert good.filter(regex="AU.._p").std().max() > 0
+
+
+def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    assert live(face_model, "--source", media / "pyfeat_no_face.mp4", "--csv", out) == 0
+    table = pd.read_csv(out, skipinitialspace=True)
+    assert len(table) == len(pts_s(media / "pyfeat_no_face.mp4"))
+    assert set(table["reason"]) == {"no face"}
+    assert table.filter(regex="AU.._[cpu]").isna().all(axis=None)
+
+
+@pytest.mark.slow
+def test_live_and_file_give_the_same_numbers(media: Path, face_model: Path, tmp_path: Path) -> None:
+    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 16, fps=4)
+    for policy in ("live", "every-frame"):
+        assert live(face_model, "--source", clip, "--policy", policy, "--csv", tmp_path / f"{policy}.csv") == 0
+    played, read = (pd.read_csv(tmp_path / f"{p}.csv", skipinitialspace=True) for p in ("live", "every-frame"))
+    assert len(read) == 16
+    pd.testing.assert_frame_equal(played, read, atol=2e-6, rtol=0)
+
+
+def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    assert live(face_model, "--source", media / CLIP, "--csv", tmp_path / "o.csv", "--report", path) == 0
+    report = json.loads(path.read_text())
+    assert report["frames"] == {"in": 72, "analysed": 72, "dropped": {}}
+    assert report["faces"] == 1
+    assert report["fps"] > 0
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p95"] <= report["latency_ms"]["p99"]
+    assert {"read", "find", "encode", "predict", "write"} <= set(report["stages_ms"])
+    assert report["engine"]["backend"] == "openvino"
+    assert report["engine"]["why"]
+
+
+@pytest.mark.slow
+def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    sources = [argument for _ in range(6) for argument in ("--source", media / CLIP)]
+    assert live(face_model, *sources, "--policy", "live", "--report", path, "--csv", tmp_path / "o.csv") == 0
+    frames = json.loads(path.read_text())["frames"]
+    assert frames["in"] == 6 * 72
+    assert frames["in"] == frames["analysed"] + sum(frames["dropped"].values())
+    table = pd.read_csv(tmp_path / "o.csv", skipinitialspace=True)
+    assert len(table) >= frames["analysed"]
+    assert table["stream"].nunique() == 6  # six names, though all are one file
+    for _, stream in table.groupby("stream"):
+        assert stream["timestamp"].is_monotonic_increasing
+
+
+def test_json_lines_on_stdout_are_nothing_but_json(media: Path, face_model: Path) -> None:
+    process = start(face_model, "--source", media / CLIP, "--jsonl", "-")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len([json.loads(line) for line in out.splitlines()]) == 72
+    assert "72 in, 72 analysed" in err
+    assert "experimental" in err  # of AUs without evidence on real faces
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_signal_leaves_whole_files(
+    media: Path, face_model: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 72, fps=4)  # at its own pace: 18 s
+    out, video = tmp_path / "o.csv", tmp_path / "o.mp4"
+    args = ("--source", clip, "--policy", "live", "--csv", out, "--save", video, "--jsonl", "-")
+    process = start(face_model, *args)
+    assert process.stdout is not None
+    for _ in range(12):
+        assert process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    live_code = 0 if number != signal.SIGKILL else code  # who stops a camera has not failed
+    assert process.returncode == live_code, err
+    with out.open(newline="") as file:
+        rows = list(csv.reader(file, skipinitialspace=True))
+    assert len(rows) >= 13
+    assert len({len(row) for row in rows}) == 1
+    with av.open(str(video)) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 8  # at 4 frames/s a key frame each second
+    assert ("frames" in err) == (number != signal.SIGKILL)
+
+
+def test_a_recording_that_is_cut_short_says_so_by_its_exit_code(media: Path, face_model: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    one = (media / "pyfeat_single_face.jpg").read_bytes()
+    for i in range(3000):
+        os.link(_written(tmp_path / "face.jpg", one), images / f"{i:04d}.jpg")
+    process = start(face_model, "--source", images, "--jsonl", "-")
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 143, err
+    assert all(json.loads(line) for line in out.splitlines())
+
+
+def _written(path: Path, data: bytes) -> Path:
+    if not path.exists():
+        path.write_bytes(data)
+    return path
+
+
+def test_a_sink_that_fails_leaves_the_others_whole(
+    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = tmp_path / "full.csv"
+    full.symlink_to("/dev/full")
+    assert live(face_model, "--source", media / CLIP, "--csv", full, "--csv", tmp_path / "o.csv") == 2
+    assert len(pd.read_csv(tmp_path / "o.csv")) == 72
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
+    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    out = tmp_path / "o.csv"
+    assert live(face_model, "--source", bad, "--source", media / CLIP, "--csv", out) == 2
+    assert len(pd.read_csv(out)) == 72
+    assert "bad.mp4" in capsys.readouterr().err
+
+
+def test_a_source_that_cannot_go_on_leaves_the_others_alone(
+    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = slow_copy(media / CLIP, tmp_path / "good.mp4", 8, fps=4)
+    data = bytearray(good.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start : data.index(b"moov", start) - 8] = bytes(data.index(b"moov", start) - 8 - start)  # no picture is left
+    hollow = tmp_path / "hollow.mp4"
+    hollow.write_bytes(data)
+    out = tmp_path / "o.csv"
+    assert live(face_model, "--source", hollow, "--source", good, "--policy", "live", "--csv", out) == 2
+    table = pd.read_csv(out, skipinitialspace=True)
+    assert set(table["stream"]) == {str(good)}
+    assert table["frame"].max() == 8
+    assert "hollow.mp4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "nothing to watch"),
+        (["--source", "no_such.mp4"], "no_such.mp4"),
+        (["--source", "{clip}", "--model", "no_such.ks"], "no_such.ks"),
+        (["--source", "{clip}", "--csv", "no_such/folder/o.csv"], "no_such"),
+        (["--source", "{clip}", "--csv", "{clip}"], "overwritten"),
+        (["--source", "{clip}", "--csv", "{tmp}/o.csv", "--jsonl", "{tmp}/o.csv"], "own name"),
+        (["--source", "{clip}", "--events", "{tmp}/o.tsv", "--report", "{tmp}/o.json"], "own name"),
+        (["--source", "{clip}", "--camera", "0"], "--policy"),
+        (["--source", "{clip}", "--neutral", "soon"], "5s"),
+        (["--source", "{clip}", "--hysteresis", "0.7"], "hysteresis"),
+        (["--source", "{clip}", "--precision", "fp16", "--device", "openvino"], "fp16"),
+        (["--source", "{clip}", "--face-model", "no_such.tflite"], "no_such.tflite"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(
+    media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], said: str
+) -> None:
+    filled = [arg.format(clip=media / CLIP, tmp=tmp_path) for arg in args]
+    assert main(["--no-progress", *filled]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1, err
+    assert err.startswith("error: ")
+    assert said in err
+
+
+def test_the_python_interface_reads_like_the_command(media: Path, face_model: Path) -> None:
+    options = Options(face_model=str(face_model))
+    with watch(media / CLIP, options=options) as results:
+        found = [result for result, _ in zip(results, range(5), strict=False)]
+        assert [result.frame.index for result in found] == list(range(5))
+        assert found[0].faces[0].probability.shape == (len(results.aus),)
+    assert results.report()["frames"]["analysed"] in (5, 6)
+    rows = table(media / CLIP, options=options)
+    assert len(rows) == 72
+    assert rows["AU12_p"].dtype == np.float32 or rows["AU12_p"].dtype == np.float64
+
+
+def test_an_error_of_the_interface_is_a_ks_error(tmp_path: Path) -> None:
+    with pytest.raises(KSError):
+        watch(tmp_path / "no.mp4")
+    with pytest.raises(DataError, match="nothing to watch"):
+        watch()
