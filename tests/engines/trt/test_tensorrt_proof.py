@@ -385,7 +385,7 @@ def test_the_real_cuda_runtime_without_a_gpu_is_a_missing_gpu() -> None:
 def test_our_source_uses_no_name_of_tensorrt_that_is_not_declared() -> None:
     """As mypy does, but for what is reached through getattr, and without mypy."""
     used = set()
-    for path in (ROOT / "engines").glob("*.py"):
+    for path in (ROOT / "engines").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("trt", "self._trt"):
                 used.add((node.attr, path.name))

@@ -18,6 +18,7 @@ import knowledge_spreader.clips.crop_videos
 import knowledge_spreader.clips.crop_workers
 from knowledge_spreader.errors import DataError, KSError, MissingError, ModelError
 from tests.ks.clips.small_videos import contents, finished, folder_of_images, make, video
+from tests.paths import ROOT
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -72,7 +73,7 @@ RUN = """
 import sys, threading
 from pathlib import Path
 
-sys.path[:0] = sys.argv[1:3]  # each worker reads this too
+sys.path[:0] = sys.argv[1:2]  # each worker reads this too
 
 import knowledge_spreader.clips.crop_videos
 from knowledge_spreader.clips.crop_videos import crop_video
@@ -87,9 +88,9 @@ def crop_thirty_at_most(entry, tick):
 
 if __name__ == "__main__":
     knowledge_spreader.clips.crop_videos.crop_video = crop_thirty_at_most
-    root = Path(sys.argv[3])
+    root = Path(sys.argv[2])
     videos = [video(p, range(6)) for p in sorted((root / "in").iterdir())]
-    make(videos, root / "cache", side_px=384, workers=int(sys.argv[4]))
+    make(videos, root / "cache", side_px=384, workers=int(sys.argv[3]))
 """
 
 
@@ -99,8 +100,7 @@ def start(tmp_path, workers):
     for i in range(40):
         folder_of_images(tmp_path / "in" / f"v{i:02d}", seed=i)
     (tmp_path / "run.py").write_text(RUN)
-    here = Path(__file__).parent
-    command = [sys.executable, tmp_path / "run.py", here.parents[1], here, tmp_path, str(workers)]
+    command = [sys.executable, tmp_path / "run.py", ROOT, tmp_path, str(workers)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     until(lambda: len(finished(tmp_path / "cache")) >= 3 or run.poll() is not None, "nothing was made")
     assert run.poll() is None, run.communicate()[1].decode()

@@ -167,7 +167,7 @@ def test_a_run_killed_without_warning_and_resumed_is_equal_to_the_bit(
 
 @pytest.mark.slow
 def test_two_gloo_processes_equal_one_with_the_same_global_batch(quick_config: TrainConfig, tmp_path: Path) -> None:
-    # every term from the first step on; few steps, as rounding differences grow (3e-6 after 4, 1e-4 after 12)
+    # every term from the first step on; few steps, as rounding grows: after 4 it is 3e-6 to 3e-5, by processor
     config = replace(quick_config, gate_from=1, unlabelled_from=1, batch=8, epochs=1)
     one, two = replace(config, out=str(tmp_path / "one")), replace(config, out=str(tmp_path / "two"))
     row = train(one, progress=False).epochs[0]
@@ -187,11 +187,11 @@ def test_two_gloo_processes_equal_one_with_the_same_global_batch(quick_config: T
     a, b = weights(tmp_path / "one" / "last.safetensors"), weights(tmp_path / "two" / "last.safetensors")
     torch.manual_seed(config.seed)
     start = make_model(load_checkpoint(tmp_path / "one" / "last.safetensors").spec).state_dict()
-    assert max(float((a[k].double() - b[k].double()).abs().max()) for k in a) < 1e-5
+    assert max(float((a[k].double() - b[k].double()).abs().max()) for k in a) < 1e-4
     assert max(float((a[k].double() - start[k].double()).abs().max()) for k in a) > 1e-2
     other = json.loads((tmp_path / "two" / "log.jsonl").read_text())
     for key in ("loss", "l_semi", "u_semi", "pseudo_dropped_share", "pseudo_accuracy_kept", "selection_f1"):
-        assert other[key] == pytest.approx(row[key], abs=1e-5)
+        assert other[key] == pytest.approx(row[key], abs=1e-4)
 
 
 def test_the_log_holds_what_the_trainer_did(quick_config: TrainConfig) -> None:
