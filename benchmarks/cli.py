@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from knowledge_spreader.benchmarks.speed.compare import compare, print_changes
-from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json, write_json
+from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json
 from knowledge_spreader.engines.open import BACKENDS, DEVICES
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.files import write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def _engine(args: argparse.Namespace) -> None:
     result = bench(config)
     print_result(result, _console())
     if args.json:
-        write_json(result, args.json)
+        write_json(args.json, result)
     if args.plot:
         plot(result, args.plot)
 
@@ -78,7 +79,7 @@ def _live(args: argparse.Namespace) -> None:
     result = bench_live(config)
     print_live(result, _console())
     if args.json:
-        write_json(result, args.json)
+        write_json(args.json, result)
 
 
 def _compare(args: argparse.Namespace) -> None:

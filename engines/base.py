@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.spec import ModelSpec
-
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
 
 _BACKBONE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "resnet18-quarter": 128, "tiny": 64}
 

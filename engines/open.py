@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.engines.base import F32, U8, Engine, feature_width
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.engines.base import Engine, feature_width
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.trt.build import Progress
 from knowledge_spreader.errors import MissingError, ModelError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.clips.crop_videos import crop_videos
 from knowledge_spreader.datasets.types import Video
-from knowledge_spreader.engines.base import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, picture_rate
 from knowledge_spreader.spec import ModelSpec

@@ -1,7 +1,6 @@
 """Checkpoints: one safetensors file with spec, settings, label list and metrics in its header. Never pickle."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import ModelError
+from knowledge_spreader.files import whole_file
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
 
@@ -45,14 +45,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "labels": checkpoint.labels,
     }
     tensors = {name: x.detach().cpu().contiguous() for name, x in checkpoint.tensors.items()}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path, keep=True) as unfinished:
         save_file(tensors, unfinished, header)
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

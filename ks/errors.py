@@ -21,3 +21,9 @@ class ModelError(KSError):
 
 class MissingError(KSError):
     """Something that has to be installed or downloaded is not there."""
+
+
+def one_line(exc: BaseException, limit: int = 160) -> str:
+    """What an error says, on one line: the system's words without the path where it has any."""
+    said = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return " ".join(said.split())[:limit] or type(exc).__name__

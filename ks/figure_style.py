@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from knowledge_spreader.errors import KSError, MissingError
+from knowledge_spreader.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,11 +26,10 @@ def new_figure(width_in: float, height_in: float) -> "Figure":
 
 def save(figure: "Figure", path: Path) -> None:
     """Write the figure, 150 dots per inch. Raises KSError when it cannot."""
-    part = path.with_name(f".{path.name}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(part, dpi=150)
-        part.replace(path)
+        with whole_file(path) as unfinished:
+            figure.savefig(unfinished, dpi=150, format=path.suffix.removeprefix(".") or "png")
     except (OSError, ValueError) as exc:  # ValueError: a kind of picture that matplotlib does not know
         raise KSError(f"cannot write {path}: {exc}; choose another place or ending, like report.png") from exc
 

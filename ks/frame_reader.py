@@ -19,10 +19,8 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from knowledge_spreader.arrays import I64, U8
 from knowledge_spreader.errors import DataError
-
-U8 = npt.NDArray[np.uint8]
-I64 = npt.NDArray[np.int64]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _LAST_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import F64, I64, Floats
 from knowledge_spreader.errors import DataError
 
-F64 = npt.NDArray[np.float64]
-I64 = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
 
 TP, FP, FN, TN = range(4)  # columns of a confusion table

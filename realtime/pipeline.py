@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, sigmoid
 from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.engines.base import Encoded, Engine, Prediction
 from knowledge_spreader.realtime.faces.finder import FoundFace
@@ -25,7 +26,7 @@ from knowledge_spreader.realtime.temporal.events import MARGIN, Occurrences
 from knowledge_spreader.realtime.temporal.neutral_baseline import Neutral
 from knowledge_spreader.realtime.temporal.person_baseline import People
 from knowledge_spreader.realtime.temporal.windows import Windows
-from knowledge_spreader.realtime.types import F32, Event, Face, FaceAUs, Frame, FrameResult
+from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult
 
 
 class Finder(Protocol):
@@ -145,16 +146,12 @@ class _Answer:
 
 
 def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[int]) -> list[_Answer]:
-    disagreement = np.abs(_sigmoid(encoded.o_a) - _sigmoid(predicted.o_b))
-    in_order = _sigmoid(predicted.in_order)
+    disagreement = np.abs(sigmoid(encoded.o_a) - sigmoid(predicted.o_b))
+    in_order = sigmoid(predicted.in_order)
     return [
         _Answer(predicted.probability[i], disagreement[i], float(in_order[i]), frames)
         for i, frames in enumerate(window_frames)
     ]
-
-
-def _sigmoid(logit: F32) -> F32:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logit)), np.float32)
 
 
 def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:

@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import F32, F64, U8, Bools
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.face.detector import Box
-
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
-F64 = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

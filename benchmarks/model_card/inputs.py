@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from knowledge_spreader.arrays import F64
 from knowledge_spreader.benchmarks.real_faces.run import FORMAT as REAL_FORMAT
 from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.evaluation.report import FORMAT as EVAL_FORMAT
-from knowledge_spreader.metrics import F64
 from knowledge_spreader.spec import au_label, parse_aus
 
 CLASSES = 5  # of probability in the table of calibration
@@ -112,7 +112,7 @@ def _whole(path: Path, command: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
-        reason = f"no {exc}" if isinstance(exc, KeyError) else " ".join(str(exc).split())[:120]
+        reason = f"no {exc}" if isinstance(exc, KeyError) else one_line(exc)
         raise DataError(f"{path} is no whole report of {command} ({reason}); write it anew") from exc
 
 

@@ -22,12 +22,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import MissingError, ModelError
 from knowledge_spreader.face.detector import Box, box_width
-
-U8 = npt.NDArray[np.uint8]
 
 CUT = 0.3
 BLIND = frozenset({6, 9, 14, 23})

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import I64
 from knowledge_spreader.errors import DataError, ModelError
 from knowledge_spreader.face.detector import Box, box_width
 from knowledge_spreader.spec import parse_aus
-
-I64 = npt.NDArray[np.int64]
 
 UNSURE = -1
 _CODES = {"1": 1, "0": 0, "": UNSURE, "?": UNSURE}

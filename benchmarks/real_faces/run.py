@@ -19,6 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from knowledge_spreader.arrays import F64
 from knowledge_spreader.benchmarks.real_faces.blendshapes import BLIND, CUT, Blendshapes
 from knowledge_spreader.benchmarks.real_faces.labels import CodedFace, CodedFaces, pick, read_labels
 from knowledge_spreader.benchmarks.real_faces.scores import HELD_OUT, Answers, Scores, score
@@ -26,8 +27,8 @@ from knowledge_spreader.benchmarks.real_faces.table import print_scores
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError, KSError, MissingError
-from knowledge_spreader.evaluation.report import without_nan, write_json
-from knowledge_spreader.metrics import F64
+from knowledge_spreader.evaluation.report import without_nan
+from knowledge_spreader.files import write_json
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.types import FrameResult
 from knowledge_spreader.realtime.watch import watch
@@ -164,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = run_model(coded, args.media, Options(**options), args.landmarker, progress=args.progress)
         scores = score_run(run, coded, beside=args.landmarker is not None)
         if args.json:
-            write_json(without_nan(_plain(report(run, scores))), args.json)
+            write_json(args.json, without_nan(_plain(report(run, scores))))
         print_scores(run.answers, run.model, run.note, scores, Console(width=None if sys.stdout.isatty() else 120))
     except KSError as exc:
         print(f"error: {exc}", file=sys.stderr)

@@ -9,18 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from knowledge_spreader import metrics
-from knowledge_spreader.benchmarks.real_faces.labels import I64, UNSURE
-from knowledge_spreader.metrics import F64
+from knowledge_spreader.arrays import F64, I64, Bools
+from knowledge_spreader.benchmarks.real_faces.labels import UNSURE
 
 MIN_EVIDENCE = 3
 HELD_OUT = (1, 2, 4, 5, 6, 10, 12, 15, 17, 25, 26, 43)  # AUs of the other sets of clips
 _DRAWS = 1000
 _ECE_BINS = 10
 
-Bools = npt.NDArray[np.bool_]
 Interval = tuple[float, float]  # 2.5 and 97.5 % of the draws
 
 

@@ -21,9 +21,10 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.benchmarks.speed.timing import take
 from knowledge_spreader.engines.backends.gpu_timing import Staged
-from knowledge_spreader.engines.base import U8, Engine, feature_width
+from knowledge_spreader.engines.base import Engine, feature_width
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.errors import KSError

@@ -8,12 +8,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, picture_rate, read_pictures
 
-U8 = npt.NDArray[np.uint8]
 SIZE_PX = (1280, 720)
 _CELL_FILL = 0.98
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.benchmarks.speed.engine_worker import STAGES
 from knowledge_spreader.benchmarks.speed.timing import COV_LIMIT
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import DataError
 from knowledge_spreader.figure_style import BLACK, BLUE, GREEN, PURPLE, VERMILION, new_figure, save, tidy
 
 if TYPE_CHECKING:
@@ -26,15 +26,6 @@ LINES = {"fp32": ("-", "o"), "bf16": ("--", "s"), "fp16": ("--", "D"), "int8": (
 
 def engine_name(row: Row) -> str:
     return f"{row['backend']} {row['precision']}"
-
-
-def write_json(result: Row, path: Path) -> None:
-    """Raises KSError where it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --json") from exc
 
 
 def read_json(path: Path) -> Row:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.engines.base import U8
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.engines.ks_file.model_file import (
     ENCODER,
     ENCODER_INT8,

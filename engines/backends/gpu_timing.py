@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from knowledge_spreader.engines.base import U8
+from knowledge_spreader.arrays import U8
 
 
 @dataclass(frozen=True, slots=True)

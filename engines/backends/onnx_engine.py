@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from knowledge_spreader.engines.base import F32, U8, Choice, Encoded, Prediction, check_faces, check_window
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile
-from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.errors import MissingError, ModelError, one_line
 
 try:
     import onnxruntime
@@ -42,14 +43,14 @@ class Session:
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except _ERRORS as exc:
-            raise ModelError(f"ONNX Runtime cannot read this graph ({_line(exc)}); compile the model anew") from exc
+            raise ModelError(f"ONNX Runtime cannot read this graph ({one_line(exc)}); compile the model anew") from exc
 
     def run(self, *arrays: npt.NDArray[Any]) -> list[F32]:
         """The graph's outputs, in their order. Raises ModelError when it does not take these inputs."""
         try:
             outputs: list[F32] = self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))
         except _ERRORS as exc:
-            raise ModelError(f"ONNX Runtime cannot run this graph ({_line(exc)}); compile the model anew") from exc
+            raise ModelError(f"ONNX Runtime cannot run this graph ({one_line(exc)}); compile the model anew") from exc
         return outputs
 
 
@@ -78,7 +79,3 @@ class OnnxEngine:
 
     def close(self) -> None:
         del self._encoder, self._head
-
-
-def _line(exc: BaseException) -> str:
-    return " ".join(str(exc).split())[:160]

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from knowledge_spreader.engines.base import F32, U8, Choice, Encoded, Prediction, check_faces, check_window
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile
-from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.errors import MissingError, ModelError, one_line
 
 try:
     import openvino
@@ -72,7 +73,7 @@ def _request(core: openvino.Core, graph: bytes, properties: dict[str, Any]) -> o
     try:
         return core.compile_model(core.read_model(graph), "CPU", properties).create_infer_request()
     except RuntimeError as exc:
-        raise ModelError(f"OpenVINO cannot read this graph ({_line(exc)}); compile the model anew") from exc
+        raise ModelError(f"OpenVINO cannot read this graph ({one_line(exc)}); compile the model anew") from exc
 
 
 def _run(request: openvino.InferRequest, *arrays: npt.NDArray[Any]) -> list[F32]:
@@ -80,9 +81,5 @@ def _run(request: openvino.InferRequest, *arrays: npt.NDArray[Any]) -> list[F32]
     try:
         results = request.infer(list(arrays), share_inputs=True, share_outputs=False)
     except RuntimeError as exc:
-        raise ModelError(f"OpenVINO cannot run this graph ({_line(exc)}); compile the model anew") from exc
+        raise ModelError(f"OpenVINO cannot run this graph ({one_line(exc)}); compile the model anew") from exc
     return [results[i] for i in range(len(results))]
-
-
-def _line(exc: BaseException) -> str:
-    return " ".join(str(exc).split())[:160]

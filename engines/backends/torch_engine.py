@@ -6,18 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines.backends.batch_sizes import BUCKETS, bucket, parts
 from knowledge_spreader.engines.backends.gpu_timing import NO_TIME, Stages
-from knowledge_spreader.engines.base import (
-    F32,
-    U8,
-    Choice,
-    Encoded,
-    Prediction,
-    check_faces,
-    check_window,
-    feature_width,
-)
+from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window, feature_width
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.errors import MissingError, ModelError
 

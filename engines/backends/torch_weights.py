@@ -13,7 +13,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from knowledge_spreader.engines.base import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.errors import ModelError
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.engines.base import F32, U8, Choice, Engine
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.engines.base import Choice, Engine
 from knowledge_spreader.engines.compile.parity import ALLOWED_FLIPS, TOLERANCE, Cost, answers, cost
 from knowledge_spreader.engines.ks_file.model_file import (
     ENCODER,

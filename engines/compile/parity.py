@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.engines.base import F32, U8, Engine
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.engines.base import Engine
 from knowledge_spreader.metrics import confusion, mean_f1
 from knowledge_spreader.spec import ModelSpec
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.engines.base import U8
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, MissingError
 
 try:

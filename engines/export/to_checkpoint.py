@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.checkpoint import Checkpoint, save_checkpoint
 from knowledge_spreader.cli.run import run
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.backends.torch_model import answering_weights, folded
 from knowledge_spreader.engines.backends.torch_weights import fill
-from knowledge_spreader.engines.base import U8
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.sample_crops import real_crops

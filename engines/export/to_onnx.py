@@ -10,10 +10,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines.backends.onnx_engine import Session
 from knowledge_spreader.engines.backends.torch_model import Encoder, Head, answering_weights, folded, round_to_half
 from knowledge_spreader.engines.backends.torch_weights import find_weights
-from knowledge_spreader.engines.base import F32, U8, feature_width
+from knowledge_spreader.engines.base import feature_width
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile, write_model
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.network import KSModel

@@ -13,7 +13,6 @@ fp16 holds exactly, as `ks-compile --half` makes them, are stored so and are fp3
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from typing import Any
 
 from knowledge_spreader.engines.ks_file.half_storage import Span, cut, whole
 from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.files import whole_file
 from knowledge_spreader.spec import ModelSpec
 
 FORMAT = "knowledge-spreader model 1"
@@ -174,19 +174,13 @@ def write_model(
         "costs": costs,
         **({"note": note} if note else {}),
     }
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        with whole_file(path, keep=True) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest, indent=1).encode())
             for name, (data, _) in stored.items():
                 archive.writestr(zipfile.ZipInfo(_member(name, halves)), data)  # ZipInfo: a fixed date
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
     except OSError as exc:
         raise ModelError(f"{path}: cannot write the model ({exc.strerror}); check the folder and the space") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
     return open_model(path)
 
 

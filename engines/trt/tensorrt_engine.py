@@ -8,17 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines.backends.gpu_timing import Stages
-from knowledge_spreader.engines.base import (
-    F32,
-    U8,
-    Choice,
-    Encoded,
-    Prediction,
-    check_faces,
-    check_window,
-    feature_width,
-)
+from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window, feature_width
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile
 from knowledge_spreader.engines.trt.build import FILES, LIVE, Progress, build_plan
 from knowledge_spreader.engines.trt.cuda_buffers import Cuda

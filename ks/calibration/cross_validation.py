@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader import metrics
+from knowledge_spreader.arrays import F64, Floats
 from knowledge_spreader.calibration.platt_scaling import Calibration, brier, f1_thresholds, fit
-from knowledge_spreader.metrics import F64, Floats, Labels
+from knowledge_spreader.metrics import Labels
 
 _FOLDS = 5  # of people
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import F64, Floats
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.metrics import F64, Floats
 from knowledge_spreader.spec import ModelSpec
 
 HOLD_S = 1.0  # no answer stands for longer: nobody knows what a face did while it was away

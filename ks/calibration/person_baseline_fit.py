@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader import metrics
+from knowledge_spreader.arrays import F64, Bools, Floats, sigmoid
 from knowledge_spreader.calibration.person_baseline import PersonView, Rest
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.metrics import F64, Floats, Labels
-
-Bools = npt.NDArray[np.bool_]
+from knowledge_spreader.metrics import Labels
 
 QUANTILES = (0.1, 0.2, 0.35, 0.5)
 RESTS_S = (2.0, 5.0, 15.0)
@@ -224,7 +223,7 @@ def _regression(z: F64, d: F64, y: F64) -> tuple[float, float, float]:
 
     now = cost(at)
     for _ in range(_STEPS):
-        probability = 0.5 * (1 + np.tanh(0.5 * (x @ at)))
+        probability = sigmoid(x @ at)
         gradient = x.T @ (probability - y) / len(y) + ridge * at
         curvature = (x.T * (probability * (1 - probability))) @ x / len(y) + np.diag(ridge)
         step = np.linalg.solve(curvature, gradient)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from knowledge_spreader.arrays import F64, Floats, sigmoid
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.metrics import F64, Floats, Labels, best_threshold
+from knowledge_spreader.metrics import Labels, best_threshold
 
 if TYPE_CHECKING:  # who only fits needs no torch
     from knowledge_spreader.method.network import KSModel
@@ -45,7 +46,7 @@ class Calibration:
     def probability(self, logits: Floats) -> F64:
         """(T, U) logits -> (T, U)."""
         z: F64 = self.scale * logits.astype(np.float64) + self.bias
-        return _sigmoid(z)
+        return sigmoid(z)
 
 
 def fit(logits: Floats, labels: Labels, bias: bool = True) -> Calibration:
@@ -79,7 +80,7 @@ def _fit(x: F64, y: F64, bias: bool) -> tuple[float, float]:
     at = np.zeros(2)
     loss = _loss(at, x, y, prior)
     for _ in range(_STEPS):
-        p = _sigmoid(np.exp(at[0]) * x + at[1])
+        p = sigmoid(np.exp(at[0]) * x + at[1])
         slope = np.stack([np.exp(at[0]) * x, np.ones_like(x)])  # (2, n) of the logit
         gradient = slope @ (p - y) / FRAMES_PER_LOOK + prior * at
         information = (slope * p * (1 - p)) @ slope.T / FRAMES_PER_LOOK + np.diag(prior)
@@ -109,10 +110,6 @@ def _pushed_out(log_scale: float, gradient: float, low: float, high: float) -> b
 def _loss(at: F64, x: F64, y: F64, prior: F64) -> float:
     z = np.exp(at[0]) * x + at[1]
     return float((np.logaddexp(0, z) - y * z).sum() / FRAMES_PER_LOOK + (prior * at**2).sum() / 2)
-
-
-def _sigmoid(z: F64) -> F64:
-    return np.asarray((1 + np.tanh(z / 2)) / 2, np.float64)  # no overflow
 
 
 def brier(probability: Floats, labels: Labels) -> F64:

@@ -18,19 +18,18 @@ from rich.table import Table
 from safetensors import SafetensorError
 
 from knowledge_spreader import metrics
+from knowledge_spreader.arrays import F64, I64
 from knowledge_spreader.calibration.cross_validation import Scores, score
 from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.calibration.platt_scaling import Calibration, f1_thresholds, fit, fold
 from knowledge_spreader.checkpoint import Checkpoint, load_model, save_checkpoint
 from knowledge_spreader.cli.run import run
-from knowledge_spreader.clips.frame_index import I64
 from knowledge_spreader.datasets import DATASETS
 from knowledge_spreader.device import pick_device
-from knowledge_spreader.errors import KSError, ModelError
+from knowledge_spreader.errors import KSError, ModelError, one_line
 from knowledge_spreader.evaluation.predict import answer, relative_to_person
 from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import SUBJECTS, frames_of, material_of, settings
-from knowledge_spreader.metrics import F64
 from knowledge_spreader.spec import au_label, parse_aus
 
 log = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ def _write(out: Path, checkpoint: Checkpoint) -> None:
     try:
         save_checkpoint(out, checkpoint)
     except (OSError, SafetensorError) as exc:
-        raise ModelError(f"{out}: cannot be written ({' '.join(str(exc).split())}); check the folder") from exc
+        raise ModelError(f"{out}: cannot be written ({one_line(exc)}); check the folder") from exc
 
 
 def _columns(result: Calibrated) -> dict[str, Sequence[float]]:

@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from knowledge_spreader.evaluation.predict import predict_test
-    from knowledge_spreader.evaluation.report import evaluate, plot, print_report, write_json
+    from knowledge_spreader.evaluation.report import evaluate, plot, print_report
+    from knowledge_spreader.files import write_json
 
     changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
     paths = [path / "best.safetensors" if path.is_dir() else path for path in args.checkpoints]
@@ -51,6 +52,6 @@ def _evaluate(args: argparse.Namespace) -> None:
     report = evaluate([predict_test(path, args.device, args.progress, **how, **changes) for path in paths])
     print_report(report, Console())
     if args.json:
-        write_json(report, args.json)
+        write_json(args.json, report)
     if args.plot:
         plot(report, args.plot)

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from knowledge_spreader import metrics
+from knowledge_spreader.arrays import F32, I64
 from knowledge_spreader.calibration.person_baseline_fit import Clip, PersonFit, fit_person
 from knowledge_spreader.checkpoint import load_model, save_checkpoint
 from knowledge_spreader.cli.run import run
-from knowledge_spreader.clips.frame_index import I64
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.evaluation.predict import F32, answer, probability, relative_to_person, times_s
+from knowledge_spreader.evaluation.predict import answer, probability, relative_to_person, times_s
 from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
 from knowledge_spreader.spec import AU_NAMES, au_label
 

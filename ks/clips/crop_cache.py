@@ -26,14 +26,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.alignment import CROP_VERSION
+from knowledge_spreader.files import whole_file
 from knowledge_spreader.frame_reader import list_images
 
 log = logging.getLogger(__name__)
 
-U8 = npt.NDArray[np.uint8]
 _LAYOUT = 1  # of an entry's files
 _OPEN_FILES = 64  # per process
 
@@ -211,11 +212,8 @@ def check_space(folder: Path, todo: Sequence[Entry]) -> None:
 
 def write_no_face(folder: Path, videos: Sequence[Video], crops: Sequence[VideoCrops]) -> None:
     """Lists the frames without a face in no_face.csv."""
-    path = folder / "no_face.csv"
-    draft = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with draft.open("w", newline="") as file:
+    with whole_file(folder / "no_face.csv") as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("video", "frame"))
         for video, one in zip(videos, crops, strict=True):
             writer.writerows((video.name, frame) for frame in video.frames[~one.found].tolist())
-    draft.replace(path)

@@ -15,12 +15,11 @@ from secrets import token_hex
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.clips.crop_cache import U8, Entry
+from knowledge_spreader.arrays import F64, U8
+from knowledge_spreader.clips.crop_cache import Entry
 from knowledge_spreader.errors import DataError
 
-F64 = npt.NDArray[np.float64]
 _DRAFTS = "*.tmp-*/"
 
 

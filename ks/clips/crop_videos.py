@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import F64, U8
 from knowledge_spreader.clips.crop_cache import (
-    U8,
     Entry,
     Recipe,
     VideoCrops,
@@ -19,7 +19,7 @@ from knowledge_spreader.clips.crop_cache import (
     stamp,
     write_no_face,
 )
-from knowledge_spreader.clips.crop_cache_writer import F64, remove_leftovers, writing
+from knowledge_spreader.clips.crop_cache_writer import remove_leftovers, writing
 from knowledge_spreader.clips.crop_workers import crop_all
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.datasets.types import I8, I32, Video
+from knowledge_spreader.arrays import I8, I32, I64
+from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
-
-I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import I32
 from knowledge_spreader.clips.frame_index import FrameIndex
-from knowledge_spreader.datasets.types import I32, UNKNOWN, Video
+from knowledge_spreader.datasets.types import UNKNOWN, Video
 from knowledge_spreader.errors import DataError
 
 LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be used

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from knowledge_spreader.arrays import I32, I64
 from knowledge_spreader.clips.augment import Noise, draw_noise
 from knowledge_spreader.clips.crop_cache import VideoCrops
-from knowledge_spreader.clips.frame_index import I64, FrameIndex
+from knowledge_spreader.clips.frame_index import FrameIndex
 from knowledge_spreader.clips.schedule import Plan, Schedule
-from knowledge_spreader.datasets.types import I32
 from knowledge_spreader.metrics import positive_rate
 
 

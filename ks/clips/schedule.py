@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from knowledge_spreader.clips.frame_index import I64
+from knowledge_spreader.arrays import I64
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, KSError

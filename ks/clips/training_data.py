@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_path
 
+from knowledge_spreader.arrays import I64
 from knowledge_spreader.clips.crop_cache import VideoCrops
 from knowledge_spreader.clips.crop_videos import crop_videos
-from knowledge_spreader.clips.frame_index import I64, FrameIndex, index_frames
+from knowledge_spreader.clips.frame_index import FrameIndex, index_frames
 from knowledge_spreader.clips.label_budget import LabelList, choose_labels, labelled_mask, read_labels
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.datasets import load_dataset

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import I8, I32, I64
 from knowledge_spreader.datasets.checks import Published, published_notes
 from knowledge_spreader.datasets.find_files import best, place, read_integers, require_folder, walk
-from knowledge_spreader.datasets.types import I8, I32, UNKNOWN, DataSet, Video
+from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.frame_reader import I64, IMAGE_SUFFIXES, count_pictures, picture_numbers
+from knowledge_spreader.frame_reader import IMAGE_SUFFIXES, count_pictures, picture_numbers
 
 FPS = 20.0
 AUS = (1, 2, 4, 6, 9, 12, 25, 26)  # the eight that the field reports

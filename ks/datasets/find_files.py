@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.datasets.types import I32
+from knowledge_spreader.arrays import I32
 from knowledge_spreader.errors import DataError
 
 

@@ -24,9 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import I32
 from knowledge_spreader.datasets.find_files import read_lines
 from knowledge_spreader.datasets.folds import deal
-from knowledge_spreader.datasets.types import I32, UNKNOWN, DataSet, Video
+from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, list_images, picture_number, picture_numbers, picture_rate
 

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import I8, I32
 from knowledge_spreader.errors import DataError
-
-I8 = npt.NDArray[np.int8]
-I32 = npt.NDArray[np.int32]
 
 UNKNOWN = -1  # a label nobody gave; masked everywhere, never counted as absent
 

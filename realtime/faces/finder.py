@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.alignment import PointFilter, crop
 from knowledge_spreader.face.detector import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
@@ -23,7 +24,7 @@ from knowledge_spreader.realtime.faces.head_pose import face_box
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, reject
 from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
 from knowledge_spreader.realtime.faces.tracks import Track, Tracks, rivals
-from knowledge_spreader.realtime.types import U8, Face, Frame
+from knowledge_spreader.realtime.types import Face, Frame
 
 # How often new faces are looked for: a look costs 3 ms at 720p, the whole image and six tiles 25.
 SCAN_S = 0.25  # while a face is held: the whole image, or one tile, in turn

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from knowledge_spreader.arrays import F64
 from knowledge_spreader.face.alignment import transform
 from knowledge_spreader.face.detector import Box
-from knowledge_spreader.realtime.types import F64
 
 # BlazeFace's own box in sides of the crop, mean of 334 real faces (standard deviation of the width 0.05).
 _BOX_CENTRE = (0.49, 0.45)

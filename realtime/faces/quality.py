@@ -11,8 +11,8 @@ A face that was rejected has to do better than the limit by a tenth before it co
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import F32, F64, U8
 from knowledge_spreader.realtime.faces.head_pose import outside_share, turn_deg
-from knowledge_spreader.realtime.types import F32, F64, U8
 
 MIN_FACE_PX = 48.0  # width; the crop then spans 72 px of the image, and a brow is 2 px thick
 MAX_OUTSIDE = 0.10  # share of the face; a picture that ends at the lower lip lacks 0.27

@@ -7,7 +7,7 @@ camera that pans, or a face close to it, keeps its colours. Only where both fail
 import cv2
 import numpy as np
 
-from knowledge_spreader.realtime.types import F32, U8
+from knowledge_spreader.arrays import F32, U8
 
 # Correlation of the two thumbnails. Measured: within real shots, at 5 pictures a second, at least 0.8; after a change
 # of exposure that burns out a third of the picture, 0.86; between different rooms at most 0.58, for half of all pairs

@@ -15,9 +15,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from knowledge_spreader.arrays import F64
 from knowledge_spreader.face.alignment import PointFilter
 from knowledge_spreader.face.detector import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
-from knowledge_spreader.realtime.types import F64
 
 KEPT_S = 2.0
 RIVALS = 0.5  # overlap of two boxes that hold one face; two people cheek to cheek have up to 0.2

@@ -10,6 +10,7 @@ from functools import partial
 
 import cv2
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.realtime.overlay.layout import Layout, Rect, Scene, Size, arrange
 from knowledge_spreader.realtime.overlay.panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
 from knowledge_spreader.realtime.overlay.text import (
@@ -22,7 +23,7 @@ from knowledge_spreader.realtime.overlay.text import (
     width_px,
     wrapped,
 )
-from knowledge_spreader.realtime.types import U8, FaceAUs, FrameResult
+from knowledge_spreader.realtime.types import FaceAUs, FrameResult
 
 _REASONS = {
     "small": "too small",

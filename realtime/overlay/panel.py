@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.realtime.overlay.layout import Rect, Size
 from knowledge_spreader.realtime.overlay.text import (
     Colour,
@@ -27,7 +28,7 @@ from knowledge_spreader.realtime.overlay.text import (
     steady_width_px,
     width_px,
 )
-from knowledge_spreader.realtime.types import U8, FaceAUs
+from knowledge_spreader.realtime.types import FaceAUs
 from knowledge_spreader.spec import AU_NAMES, au_label
 
 INK: Colour = (248, 248, 248)

@@ -11,8 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import MissingError
-from knowledge_spreader.realtime.types import U8
 
 Colour = tuple[int, int, int]  # RGB
 

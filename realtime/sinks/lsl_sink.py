@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.errors import DataError, MissingError, one_line
 from knowledge_spreader.realtime.sinks.rows import printable
 from knowledge_spreader.realtime.types import FaceAUs, FrameResult, Stream
 from knowledge_spreader.spec import au_label, au_meaning
@@ -46,7 +46,7 @@ class LslSink:
             try:
                 outlet.push_sample(sample.tolist(), captured_s + self._lsl_minus_perf_s)
             except (RuntimeError, OSError, ValueError) as exc:
-                raise DataError(f"LSL took no sample ({' '.join(str(exc).split())[:120]})") from exc
+                raise DataError(f"LSL took no sample ({one_line(exc)})") from exc
             self._outlets[result.frame.stream.number, answer.face.face_id] = (outlet, captured_s)
         gone = [key for key, (_, last_s) in self._outlets.items() if captured_s - last_s > _KEEP_S]
         for key in gone:
@@ -62,7 +62,7 @@ class LslSink:
         try:
             return self._pylsl.StreamOutlet(self._info(stream, answer.face.face_id))
         except (RuntimeError, OSError) as exc:
-            raise DataError(f"LSL opened no stream ({' '.join(str(exc).split())[:120]})") from exc
+            raise DataError(f"LSL opened no stream ({one_line(exc)})") from exc
 
     def _info(self, stream: Stream, face_id: int) -> Any:
         lsl, name = self._pylsl, printable(stream.name)

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.errors import DataError, MissingError, one_line
 from knowledge_spreader.realtime.sinks.csv_sink import CsvLines
 from knowledge_spreader.realtime.sinks.result_file import (
     ResultFile,
     check_writable,
     drop_torn_line,
-    reason,
     replace_whole,
 )
 from knowledge_spreader.realtime.sinks.rows import Column, Kind, columns, columns_of, rows
@@ -68,13 +67,13 @@ def finish_parquet(journal: Path) -> Path:
         drop_torn_line(journal)
         found = columns_of(_header(journal))
     except OSError as exc:
-        raise DataError(f"{journal} cannot be read ({reason(exc)})") from exc
+        raise DataError(f"{journal} cannot be read ({one_line(exc)})") from exc
     try:
         replace_whole(path, lambda unfinished: _convert(journal, unfinished, found))
     except DataError as exc:
         raise DataError(f"{exc}; the rows are safe in {journal}") from exc
     except pa.ArrowInvalid as exc:
-        raise DataError(f"{journal} cannot be turned into Parquet ({' '.join(str(exc).split())[:160]})") from exc
+        raise DataError(f"{journal} cannot be turned into Parquet ({one_line(exc)})") from exc
     journal.unlink()
     return path
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import DataError, KSError, one_line
+from knowledge_spreader.files import whole_file
 
 
 class ReaderGoneError(KSError):
@@ -50,7 +51,9 @@ class ResultFile:
             raise ReaderGoneError(f"{self._label}: nobody reads it any more") from exc
         except OSError as exc:
             self._take_back()
-            raise DataError(f"{self._label}: writing failed ({reason(exc)}); what was written before is whole") from exc
+            raise DataError(
+                f"{self._label}: writing failed ({one_line(exc)}); what was written before is whole"
+            ) from exc
         self._whole_bytes += len(data)
 
     @property
@@ -65,7 +68,7 @@ class ResultFile:
             try:
                 file.close()
             except OSError as exc:
-                raise DataError(f"{self._label}: closing failed ({reason(exc)})") from exc
+                raise DataError(f"{self._label}: closing failed ({one_line(exc)})") from exc
 
     @property
     def _label(self) -> str:
@@ -95,7 +98,7 @@ def check_writable(path: Path) -> None:
                 pass
             target.unlink()
     except OSError as exc:
-        raise DataError(f"{path} cannot be written ({reason(exc)}); give another place") from exc
+        raise DataError(f"{path} cannot be written ({one_line(exc)}); give another place") from exc
 
 
 def check_not_input(path: Path, inputs: Sequence[Path]) -> None:
@@ -114,15 +117,11 @@ def check_distinct(paths: Sequence[Path]) -> None:
 
 def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Puts a file in place that `write` makes, whole or not at all. Raises DataError on a full disk and the like."""
-    target = Path(os.path.realpath(path))  # a link stays a link
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        write(unfinished)
-        os.replace(unfinished, target)
+        with whole_file(path) as unfinished:
+            write(unfinished)
     except OSError as exc:
-        raise DataError(f"{path} cannot be written ({reason(exc)}); check the folder and the space") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
+        raise DataError(f"{path} cannot be written ({one_line(exc)}); check the folder and the space") from exc
 
 
 def drop_torn_line(path: Path) -> None:
@@ -138,11 +137,6 @@ def drop_torn_line(path: Path) -> None:
                 return
             at = start
         file.truncate(0)
-
-
-def reason(exc: OSError) -> str:
-    """The system's words, on one line and without the path."""
-    return exc.strerror or " ".join(str(exc).split())[:120] or type(exc).__name__
 
 
 def _same(path: Path, other: Path) -> bool:

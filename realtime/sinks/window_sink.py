@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import MissingError
 from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
 from knowledge_spreader.realtime.overlay.panel import INK
 from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
-from knowledge_spreader.realtime.types import U8, FaceAUs, FrameResult
+from knowledge_spreader.realtime.types import FaceAUs, FrameResult
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import av
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.frame_reader import upright
-from knowledge_spreader.realtime.types import U8
 
 _SOUND_S = 5
 _SOUND_PACKETS = 1000  # five seconds of packets of 5 ms

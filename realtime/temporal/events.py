@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, Bools
 from knowledge_spreader.realtime.temporal.windows import GAP_S, Key
-from knowledge_spreader.realtime.types import F32, Bools, Event, Stream
+from knowledge_spreader.realtime.types import Event, Stream
 from knowledge_spreader.spec import ModelSpec
 
 MARGIN = 0.05  # a probability of an unchanged face trembles by about this from frame to frame

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, logit, sigmoid
 from knowledge_spreader.realtime.temporal.windows import Key
-from knowledge_spreader.realtime.types import F32
 
 REST = 0.1  # highest probability that a neutral face is left with
 _REST_LOGIT = math.log(REST / (1 - REST))
 _MIN_SAMPLES = 5
 KEPT_S = 10.0  # a face that was lost for so long comes back under another id, if at all
-_EPSILON = 1e-6
 
 
 @dataclass(slots=True)
@@ -53,16 +52,10 @@ class Neutral:
             neutral = np.median(person.logits, axis=0)
             person.excess = np.maximum(0, neutral - _REST_LOGIT).astype(np.float32)
             person.logits.clear()
-        return (1 / (1 + np.exp(person.excess - said))).astype(np.float32), True
+        return sigmoid(said - person.excess), True
 
     def forget(self, stream: int, time_s: float | None = None) -> None:
         """Drops a stream's people; with time_s only those who were not seen for long before it."""
         for key, person in list(self._people.items()):
             if key[0] == stream and (time_s is None or time_s - person.seen_s > KEPT_S):
                 del self._people[key]
-
-
-def logit(probability: F32) -> F32:
-    """Probability -> logit, finite."""
-    p = np.clip(probability, _EPSILON, 1 - _EPSILON)
-    return np.asarray(np.log(p / (1 - p)), np.float32)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, logit, sigmoid
 from knowledge_spreader.calibration.person_baseline import Person, PersonView
-from knowledge_spreader.realtime.temporal.neutral_baseline import KEPT_S, logit
+from knowledge_spreader.realtime.temporal.neutral_baseline import KEPT_S
 from knowledge_spreader.realtime.temporal.windows import Key
-from knowledge_spreader.realtime.types import F32
 
 
 class People:
@@ -21,7 +21,7 @@ class People:
             return probability
         person, _ = self._people.get(key) or (Person(self._view), time_s)
         self._people[key] = person, time_s
-        seen = 0.5 * (1 + np.tanh(0.5 * person.apply(logit(probability), time_s)))
+        seen = sigmoid(person.apply(logit(probability), time_s))
         return np.where(self._view.weight > 0, seen, probability).astype(np.float32)
 
     def forget(self, stream: int, time_s: float | None = None) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.face.alignment import PointFilter
-from knowledge_spreader.realtime.types import F32
 from knowledge_spreader.spec import ModelSpec
 
 Key = tuple[int, int]  # number of the stream, face_id

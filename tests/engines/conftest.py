@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from knowledge_spreader.engines.base import U8
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.engines.export.to_onnx import export
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, ENCODER_INT8, ModelFile, open_model, write_model
 from knowledge_spreader.method.network import KSModel, make_model

@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_the_checkpoint_before(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("knowledge_spreader.checkpoint.os.fsync", full)
+    monkeypatch.setattr("knowledge_spreader.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(saved, Checkpoint(tiny_spec, CONFIG, {"model.x": torch.zeros(3)}))
     assert saved.read_bytes() == before

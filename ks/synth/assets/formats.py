@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import F32, I32
 from knowledge_spreader.errors import DataError, MissingError
 
-F32 = npt.NDArray[np.float32]
-I32 = npt.NDArray[np.int32]
 Colour = tuple[float, float, float]  # linear RGB
 
 

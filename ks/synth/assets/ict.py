@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, I32
 from knowledge_spreader.errors import DataError, MissingError
-from knowledge_spreader.synth.assets.formats import F32, I32, Mesh, read_obj
+from knowledge_spreader.synth.assets.formats import Mesh, read_obj
 from knowledge_spreader.synth.assets.ict_points import pairs
 from knowledge_spreader.synth.assets.mesh_buffers import surface
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,8 +11,10 @@ from typing import Self
 import numpy as np
 import platformdirs
 
+from knowledge_spreader.arrays import F32, I32
 from knowledge_spreader.errors import DataError, MissingError
-from knowledge_spreader.synth.assets.formats import F32, I32, Fit, Mesh, read_mhclo, read_obj, read_target
+from knowledge_spreader.files import whole_file
+from knowledge_spreader.synth.assets.formats import Fit, Mesh, read_mhclo, read_obj, read_target
 from knowledge_spreader.synth.assets.ict import carry_over, read_ict
 
 log = logging.getLogger(__name__)
@@ -251,8 +251,7 @@ def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
 def _write_cache(cache: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache.parent, suffix=".npz", delete=False) as draft:
-            np.savez(draft, **arrays)  # type: ignore[arg-type]
-        os.replace(draft.name, cache)
+        with whole_file(cache) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as exc:
         log.warning("%s: the asset cache cannot be written (%s); it is made again next time", cache, exc.strerror)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, I32, Mesh
+from knowledge_spreader.arrays import F32, I32
+from knowledge_spreader.synth.assets.formats import Mesh
 
 
 @dataclass(frozen=True, slots=True, eq=False)

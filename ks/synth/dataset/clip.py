@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32, I8, U8
 from knowledge_spreader.synth.assets.library import Assets, load_assets
 from knowledge_spreader.synth.au_recipes import AUS
-from knowledge_spreader.synth.dataset.occurrence import I8, Obstacle, far_side, occurrence, sight_of
+from knowledge_spreader.synth.dataset.occurrence import Obstacle, far_side, occurrence, sight_of
 from knowledge_spreader.synth.motion.action import Performance, perform
 from knowledge_spreader.synth.person.person import Person
 from knowledge_spreader.synth.person.sampling import cast
@@ -19,7 +18,6 @@ from knowledge_spreader.synth.rendering.renderer import Renderer
 from knowledge_spreader.synth.rendering.scene import Scene, stage
 from knowledge_spreader.synth.rendering.sensor import Sensor, sensor_of
 
-U8 = npt.NDArray[np.uint8]
 _MEAN_ALBEDO = 0.30  # of faces
 _LEAST_FPS = 10.0  # below it a shutter would blur what lies between two frames, and mixing those two shows ghosts
 _PARTED_DM = 0.075  # between the lips' middles: AU 25 at its full strength

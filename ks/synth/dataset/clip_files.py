@@ -15,9 +15,10 @@ from typing import Self
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.synth.assets.library import load_assets
 from knowledge_spreader.synth.au_recipes import AUS
-from knowledge_spreader.synth.dataset.clip import U8, Clip, Shot, clip_of, shots
+from knowledge_spreader.synth.dataset.clip import Clip, Shot, clip_of, shots
 from knowledge_spreader.synth.dataset.drafts import drafts
 from knowledge_spreader.synth.dataset.plan import Plan, Take
 from knowledge_spreader.synth.dataset.video_writer import write_video

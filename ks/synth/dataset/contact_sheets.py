@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.spec import AU_NAMES
 from knowledge_spreader.synth.assets.library import Assets
@@ -21,7 +21,6 @@ from knowledge_spreader.synth.rendering.lighting import light_of, studio_panoram
 from knowledge_spreader.synth.rendering.renderer import Renderer
 from knowledge_spreader.synth.rendering.scene import Scene, backdrop_gain, exposure_for, plain_backdrop, stage
 
-U8 = npt.NDArray[np.uint8]
 _TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # seen often
 
 

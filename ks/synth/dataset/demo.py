@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import BESIDE
 from knowledge_spreader.synth.dataset.clip import Clip

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.synth.assets.formats import F32
 from knowledge_spreader.synth.au_recipes import AUS
-from knowledge_spreader.synth.dataset.clip import U8, Clip, draw
+from knowledge_spreader.synth.dataset.clip import Clip, draw
 from knowledge_spreader.synth.dataset.drafts import drafts
 from knowledge_spreader.synth.dataset.video_writer import write_intensities, write_video
 from knowledge_spreader.synth.rendering.renderer import Renderer

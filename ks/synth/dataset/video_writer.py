@@ -7,12 +7,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.synth.assets.formats import F32
 
-U8 = npt.NDArray[np.uint8]
 SOUND_RATE = 44_100
 
 

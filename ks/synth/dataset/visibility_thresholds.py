@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.dataset.contact_sheets import studio

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE
 from knowledge_spreader.synth.motion.pose import Pose
 from knowledge_spreader.synth.motion.timing import pulse, steps, wander

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.synth.assets.formats import F32, read_text
+from knowledge_spreader.synth.assets.formats import read_text
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE
 from knowledge_spreader.synth.motion.action import Performance
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE
 from knowledge_spreader.synth.motion.action import (
     Event,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 
 
 def smooth(x: np.ndarray) -> F32:

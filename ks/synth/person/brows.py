@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, Colour
+from knowledge_spreader.arrays import F32
+from knowledge_spreader.synth.assets.formats import Colour
 from knowledge_spreader.synth.person.shapes import Seat
 
 _SMOOTH_DM = 0.045  # over which the forehead's depth is averaged

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, Mesh
+from knowledge_spreader.arrays import F32
+from knowledge_spreader.synth.assets.formats import Mesh
 
 _ROUND = 6  # corners of a tube
 _ALONG = 40  # points of a rim

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, I32
+from knowledge_spreader.arrays import F32, I32
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.person.shapes import BODY, Movements, dense

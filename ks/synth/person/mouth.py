@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32, I32, Mesh
+from knowledge_spreader.arrays import F32, I32
+from knowledge_spreader.synth.assets.formats import Mesh
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.person.shapes import Seat, dense
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, I32, Fit
+from knowledge_spreader.arrays import F32, I32
+from knowledge_spreader.synth.assets.formats import Fit
 from knowledge_spreader.synth.assets.library import RACES, Assets
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE, Part
 

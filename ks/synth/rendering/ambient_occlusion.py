@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.rendering.camera import lamp_view
 from knowledge_spreader.synth.rendering.gl import put
 from knowledge_spreader.synth.rendering.head import Layer, Moved

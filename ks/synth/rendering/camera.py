@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32
 
 if TYPE_CHECKING:
     from knowledge_spreader.synth.rendering.head import Head

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.errors import DataError, MissingError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Graphics:
             for name in ("background", "resolve"):
                 self.programs[name] = self._program("screen.vert", (f"{name}.frag",))
         except self._error as exc:
-            said = " ".join(str(exc).split())[:160]
+            said = one_line(exc)
             raise MissingError(f"the OpenGL driver refuses a shader ({said}); update the graphics driver") from exc
 
     def _program(self, vertex: str, fragments: Sequence[str]) -> Any:
@@ -155,6 +155,6 @@ def _open_context() -> tuple[Any, type[Exception]]:
         try:
             return moderngl.create_standalone_context(require=330, **options), moderngl.Error  # type: ignore[arg-type]
         except Exception as exc:  # a driver that is missing or too old comes as a bare Exception
-            reasons.append(" ".join(str(exc).split())[:120])
+            reasons.append(one_line(exc))
     cure = "on Debian: apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
     raise MissingError(f"no OpenGL 3.3 without a window ({'; '.join(reasons)}); {cure}")

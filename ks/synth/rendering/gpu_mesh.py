@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.synth.rendering.gl import Graphics
 from knowledge_spreader.synth.rendering.head import Layer, Moved
 
-U8 = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.bool_]  # (F,) which of them
 _PROGRAMS = {  # layer -> what draws it; cards of hair else
     "skin": ("skin", "depth"),

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from knowledge_spreader.synth.assets.formats import F32, I32, Fit, Mesh
+from knowledge_spreader.arrays import F32, I32
+from knowledge_spreader.synth.assets.formats import Fit, Mesh
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.assets.mesh_buffers import Surface, surface, turned
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE, RECIPES

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from knowledge_spreader.arrays import F32
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.synth.assets.formats import F32
 
 LEVELS = 6  # of the blurred copies that rough surfaces mirror
 _WIDTH = 256

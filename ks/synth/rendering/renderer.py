@@ -4,9 +4,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.motion.pose import Pose, folds
 from knowledge_spreader.synth.person.person import Person
@@ -18,7 +17,6 @@ from knowledge_spreader.synth.rendering.head import Head
 from knowledge_spreader.synth.rendering.scene import Scene
 from knowledge_spreader.synth.rendering.textures import CARDS, Pictures
 
-U8 = npt.NDArray[np.uint8]
 _DENSE = 0.45  # alpha from which a card hides what is behind it
 _FRINGE = 0.03
 _SHELLS = 6  # of short hair

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.rendering.camera import Camera
 from knowledge_spreader.synth.rendering.lighting import Light, irradiance, light_of, read_panorama, studio_panorama
-
-U8 = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.synth.assets.formats import F32
-
-U8 = npt.NDArray[np.uint8]
+from knowledge_spreader.arrays import F32, U8
 
 
 @dataclass(frozen=True, slots=True)

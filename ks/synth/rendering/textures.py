@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.person.person import Person
 from knowledge_spreader.synth.rendering.gl import bled, brightness, picture, stencil, texture
 
-U8 = npt.NDArray[np.uint8]
 CARDS = {
     "hair": 0.5,
     "brows": 0.0,

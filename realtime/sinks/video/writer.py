@@ -18,9 +18,10 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound
-from knowledge_spreader.realtime.types import U8, Frame
+from knowledge_spreader.realtime.types import Frame
 
 _FINEST = Fraction(1, 1_000_000)  # seconds; finer time bases overflow MP4's 32 bits at the first pause
 _KEY_FRAME_EVERY_S = 1

@@ -17,7 +17,8 @@ from knowledge_spreader.benchmarks.real_faces.labels import CodedFace
 from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE, Answer, Run, report
 from knowledge_spreader.benchmarks.real_faces.scores import Answers, score
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.evaluation.report import Predictions, evaluate, without_nan, write_json
+from knowledge_spreader.evaluation.report import Predictions, evaluate, without_nan
+from knowledge_spreader.files import write_json
 from tests.paths import ROOT
 
 AUS = (6, 7, 12, 25)
@@ -64,8 +65,8 @@ def real_report() -> dict[str, Any]:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     """eval.json, real.json and a card to fill."""
-    write_json(evaluation(), tmp_path / "eval.json")
-    write_json(real_report(), tmp_path / "real.json")
+    write_json(tmp_path / "eval.json", evaluation())
+    write_json(tmp_path / "real.json", real_report())
     (tmp_path / "card.md").write_bytes(CARD.read_bytes())
     return tmp_path / "eval.json", tmp_path / "real.json", tmp_path / "card.md"
 

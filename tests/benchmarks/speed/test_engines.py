@@ -23,7 +23,6 @@ from knowledge_spreader.benchmarks.speed.report import (
     print_result,
     read_json,
     warnings,
-    write_json,
 )
 from knowledge_spreader.benchmarks.speed.roofline import (
     Peak,
@@ -42,6 +41,7 @@ from knowledge_spreader.engines.backends.onnx_engine import OnnxEngine
 from knowledge_spreader.engines.export.to_onnx import export
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.files import write_json
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
 
@@ -159,7 +159,7 @@ class TestNaive:
 class TestFile:
     def test_a_result_is_read_back_as_it_was_written(self, tmp_path: Path) -> None:
         told = result(row())
-        write_json(told, tmp_path / "deep" / "a.json")
+        write_json(tmp_path / "deep" / "a.json", told)
         assert read_json(tmp_path / "deep" / "a.json") == told
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}', json.dumps(result({"backend": "torch"}))])
@@ -201,8 +201,8 @@ class TestCompare:
     def test_the_command_prints_the_rows_and_the_warnings(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write_json(result(row()), tmp_path / "a.json")
-        write_json(result(row(p50_ms=5.0), weights="abc"), tmp_path / "b.json")
+        write_json(tmp_path / "a.json", result(row()))
+        write_json(tmp_path / "b.json", result(row(p50_ms=5.0), weights="abc"))
         assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
         said = capsys.readouterr().out
         assert "0.50" in said
@@ -375,5 +375,5 @@ def test_batches_are_numbers() -> None:
 
 def test_a_result_that_cannot_be_written_is_an_error_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(KSError, match="--json"):
-        write_json(result(row()), tmp_path / "file" / "a.json")
+    with pytest.raises(KSError, match="choose another place"):
+        write_json(tmp_path / "file" / "a.json", result(row()))

@@ -14,8 +14,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines import Encoded, Engine, ModelFile, Prediction, open_engine
-from knowledge_spreader.engines.base import F32, U8
 from knowledge_spreader.method.network import KSModel
 from tests.engines.conftest import SPEC, some_faces
 

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from knowledge_spreader.errors import DataError, KSError
-from knowledge_spreader.evaluation.report import Predictions, evaluate, plot, print_report, write_json
+from knowledge_spreader.evaluation.report import Predictions, evaluate, plot, print_report
+from knowledge_spreader.files import write_json
 
 DISFA = (1, 2, 4, 6, 9, 12, 25, 26)
 
@@ -116,7 +117,7 @@ def test_what_does_not_exist_becomes_null_in_json(tmp_path: Path) -> None:
     assert report["fold_mean"]["f1"]["mean"] == pytest.approx(
         np.mean([v for v in report["fold_mean"]["f1"]["per_au"].values() if v is not None])
     )
-    write_json(report, tmp_path / "new" / "report.json")
+    write_json(tmp_path / "new" / "report.json", report)
     assert json.loads((tmp_path / "new" / "report.json").read_text("utf-8")) == report
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["report.json"]
     shown(report)
@@ -126,8 +127,8 @@ def test_what_does_not_exist_becomes_null_in_json(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     report = evaluate([predictions()])
-    with pytest.raises(KSError, match=r"cannot write .*report.json"):
-        write_json(report, tmp_path / "file" / "report.json")
+    with pytest.raises(KSError, match=r"report.json cannot be written"):
+        write_json(tmp_path / "file" / "report.json", report)
     with pytest.raises(KSError, match=r"cannot write .*report.png"):
         plot(report, tmp_path / "file" / "report.png")
     with pytest.raises(KSError, match=r"another place or ending"):

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from knowledge_spreader.realtime.types import F32, U8, Frame, Stream
+from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.realtime.types import Frame, Stream
 from tests.paths import SHARED
 
 MODEL = SHARED / "models" / "blaze_face_short_range.tflite"

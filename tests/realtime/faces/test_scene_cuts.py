@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
-from knowledge_spreader.realtime.types import U8
 from tests.realtime.faces.moving_faces import background, clip, paste, picture
 
 CLIPS = (
