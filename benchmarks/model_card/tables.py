@@ -74,16 +74,30 @@ def calibration_table(held_out: HeldOut, real: Real) -> str:
 
 def experimental(real: Real) -> tuple[int, ...]:
     """AUs of the model without evidence on real faces, or that rank them too badly."""
-    return tuple(au for au in real.thresholds if _doubt(real.aus.get(au)))
+    return tuple(au for au in real.thresholds if _doubtful(real.aus.get(au)))
 
 
-def experimental_table(real: Real) -> str:
-    """Which AUs are experimental, and why."""
-    columns = ("AU", "", "why")
-    doubtful = experimental(real)
-    rows = [[au_label(au), AU_NAMES[au], _doubt(real.aus.get(au))] for au in doubtful]
-    rest = ", ".join(au_label(au) for au in real.thresholds if au not in doubtful) or "none"
-    return _text(_about(real), _markdown(columns, rows, numbers=False) if rows else "", f"Not experimental: {rest}.")
+def aus_table(held_out: HeldOut, real: Real) -> str:
+    """The card's one table: what each AU is worth on rendered people and on real faces, and which are experimental."""
+    columns = (
+        *("AU", "", "rendered: AUC", "rendered: F1"),
+        *("real: show / lack it", "real: AUC", "real: F1", "real: false alarms"),
+    )
+    doubtful, rows = experimental(real), []
+    for au, of in held_out.aus.items():
+        seen = real.aus.get(au)
+        on_real = ("0 / 0", "", "", "")
+        if seen:
+            scores = (_share(seen.auc), _share(seen.f1), _share(seen.false_alarms))
+            on_real = (f"{seen.present} / {seen.absent}", *scores)
+        rows.append(
+            [_named(au), "experimental" if au in doubtful else "", _share(of.auc), _share(of.f1_shipped), *on_real]
+        )
+    auc, f1 = (
+        _share(_mean([getattr(of, score) for of in real.aus.values() if of.auc is not None])) for score in ("auc", "f1")
+    )
+    rows.append(["mean", "", _share(held_out.mean.auc), _share(held_out.mean.f1_shipped), "", auc, f1, ""])
+    return _text(_about(real), _markdown(columns, rows))
 
 
 def speed_table(report: Mapping[str, Any], real: Real) -> str:
@@ -143,18 +157,9 @@ def _real_mean(name: str, real: Real, group: Iterable[int]) -> list[str]:
     return [f"{name}: {len(rows)}", "", "", aucs, "", theirs, f1, "", ece]
 
 
-def _doubt(of: RealAU | None) -> str:
-    """Why an AU is experimental; "": it is not."""
-    if of is None:
-        return "not coded"
-    if of.auc is None:
-        few, kind = (of.present, "show") if of.present < MIN_EVIDENCE else (of.absent, "lack")
-        return (
-            f"{NO_EVIDENCE}: {few} real faces surely {kind} it"
-            if few
-            else f"{NO_EVIDENCE}: no real face surely {kind}s it"
-        )
-    return f"AUC {of.auc:.3f} on {of.present} real faces that show it" if of.auc < MIN_AUC else ""
+def _doubtful(of: RealAU | None) -> bool:
+    """Not coded, too few real faces that show it or lack it, or an AUC below MIN_AUC there."""
+    return of is None or of.auc is None or of.auc < MIN_AUC
 
 
 def _about(real: Real) -> str:

@@ -1,11 +1,7 @@
-"""The tables of the model card, written into ks/weights/README.md; its prose is written by hand.
+"""The tables of the model card and of docs/results.md, whose prose is written by hand.
 
-    ks-eval CHECKPOINT --json eval.json
-    ks-real --landmarker face_landmarker.task --json real.json
-    ks-card --eval eval.json --real real.json
-
-A table goes between `<!-- table: NAME -->` and the next `<!-- end -->`. The same reports give the same bytes. It also
-says which AUs are experimental, for `ks-compile --experimental`.
+A table goes between `<!-- table: NAME -->` and the next `<!-- end -->` of each page that has such a place. The same
+reports give the same bytes. It also says which AUs are experimental, for `ks-compile --experimental`.
 """
 
 import argparse
@@ -16,10 +12,10 @@ from pathlib import Path
 
 from knowledge_spreader.benchmarks.model_card.inputs import Real, read_inputs, read_report
 from knowledge_spreader.benchmarks.model_card.tables import (
+    aus_table,
     calibration_table,
     commands_block,
     experimental,
-    experimental_table,
     held_out_table,
     real_table,
     settings_table,
@@ -34,17 +30,22 @@ CARD = bundled_model().with_name("README.md")
 END = "<!-- end -->"
 
 
-def fill(card: str, tables: Mapping[str, str], where: str) -> str:
-    """The card with these tables in place of those that it has. Raises DataError where a marker is absent."""
-    for name, table in tables.items():
-        start = f"<!-- table: {name} -->"
+def fill(page: str, tables: Mapping[str, str], where: str) -> str:
+    """The page with these tables in the places that it has. Raises DataError where it has none, or one is not whole."""
+    here = {name: table for name, table in tables.items() if _start(name) in page}
+    for name, table in (here or tables).items():
+        start = _start(name)
         pattern = re.compile(rf"(?<={re.escape(start)}\n).*?(?=^{re.escape(END)}$)", re.DOTALL | re.MULTILINE)
-        if card.count(start) != 1 or not (found := pattern.search(card)) or "<!-- table:" in found.group():
+        if page.count(start) != 1 or not (found := pattern.search(page)) or "<!-- table:" in found.group():
             raise DataError(
                 f"{where}: wanted once {start!r} and, below it, {END!r}, each on a line of its own; add them"
             )
-        card = card[: found.start()] + table + "\n" + card[found.end() :]
-    return card
+        page = page[: found.start()] + table + "\n" + page[found.end() :]
+    return page
+
+
+def _start(name: str) -> str:
+    return f"<!-- table: {name} -->"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,23 +57,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(args: argparse.Namespace) -> None:
     held_out, real = read_inputs(args.eval, args.real)
     tables = {
+        "aus": aus_table(held_out, real),
         "held-out": held_out_table(held_out, real),
         "real": real_table(real),
         "calibration": calibration_table(held_out, real),
-        "experimental": experimental_table(real),
     }
     if args.speed:
         tables["speed"] = _speed(args.speed, real)
     if args.training:
         tables["training"] = _training(args.training)
-    try:
-        card = args.out.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise DataError(f"{args.out} cannot be read ({exc.strerror}); give a card with its prose and markers") from exc
-    text = fill(card, tables, str(args.out))
-    replace_whole(args.out, lambda unfinished: unfinished.write_bytes(text.encode()))
+    filled = {path: fill(_read(path), tables, str(path)) for path in args.out}
+    for path, text in filled.items():
+        _replace(path, text)
     listed = ",".join(map(str, experimental(real)))
-    print(f"{args.out}: {len(tables)} tables; experimental: {listed or 'none'} (ks-compile --experimental '{listed}')")
+    pages = ", ".join(map(str, args.out))
+    print(f"{pages}: tables written; experimental: {listed or 'none'} (ks-compile --experimental '{listed}')")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise DataError(f"{path} cannot be read ({exc.strerror}); give a page with its prose and markers") from exc
+
+
+def _replace(path: Path, text: str) -> None:
+    replace_whole(path, lambda unfinished: unfinished.write_bytes(text.encode()))
 
 
 def _speed(path: Path, real: Real) -> str:
@@ -115,7 +125,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="commands as text, or settings as .json; without it that table stays",
     )
-    parser.add_argument("--out", type=Path, default=CARD, metavar="README", help="the card [%(default)s]")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        nargs="+",
+        default=[CARD],
+        metavar="FILE.md",
+        help="pages; each gets the tables that it has a place for (default: the card of the bundled model)",
+    )
     return parser
 
 

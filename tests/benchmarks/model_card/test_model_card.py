@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from knowledge_spreader.benchmarks.model_card.inputs import read_inputs
-from knowledge_spreader.benchmarks.model_card.tables import calibration_table, experimental, held_out_table, real_table
+from knowledge_spreader.benchmarks.model_card.tables import (
+    aus_table,
+    calibration_table,
+    experimental,
+    held_out_table,
+    real_table,
+)
 from knowledge_spreader.benchmarks.model_card.write import CARD, END, fill, main
 from knowledge_spreader.benchmarks.real_faces.labels import CodedFace
 from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE, Answer, Run, report
@@ -104,11 +110,20 @@ def test_real_faces_give_evidence_or_say_that_there_is_none(files: tuple[Path, P
 
 def test_aus_without_evidence_and_those_ranked_badly_are_experimental(files: tuple[Path, Path, Path]) -> None:
     assert experimental(read_inputs(*files[:2])[1]) == (7, 12)
-    assert write(files) == 0
-    card = files[2].read_text()
-    assert "| AU7 | lid tightener | no evidence: 2 real faces surely show it |" in card
-    assert "| AU12 | lip corner puller | AUC 0.000 on 3 real faces that show it |" in card
-    assert "Not experimental: AU6, AU25." in card
+    table = aus_table(*read_inputs(*files[:2]))
+    assert [cells(table, f"AU{au}")[1] for au in AUS] == ["", "experimental", "experimental", ""]
+    assert cells(table, "AU7")[4:6] == ["2 / 5", ""]  # too few show it
+    assert cells(table, "AU12")[4:6] == ["3 / 4", "0.000"]  # ranked badly
+
+
+def test_the_cards_table_says_what_the_full_tables_say(files: tuple[Path, Path, Path]) -> None:
+    held_out, real = read_inputs(*files[:2])
+    for row in ("AU7", "AU25", "mean"):
+        ours, theirs = cells(aus_table(held_out, real), row), cells(held_out_table(held_out, real), row)
+        assert (ours[0], ours[2], ours[3]) == (theirs[0], theirs[5], theirs[4])  # AUC, F1 at the threshold
+    for row, whole in (("AU7", "AU7"), ("AU25", "AU25"), ("mean", "mean: 3")):
+        ours, theirs = cells(aus_table(held_out, real), row), cells(real_table(real), whole)
+        assert ours[5:] == [theirs[3].replace("no evidence", ""), theirs[6], theirs[7]]  # AUC, F1, false alarms
 
 
 def test_an_au_that_nobody_coded_is_experimental(files: tuple[Path, Path, Path]) -> None:
@@ -116,9 +131,10 @@ def test_an_au_that_nobody_coded_is_experimental(files: tuple[Path, Path, Path])
         told["scores"]["model"]["aus"] = [row for row in told["scores"]["model"]["aus"] if row["au"] != 7]
 
     change(files[1], without_7)
-    real = read_inputs(*files[:2])[1]
+    held_out, real = read_inputs(*files[:2])
     assert experimental(real) == (7, 12)
     assert cells(real_table(real), "AU7")[1:4] == ["0", "0", "no evidence"]
+    assert cells(aus_table(held_out, real), "AU7")[4:] == ["0 / 0", "", "", ""]
 
 
 def test_every_answer_is_in_the_table_of_calibration(files: tuple[Path, Path, Path]) -> None:
@@ -149,14 +165,15 @@ def test_speed_and_training_are_written_where_they_are_given(files: tuple[Path, 
     change(live, lambda told: told.update(weights="0123456789abcdef"))
     commands = tmp_path / "training.txt"
     commands.write_text("ks-train \\\n  --data manifest\n")
-    assert write(files, "--speed", live, "--training", commands) == 0
-    card = files[2].read_text()
-    assert "| int8 | 50.1 | 19.4 | 420 MB |" in card
-    assert "    ks-train \\\n      --data manifest\n" in card
+    how = tmp_path / "how.md"
+    how.write_text("prose\n<!-- table: training -->\n<!-- end -->\n")
+    assert write(files, how, "--speed", live, "--training", commands) == 0
+    assert "| int8 | 50.1 | 19.4 | 420 MB |" in files[2].read_text()
+    assert "    ks-train \\\n      --data manifest\n" in how.read_text()
     settings = tmp_path / "training.json"
     settings.write_text('{"epochs": 12, "people": [1, 2]}')
-    assert write(files, "--training", settings) == 0
-    assert "| people | 1, 2 |" in files[2].read_text()
+    assert write(files, how, "--training", settings) == 0
+    assert "| people | 1, 2 |" in how.read_text()
     assert "| int8 | 50.1 " in files[2].read_text()  # not given: stays
 
 
@@ -229,6 +246,27 @@ def test_a_table_replaces_what_was_there_letter_by_letter() -> None:
     assert fill(empty, {"a": "1"}, "card.md") == "<!-- table: a -->\n1\n<!-- end -->\n"
 
 
-def test_the_card_that_is_shipped_has_a_place_for_every_table() -> None:
-    names = ["held-out", "real", "calibration", "experimental", "speed", "training"]
-    assert fill(CARD.read_text(encoding="utf-8"), dict.fromkeys(names, "1"), "card").count("\n1\n") == len(names)
+def test_a_page_gets_the_tables_that_it_has_a_place_for() -> None:
+    page = "x\n<!-- table: b -->\n<!-- end -->\n"
+    assert fill(page, {"a": "1", "b": "2"}, "page.md") == "x\n<!-- table: b -->\n2\n<!-- end -->\n"
+
+
+def test_no_page_is_written_when_one_of_them_has_no_place(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    other = tmp_path / "other.md"
+    other.write_text("prose alone\n")
+    assert write(files, other) == 2
+    assert files[2].read_bytes() == CARD.read_bytes()
+
+
+def test_the_pages_that_are_shipped_say_what_the_reports_in_the_repository_say(tmp_path: Path) -> None:
+    reports, shipped = ROOT / "benchmarks" / "results", [ROOT / "ks/weights/README.md", ROOT / "docs/results.md"]
+    pages = [tmp_path / f"{i}.md" for i in range(len(shipped))]
+    for page, source in zip(pages, shipped, strict=True):
+        page.write_bytes(source.read_bytes())
+    told = ("--eval", "bundled-held-out.json", "--real", "bundled-real.json")
+    speed = ("--speed", "bundled-live-cpu-epyc-2core.json")
+    args = [str(reports / word) if word.endswith(".json") else word for word in (*told, *speed)]
+    assert main([*args, "--out", *map(str, pages)]) == 0
+    assert [page.read_text() for page in pages] == [source.read_text() for source in shipped]
+    places = "".join(page.read_text() for page in pages)
+    assert all(f"<!-- table: {name} -->" in places for name in ("aus", "held-out", "real", "calibration", "speed"))
