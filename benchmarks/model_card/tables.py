@@ -50,7 +50,7 @@ def real_table(real: Real) -> str:
     return _text(
         _about(real),
         f"{real.faces} coded faces, {real.answered} with an answer. '{NO_EVIDENCE}': fewer than {MIN_EVIDENCE} faces "
-        "surely show the AU, or lack it. 95 %: over draws of people. *: MediaPipe's number hardly moves.",
+        "surely show the AU, or lack it.\n95 %: over draws of people. *: MediaPipe's number hardly moves.",
         _markdown(columns, rows),
     )
 
