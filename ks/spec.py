@@ -8,6 +8,8 @@ from typing import Any
 
 from knowledge_spreader.errors import ModelError
 
+UNKNOWN = -1  # a label nobody gave; masked everywhere, never counted as absent
+
 AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Hager 2002
     1: "inner brow raiser",
     2: "outer brow raiser",

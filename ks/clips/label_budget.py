@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from knowledge_spreader.arrays import I32
 from knowledge_spreader.clips.frame_index import FrameIndex
-from knowledge_spreader.datasets.types import UNKNOWN, Video
+from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.spec import UNKNOWN
 
 LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be used
 

@@ -1,7 +1,6 @@
 """From the frame index to batches: which clips a step sees, read by worker processes while the step before runs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,36 +8,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from knowledge_spreader.arrays import I32, I64
-from knowledge_spreader.clips.augment import Noise, draw_noise
 from knowledge_spreader.clips.crop_cache import VideoCrops
 from knowledge_spreader.clips.frame_index import FrameIndex
 from knowledge_spreader.clips.schedule import Plan, Schedule
+from knowledge_spreader.method.augment import Noise, draw_noise
+from knowledge_spreader.method.batch import Batch, Clips
 from knowledge_spreader.metrics import positive_rate
-
-
-class Clips(NamedTuple):
-    """Some clips, with what is known of their frames."""
-
-    pictures: Tensor  # (B, N, H, W, 3) uint8
-    truth: Tensor  # (B, N, U) int8, whatever the data set knows; only the key frame of a labelled clip may be learned
-    noise: Noise
-    faster: Tensor | None  # (B, N, H, W, 3) uint8, every second frame: TCL's other speed
-    prior: Tensor | None = None  # (U,) float32, each AU's share among the labels that may be learned
-
-
-class Batch(NamedTuple):
-    """What one step learns from."""
-
-    step: int
-    epoch: int  # from 1
-    m: int  # key-frame position
-    labelled: Clips
-    unlabelled: Clips | None
-
-    @property
-    def labels(self) -> Tensor:
-        """(B, U) int8, the one label of each labelled clip."""
-        return self.labelled.truth[:, self.m]
 
 
 class ClipReader(Dataset[Batch]):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from knowledge_spreader.datasets import bp4d, disfa, manifest, mme
 from knowledge_spreader.datasets.checks import class_weights
-from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
+from knowledge_spreader.datasets.types import DataSet, Video
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.spec import UNKNOWN
 
 __all__ = ["DATASETS", "DEFAULT_AUS", "UNKNOWN", "DataSet", "Video", "class_weights", "load_dataset"]
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from knowledge_spreader.arrays import I8, I32, I64
 from knowledge_spreader.datasets.find_files import best, place, read_integers, read_lines, require_folder, walk
-from knowledge_spreader.datasets.types import UNKNOWN, Video
+from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import picture_numbers
+from knowledge_spreader.spec import UNKNOWN
 
 _SUBJECT = re.compile(r"[FM][0-9]{3}", re.IGNORECASE)
 _TASK = re.compile(r"T([0-9]{1,2})", re.IGNORECASE)

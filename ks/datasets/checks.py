@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader.arrays import F64, I8
-from knowledge_spreader.datasets.types import UNKNOWN, DataSet
+from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.spec import UNKNOWN
 
 WEIGHT_TOLERANCE = 1e-3  # relative; the published weights have six decimals
 COMPLETE = 0.99  # share of the published training frames from which the weights say something about the loader

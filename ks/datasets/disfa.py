@@ -16,9 +16,10 @@ import numpy as np
 from knowledge_spreader.arrays import I8, I32, I64
 from knowledge_spreader.datasets.checks import Published, published_notes
 from knowledge_spreader.datasets.find_files import best, place, read_integers, require_folder, walk
-from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
+from knowledge_spreader.datasets.types import DataSet, Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import IMAGE_SUFFIXES, count_pictures, picture_numbers
+from knowledge_spreader.spec import UNKNOWN
 
 FPS = 20.0
 AUS = (1, 2, 4, 6, 9, 12, 25, 26)  # the eight that the field reports

@@ -27,9 +27,10 @@ import numpy as np
 from knowledge_spreader.arrays import I32
 from knowledge_spreader.datasets.find_files import read_lines
 from knowledge_spreader.datasets.folds import deal
-from knowledge_spreader.datasets.types import UNKNOWN, DataSet, Video
+from knowledge_spreader.datasets.types import DataSet, Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, list_images, picture_number, picture_numbers, picture_rate
+from knowledge_spreader.spec import UNKNOWN
 
 DEFAULT_FPS = 25.0
 RATE_TOLERANCE = 0.05  # relative difference between videos' rates that is worth a note

@@ -8,8 +8,6 @@ import numpy as np
 from knowledge_spreader.arrays import I8, I32
 from knowledge_spreader.errors import DataError
 
-UNKNOWN = -1  # a label nobody gave; masked everywhere, never counted as absent
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Video:

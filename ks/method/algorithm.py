@@ -5,10 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from knowledge_spreader.clips.augment import Augmentation, augment
-from knowledge_spreader.clips.loader import Batch, Clips
 from knowledge_spreader.config import TrainConfig
-from knowledge_spreader.datasets.types import UNKNOWN
+from knowledge_spreader.method.augment import Augmentation, augment
+from knowledge_spreader.method.batch import Batch, Clips
 from knowledge_spreader.method.losses import (
     distillation,
     order_loss,
@@ -20,6 +19,7 @@ from knowledge_spreader.method.losses import (
     weighted_bce,
 )
 from knowledge_spreader.method.network import KSModel
+from knowledge_spreader.spec import UNKNOWN
 
 
 class StepLoss(NamedTuple):

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from knowledge_spreader.clips.augment import Augmentation, augment
-from knowledge_spreader.clips.loader import Batch
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.method.algorithm import StepLoss, noisy
+from knowledge_spreader.method.augment import Augmentation, augment
+from knowledge_spreader.method.batch import Batch
 from knowledge_spreader.method.losses import pseudo_labels, ramp, weighted_bce
 from knowledge_spreader.method.network import KSModel, KSOutput
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from knowledge_spreader.datasets.types import UNKNOWN
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.spec import UNKNOWN
 
 
 def weighted_bce(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:

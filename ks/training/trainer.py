@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from knowledge_spreader.clips.label_budget import write_labels
-from knowledge_spreader.clips.loader import Batch, ClipReader, to_device
+from knowledge_spreader.clips.loader import ClipReader, to_device
 from knowledge_spreader.clips.schedule import make_schedule
 from knowledge_spreader.clips.training_data import Material, load_material, selection_frames, spec_of
 from knowledge_spreader.config import TrainConfig
@@ -28,6 +28,7 @@ from knowledge_spreader.evaluation.predict import answer, probability
 from knowledge_spreader.method.algorithm import StepLoss, ks_step
 from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.baselines import fixmatch_step, frames_step, pseudo_label_step, supervised_step, tcl_step
+from knowledge_spreader.method.batch import Batch
 from knowledge_spreader.method.network import KSModel
 from knowledge_spreader.metrics import best_thresholds, confusion, mean_f1
 from knowledge_spreader.spec import ModelSpec

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader.arrays import F32, I8, I32
+from knowledge_spreader.spec import UNKNOWN
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.motion.pose import Pose
 from knowledge_spreader.synth.person.person import Person
@@ -36,7 +37,6 @@ from knowledge_spreader.synth.rendering.head import Head
 from knowledge_spreader.synth.rendering.scene import Scene
 from knowledge_spreader.synth.rendering.sensor import Sensor
 
-UNKNOWN = -1
 VISIBLE_MOVE = 0.040  # of the distance between the eyes
 VISIBLE_AT_SLITS = 0.020  # the same where lids or lips lie close together
 SLITS = (5, 7, 23, 25, 43)

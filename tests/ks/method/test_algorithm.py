@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from knowledge_spreader.clips.augment import draw_noise
-from knowledge_spreader.clips.loader import Batch, Clips
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.method.algorithm import StepLoss, branch_b, guess, ks_step
+from knowledge_spreader.method.augment import draw_noise
 from knowledge_spreader.method.baselines import (
     contrast,
     fixmatch_step,
@@ -19,6 +18,7 @@ from knowledge_spreader.method.baselines import (
     supervised_step,
     tcl_step,
 )
+from knowledge_spreader.method.batch import Batch, Clips
 from knowledge_spreader.method.network import KSModel
 
 CONFIG = TrainConfig(data="manifest", root="x", out="y", ramp=False, unlabelled_distillation=False)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from knowledge_spreader.clips.augment import draw_noise
-from knowledge_spreader.clips.loader import Batch, Clips
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.method.algorithm import StepLoss, branch_b, guess, ks_step
+from knowledge_spreader.method.augment import draw_noise
 from knowledge_spreader.method.baselines import fixmatch_step, pseudo_label_step, supervised_step, tcl_step
+from knowledge_spreader.method.batch import Batch, Clips
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from knowledge_spreader.clips.augment import draw_noise
-from knowledge_spreader.clips.loader import Batch, Clips
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.base import feature_width
 from knowledge_spreader.method.algorithm import ks_step
+from knowledge_spreader.method.augment import draw_noise
+from knowledge_spreader.method.batch import Batch, Clips
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.method.pooling import AttentionPooling, AUTokens, MeanPooling
 from knowledge_spreader.spec import ModelSpec

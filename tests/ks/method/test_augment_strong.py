@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from knowledge_spreader.clips.augment import augment, draw_noise, no_augmentation
-from knowledge_spreader.clips.augment_strong import EXTRAS
+from knowledge_spreader.method.augment import augment, draw_noise, no_augmentation
+from knowledge_spreader.method.augment_strong import EXTRAS
 
 NEUTRAL = {"zoom": 1.0, "aspect": 1.0, "gamma": 1.0, "red": 1.0, "blue": 1.0}
 

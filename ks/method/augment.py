@@ -1,4 +1,4 @@
-"""Which frames are labelled, which frames make a clip, and the noise that all frames of a clip share."""
+"""The noise of section 6.4 that all frames of a clip share: drawn from the seed, done on the batch where it lies."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from knowledge_spreader.clips.augment_strong import STRONG_ANGLE_DEG, UNTOUCHED, draw_extra, placed, spoil
+from knowledge_spreader.method.augment_strong import STRONG_ANGLE_DEG, UNTOUCHED, draw_extra, placed, spoil
 
 
 class Augmentation(NamedTuple):
@@ -19,7 +19,7 @@ class Augmentation(NamedTuple):
     brightness: Tensor  # factors around 1
     contrast: Tensor
     saturation: Tensor
-    extra: Tensor  # (B, E) what only the strong noise changes, in the order of clips.augment_strong; (B, 0): nothing
+    extra: Tensor  # (B, E) what only the strong noise changes, in the order of method.augment_strong; (B, 0): nothing
 
     def weak(self) -> "Augmentation":
         """Only the flip: FixMatch's weak view."""
