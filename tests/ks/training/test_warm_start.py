@@ -14,13 +14,13 @@ import torch
 
 import knowledge_spreader.training.trainer
 from knowledge_spreader.checkpoint import load_checkpoint
-from knowledge_spreader.clips.augment import augment
 from knowledge_spreader.clips.loader import ClipReader
 from knowledge_spreader.clips.schedule import make_schedule
 from knowledge_spreader.clips.training_data import load_material
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.compile.compile_model import CompileConfig, compile_model
 from knowledge_spreader.errors import ModelError
+from knowledge_spreader.method.augment import augment
 from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.network import make_model
 from knowledge_spreader.training.optim import learning_rate
