@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.engines.export.to_onnx import export
+from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
+from tests.engines.conftest import SPEC, make_tiny, some_faces
 from tests.paths import SHARED
 from tests.planted import SIDE_PX, Planted, write_planted
 
@@ -27,6 +30,18 @@ def tiny_spec() -> ModelSpec:
 def tiny_model(tiny_spec: ModelSpec) -> KSModel:
     torch.manual_seed(0)
     return make_model(tiny_spec).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> KSModel:
+    """A tiny model with statistics of its own."""
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """That model exported, fp32 alone. An export takes seconds, so whoever needs just any model takes this one."""
+    return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "tiny.ks", [some_faces(4)])
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,23 @@
-"""A tiny model with statistics of its own, exported once for all tests of the engines."""
+"""How the tiny model is made that all tests of the engines share, and files made of its export."""
 
 import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+import knowledge_spreader.engines.export.to_onnx
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.engines.export.to_onnx import export
-from knowledge_spreader.engines.ks_file.model_file import ENCODER, ENCODER_INT8, ModelFile, open_model, write_model
+from knowledge_spreader.engines.ks_file.model_file import (
+    ENCODER,
+    ENCODER_INT8,
+    HEAD,
+    ModelFile,
+    open_model,
+    write_model,
+)
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
 
@@ -43,15 +51,10 @@ def make_tiny(seed: int = 0, spec: ModelSpec = SPEC) -> KSModel:
     return model.eval()
 
 
-@pytest.fixture(scope="session")
-def tiny() -> KSModel:
-    return make_tiny()
-
-
-@pytest.fixture(scope="session")
-def tiny_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """fp32 alone."""
-    return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "tiny.ks", [some_faces(4)])
+def already_exported(monkeypatch: pytest.MonkeyPatch, file: ModelFile) -> None:
+    """The exporter hands out the graphs of this file: saves its seconds where the same model leaves torch again."""
+    graphs = {name: onnx.load_model_from_string(file.graph(name)) for name in (ENCODER, HEAD)}
+    monkeypatch.setattr(knowledge_spreader.engines.export.to_onnx, "to_onnx", lambda model, spec: graphs)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.compile.compile_model import CompileConfig, compile_model
 from knowledge_spreader.engines.export.untrained import NOTE, write_untrained
-from knowledge_spreader.engines.ks_file.model_file import open_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.metrics import auc
 from knowledge_spreader.realtime.demo import demo_clip
@@ -46,9 +46,14 @@ def test_the_bundled_model_knows_what_the_demo_clips_person_does(face_model: Pat
     assert scores.mean() > 0.8, dict(zip(np.array(aus)[seen].tolist(), scores.round(2).tolist(), strict=True))
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    return write_untrained(tmp_path_factory.mktemp("untrained") / "u.ks")
+
+
 @pytest.mark.slow
-def test_untrained_weights_are_the_same_each_time(tmp_path: Path) -> None:
-    assert write_untrained(tmp_path / "a.ks").weights_id == write_untrained(tmp_path / "b.ks").weights_id
+def test_untrained_weights_are_the_same_each_time(untrained: ModelFile, tmp_path: Path) -> None:
+    assert write_untrained(tmp_path / "again.ks").weights_id == untrained.weights_id
 
 
 def test_a_model_does_not_tell_where_it_was_made() -> None:
@@ -57,7 +62,8 @@ def test_a_model_does_not_tell_where_it_was_made() -> None:
     assert b".py" not in text
 
 
-def test_compiling_keeps_the_note(tmp_path: Path) -> None:
-    made, out = write_untrained(tmp_path / "u.ks"), tmp_path / "out.ks"
-    compiled = compile_model(CompileConfig(model=made.path, out=out, device="openvino", precision="fp32"))
+@pytest.mark.slow
+def test_compiling_keeps_the_note(untrained: ModelFile, tmp_path: Path) -> None:
+    out = tmp_path / "out.ks"
+    compiled = compile_model(CompileConfig(model=untrained.path, out=out, device="openvino", precision="fp32"))
     assert compiled.file.note == open_model(out).note == NOTE

@@ -38,7 +38,7 @@ from knowledge_spreader.engines.ks_file.model_file import (
 from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.errors import KSError, ModelError
 from knowledge_spreader.method.network import KSModel
-from tests.engines.conftest import SPEC, some_faces
+from tests.engines.conftest import SPEC, already_exported, some_faces
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +170,14 @@ def test_a_spoilt_half_file_is_one_line_or_the_same_model(
     assert message or graphs == {name: half_file.graph(name) for name in half_file.sha256}
 
 
-@pytest.mark.slow
 def test_the_command_rounds_a_checkpoint_and_says_what_that_moves(
-    tiny: KSModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: KSModel,
+    half_file: ModelFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    already_exported(monkeypatch, half_file)
     config = TrainConfig(data="manifest", root="r", out="o", backbone="tiny", side_px=32)
     tensors = {f"model.{name}": x for name, x in tiny.state_dict().items()}
     save_checkpoint(tmp_path / "best.safetensors", Checkpoint(SPEC, config, tensors))
