@@ -1,31 +1,59 @@
 """ks-bench: how fast this machine runs a model, and how two such results differ."""
 
 import argparse
-import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-
-from rich.console import Console
 
 from knowledge_spreader.benchmarks.speed.compare import compare, print_changes
 from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json
+from knowledge_spreader.cli.run import (
+    Parser,
+    add_face_model,
+    add_json,
+    add_progress,
+    add_threads,
+    make_parser,
+    numbers,
+    run,
+    stdout_console,
+    words,
+)
 from knowledge_spreader.engines.open import BACKENDS, DEVICES
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.files import write_json
 
+EXAMPLES = """\
+  ks-bench engine --model mine.ks --json here.json --plot here.png
+  ks-bench live --quick
+  ks-bench compare a.json b.json
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser("ks-bench", "How fast this machine runs a model, and how two such results differ.", EXAMPLES)
+    commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|compare|loader|model")
+    _add_engine(commands)
+    _add_live(commands)
+    both = commands.add_parser("compare", help="two JSON files row by row, B over A")
+    both.add_argument("before", type=Path, metavar="A.json", help="of ks-bench engine")
+    both.add_argument("after", type=Path, metavar="B.json", help="likewise")
+    add_json(both, "the ratios")
+    _add_loader(commands)
+    _add_model(commands)
+    return made
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all is well, 2 and one line when the command cannot be followed, 130 when interrupted."""
-    args = _parser().parse_args(argv)
-    try:
-        {"engine": _engine, "live": _live, "compare": _compare}[args.command](args)
-    except KSError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return run(parser(), argv, _bench, "interrupted; nothing was written")
+
+
+def _bench(args: argparse.Namespace) -> None:
+    for path in filter(None, (getattr(args, "json", None), getattr(args, "plot", None))):
+        if path.is_dir():
+            raise KSError(f"{path} is a folder; name a file in it")
+    commands = {"engine": _engine, "live": _live, "compare": _compare, "loader": _loader, "model": _model}
+    commands[args.command](args)
 
 
 def _engine(args: argparse.Namespace) -> None:
@@ -39,16 +67,13 @@ def _engine(args: argparse.Namespace) -> None:
         batches=args.batches,
         quick=args.quick,
         threads=args.threads,
-        calibrate=args.calibrate,
+        sample_crops=args.sample_crops,
         aligned=args.aligned,
         progress=args.progress,
     )
     check_names(config)
-    for path in filter(None, (args.json, args.plot)):
-        if path.is_dir():
-            raise KSError(f"{path} is a folder; name a file in it")
     result = bench(config)
-    print_result(result, _console())
+    print_result(result, stdout_console())
     if args.json:
         write_json(args.json, result)
     if args.plot:
@@ -60,8 +85,6 @@ def _live(args: argparse.Namespace) -> None:
     from knowledge_spreader.engines.bundled import bundled_model
     from knowledge_spreader.realtime.demo import demo_clip
 
-    if args.json and args.json.is_dir():
-        raise KSError(f"{args.json} is a folder; name a file in it")
     config = LiveBenchConfig(
         model=args.model or bundled_model(),
         clip=args.clip or demo_clip(),
@@ -77,36 +100,35 @@ def _live(args: argparse.Namespace) -> None:
         rounds=1 if args.quick else 3,
     )
     result = bench_live(config)
-    print_live(result, _console())
+    print_live(result, stdout_console())
     if args.json:
         write_json(args.json, result)
 
 
 def _compare(args: argparse.Namespace) -> None:
     changes, told = compare(read_json(args.before), read_json(args.after))
-    print_changes(changes, told, _console())
+    print_changes(changes, told, stdout_console())
+    if args.json:
+        write_json(args.json, {"changes": [asdict(change) | {"p50": change.p50} for change in changes], "notes": told})
 
 
-def _console() -> Console:
-    """As wide as the terminal; a file or pipe gets what the tables need."""
-    return Console(width=None if sys.stdout.isatty() else 100)
+def _loader(args: argparse.Namespace) -> None:
+    from knowledge_spreader.benchmarks.speed.clip_loader import measure
+
+    result = measure(args.frames, args.side, args.workers, args.steps)
+    stdout_console().print_json(data=result)
+    if args.json:
+        write_json(args.json, result)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+def _model(args: argparse.Namespace) -> None:
+    from knowledge_spreader.engines.export.untrained import write_untrained
+
+    file = write_untrained(args.file, args.backbone, args.side)
+    print(f"{file.path}: {file.note}")
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part) for part in _words(text)))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers with commas between, like 1,8; got {text!r}") from None
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ks-bench", description=(__doc__ or "").split(": ", 1)[1])
-    commands = parser.add_subparsers(dest="command", required=True)
-
+def _add_engine(commands: "argparse._SubParsersAction[Parser]") -> None:
     engine = commands.add_parser("engine", help="every backend x precision x batch of this machine, in one run")
     engine.add_argument(
         "--model",
@@ -115,60 +137,92 @@ def _parser() -> argparse.ArgumentParser:
         help="what to run; random: weights of the published size (default)",
     )
     engine.add_argument(
-        "--backends", type=_words, default=(), help=f"of {','.join(BACKENDS)}; default: all that are here"
-    )
-    engine.add_argument("--precisions", type=_words, default=(), help="of fp32,bf16,fp16,int8; default: all")
-    engine.add_argument(
-        "--batches", type=_numbers, default=(), help="faces in a call; default: 1,2,4,8,32,64, with --quick 1,8"
-    )
-    engine.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = all cores (default)")
-    engine.add_argument(
-        "--calibrate", type=Path, metavar="VIDEO|FOLDER", help="faces for int8; default: the file's, else random crops"
+        "--backends", type=words, default=(), metavar="A,B", help=f"of {','.join(BACKENDS)}; default: all that are here"
     )
     engine.add_argument(
-        "--aligned", action=argparse.BooleanOptionalAction, default=False, help="those pictures are crops already"
+        "--precisions", type=words, default=(), metavar="A,B", help="of fp32,bf16,fp16,int8; default: all"
+    )
+    engine.add_argument(
+        "--batches",
+        type=numbers,
+        default=(),
+        metavar="N,N",
+        help="faces in a call; default: 1,2,4,8,32,64, with --quick 1,8",
+    )
+    add_threads(engine)
+    engine.add_argument(
+        "--sample-crops",
+        type=Path,
+        metavar="VIDEO|FOLDER",
+        help="faces for int8; default: the file's, else random crops",
+    )
+    engine.add_argument(
+        "--aligned",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the pictures of --sample-crops are crops already (default: off)",
     )
     engine.add_argument(
         "--quick",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="0.3 s a point and the whole clip at the smallest batch only: within a minute",
+        help="0.3 s a point and the whole clip at the smallest batch only: within a minute (default: off)",
     )
-    engine.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    add_json(engine)
     engine.add_argument("--plot", type=Path, metavar="FILE.png", help="draw them")
-    engine.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
-    )
-
-    _add_live(commands)
-
-    both = commands.add_parser("compare", help="two JSON files row by row, B over A")
-    both.add_argument("before", type=Path, metavar="A.json")
-    both.add_argument("after", type=Path, metavar="B.json")
-    return parser
+    add_progress(engine)
 
 
-def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
     live = commands.add_parser("live", help="the whole pipeline: a file's frames/s, how many streams it keeps up with")
     live.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled one")
     live.add_argument("--clip", type=Path, metavar="VIDEO", help="with one face; default: the bundled clip")
     live.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
-    live.add_argument("--precisions", type=_words, default=(), help="default: all that the file holds for the device")
-    live.add_argument("--streams", type=_numbers, default=(), help="at once; default: 1,2,4, with --quick 1,2")
-    live.add_argument("--faces", type=_numbers, default=(), help="in each picture; default: 1,4, with --quick 1")
-    live.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = the backend's choice (default)")
-    live.add_argument("--face-model", default="", help="BlazeFace .tflite; default: the user's cache, else a download")
+    live.add_argument(
+        "--precisions",
+        type=words,
+        default=(),
+        metavar="A,B",
+        help="default: all that the file holds for the device",
+    )
+    live.add_argument(
+        "--streams", type=numbers, default=(), metavar="N,N", help="at once; default: 1,2,4, with --quick 1,2"
+    )
+    live.add_argument(
+        "--faces", type=numbers, default=(), metavar="N,N", help="in each picture; default: 1,4, with --quick 1"
+    )
+    add_threads(live)
+    add_face_model(live)
     live.add_argument(
         "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to run it beside"
     )
     live.add_argument(
-        "--quick", action=argparse.BooleanOptionalAction, default=False, help="3 s a run, once: within a minute"
+        "--quick",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="3 s a run, once: within a minute (default: off)",
     )
-    live.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
-    live.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
-    )
+    add_json(live)
+    add_progress(live)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _add_loader(commands: "argparse._SubParsersAction[Parser]") -> None:
+    loader = commands.add_parser("loader", help="how fast training reads clips, and the memory it takes (Linux)")
+    loader.add_argument(
+        "--frames", type=int, default=150_000, metavar="N", help="frames in the cache (default: %(default)s)"
+    )
+    loader.add_argument("--side", type=int, default=224, metavar="PX", help="of the crops (default: %(default)s)")
+    loader.add_argument("--workers", type=int, default=2, metavar="N", help="reading processes (default: %(default)s)")
+    loader.add_argument("--steps", type=int, default=500, metavar="N", help="batches to read (default: %(default)s)")
+    add_json(loader)
+
+
+def _add_model(commands: "argparse._SubParsersAction[Parser]") -> None:
+    from knowledge_spreader.spec import BACKBONES
+
+    model = commands.add_parser("model", help="write a model with random weights, to measure everything else with")
+    model.add_argument("file", type=Path, metavar="FILE.ks", help="the model to write")
+    model.add_argument(
+        "--backbone", choices=BACKBONES, default="tiny", help="resnet18: the published size (default: %(default)s)"
+    )
+    model.add_argument("--side", type=int, default=112, metavar="PX", help="of the crops (default: %(default)s)")

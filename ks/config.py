@@ -1,12 +1,17 @@
-"""TrainConfig: everything that decides what a training run does, saved with each checkpoint."""
+"""TrainConfig: everything that decides what a training run does, saved with each checkpoint.
+
+Each setting is described once, here: ks-train builds its options from the fields, and values are checked by them.
+"""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from knowledge_spreader.errors import KSError
-from knowledge_spreader.spec import POOLINGS
+from knowledge_spreader.spec import BACKBONES, CORRELATIONS, POOLINGS, parse_aus
 
+DATASETS = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
 METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
 SCHEMES = ("sparse", "consecutive")
 KL_KINDS = ("softmax", "bernoulli")
@@ -17,136 +22,238 @@ AUGMENTATIONS = ("paper", "strong")
 OPTIMIZERS = ("sgd", "adamw")
 LR_SCHEDULES = ("constant", "cosine")
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
+VAL_LABELS = ("budget", "all")
+_ANY = (0.0, 2.0**31)
+
+
+def parse_share(text: str) -> float:
+    """'2%' or '0.02' -> 0.02. Raises KSError otherwise."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError as exc:
+        raise KSError(f"a share looks like 2% or 0.02; got {text!r}") from exc
+
+
+def about(
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    within: tuple[float, float] | None = None,
+    read: Callable[[str], object] | None = None,
+    metavar: str | None = None,
+) -> Mapping[str, object]:
+    """What a field holds besides its default.
+
+    text: its help. within: lowest and highest value. read: from a command line.
+    """
+    return {"help": text, "choices": choices, "within": within, "read": read, "metavar": metavar}
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Defaults are the paper's where it gives a value, save those marked measured; the others are chosen."""
+    """All settings of a run. Defaults are the paper's where it gives a value; docs/choices.md says where they are not.
+
+    Raises KSError at birth on a value that cannot be.
+    """
 
     # data
-    data: str  # bp4d, bp4d+, disfa, mme or manifest
-    root: str  # folder of the data set; for manifest the CSV file
-    out: str  # run folder
-    aus: tuple[int, ...] = ()  # () = all AUs of the data set
-    fps: float = 0.0  # frames per second of the recordings; 0 = the data set's own
-    fold: int = 1  # 1 .. number of parts; 0 = train on all subjects, no test part
-    labels: float = 1.0  # share of frames whose labels are used
-    labels_scheme: str = "sparse"  # "consecutive" is the contrast of figure 5 (b)
-    label_list: str = ""  # CSV of video,frame to use in place of a share
-    val_share: float = 0.15  # of the training subjects, held out for model selection
-    val_labels: str = "budget"  # "all": selection looks at every label of its subjects, not at the budget's alone
-    paper_protocol: bool = False  # select on the test part, as the field's code does
-    aligned: bool = False  # the images are crops already
-    face_model: str = ""  # BlazeFace short-range .tflite; "" = user's cache, else download
-    cache: str = ""  # folder for crops; "" = user's cache folder
+    data: str = field(metadata=about("layout of the data set", choices=DATASETS))
+    root: str = field(metadata=about("its folder; of a manifest the CSV file", metavar="PATH"))
+    out: str = field(metadata=about("folder for checkpoints and logs", metavar="FOLDER"))
+    aus: tuple[int, ...] = field(
+        default=(),
+        metadata=about("AUs with commas between; default: all of the data set", read=parse_aus, metavar="1,2,4"),
+    )
+    fps: float = field(default=0.0, metadata=about("frames per second of the recordings; 0: the data set's"))
+    fold: int = field(default=1, metadata=about("fold to test on, from 1; 0: train on everybody", within=_ANY))
+    labels: float = field(
+        default=1.0,
+        metadata=about(
+            "share of the frames whose labels are used, like 2%% or 0.02",
+            within=(1e-6, 1.0),
+            read=parse_share,
+            metavar="SHARE",
+        ),
+    )
+    labels_scheme: str = field(
+        default="sparse",
+        metadata=about("every k-th frame of a video, or as many in one run (figure 5 b)", choices=SCHEMES),
+    )
+    label_list: str = field(
+        default="",
+        metadata=about(
+            "CSV of video,frame whose labels are used in place of a share, such as another run's labels.csv",
+            metavar="FILE",
+        ),
+    )
+    val_share: float = field(
+        default=0.15,
+        metadata=about("share of the training subjects held out to select the best epoch", within=(0.0, 0.9)),
+    )
+    val_labels: str = field(
+        default="budget",
+        metadata=about("labels that selection may look at: those of the budget, or all", choices=VAL_LABELS),
+    )
+    paper_protocol: bool = field(
+        default=False,
+        metadata=about("select on the test part, as the field's published code does; every output says so"),
+    )
+    aligned: bool = field(
+        default=False, metadata=about("the images are crops already: no face finding, they are only resized")
+    )
+    face_model: str = field(
+        default="",
+        metadata=about(
+            "BlazeFace, short range (default: from the user's cache, else a download)", metavar="FILE.tflite"
+        ),
+    )
+    cache: str = field(default="", metadata=about("folder for the crops; default: the user's cache", metavar="FOLDER"))
 
     # model
-    n_frames: int = 5
-    side_px: int = 224
-    backbone: str = "resnet18"
-    correlation: str = "transformer"  # "mlp" = without SIL (table 3)
-    spatial_pooling: str = "mean"  # "attention" = each AU learns where to look (ours)
-    frame_pooling: str = "mean"  # "attention" = base_b hands on a token per AU, as S_a has them (ours)
-    mark_key: bool = False  # T_b is told which frame is the key frame (ours)
-    init: str = "imagenet"  # imagenet, random or a checkpoint
+    n_frames: int = field(default=5, metadata=about("frames in a clip, 2 to 9"))
+    side_px: int = field(default=224, metadata=about("side of the square crop, px"))
+    backbone: str = field(
+        default="resnet18",
+        metadata=about("-half, -quarter: narrower, 1/4 and 1/12 of the work; tiny: for tests", choices=BACKBONES),
+    )
+    correlation: str = field(
+        default="transformer",
+        metadata=about("how AUs and frames are related; mlp: table 3 without SIL", choices=CORRELATIONS),
+    )
+    spatial_pooling: str = field(
+        default="mean",
+        metadata=about("how S_a pools its map; attention: each AU learns where to look (ours)", choices=POOLINGS),
+    )
+    frame_pooling: str = field(
+        default="mean",
+        metadata=about("how branch B pools a frame; attention: a token for each AU (ours)", choices=POOLINGS),
+    )
+    mark_key: bool = field(default=False, metadata=about("tell T_b which frame is the key frame (ours)"))
+    init: str = field(
+        default="imagenet",
+        metadata=about("first weights: imagenet, random, or a checkpoint", metavar="imagenet|random|FILE"),
+    )
 
-    # method; each term is a switch (table 3)
-    method: str = "ks"
-    epochs: int = 50
-    epoch_clips: int = 0  # clips with a label that an epoch is long; 0 = each one once, more steps where more is known
-    batch: int = 16
-    unlabelled_ratio: float = 1.0  # clips without a label per clip with one, chosen
-    unlabelled_from: int = 10  # KS: epoch from which they are used (section 6.2); 0 = never
-    unlabelled_distillation: bool = True  # T_b and S_a agree on unlabelled clips too (section 6.2, our reading; README)
-    kl: str = "bernoulli"  # "softmax" is the paper's (measured)
-    alpha: float = 0.5
-    lambda_s: float = 0.5
-    lambda_t: float = 0.5
-    lambda_ssl: float = 0.2
-    lambda_semi: float = 0.25
-    key_shift: bool = True  # False: the key frame stays at the last position
-    spatial_distillation: bool = True
-    temporal_distillation: bool = True
-    pseudo_labels: bool = True
-    pseudo_source: str = "students"  # who predicts the pseudo labels; "temporal": T_b
-    pseudo_view: str = "noisy"  # what they are predicted from; "plain": the clip without augmentation
-    pseudo_threshold: str = "half"  # the more probable class; "prior": as many present as among the labels
-    order_task: bool = True
-    order_gate: bool = True
-    ramp: bool = True
-    gate_from: int = 3  # epoch of the first gated pseudo labels; before it there are none (alg. 1 line 17)
-    ramp_epochs: int = 5  # sigma of eq. 8
-    dropout: float = 0.5  # in the spatial students, chosen
-    augment: bool = True
-    augmentation: str = "paper"  # "strong": smaller turns, everything else wider; for transfer to other cameras
-    noise_share: float = 1.0  # of the clips; the others are only flipped, so that batch norm sees plain faces too
-    frozen_epochs: int = 0  # the first so many epochs train heads alone, on backbones that stand still
-    plain_epochs: int = 0  # the last so many epochs see clips without noise, but for the flip
-    key_frame_noise: bool = False  # True: branch A sees the augmented key frame too
+    # method
+    method: str = field(
+        default="ks",
+        metadata=about(
+            "ks, or a baseline on the same data; frames: branch A alone, a start for --init", choices=METHODS
+        ),
+    )
+    epochs: int = field(default=50, metadata=about("passes over the labelled clips", within=(1, 1e9)))
+    epoch_clips: int = field(
+        default=0,
+        metadata=about("labelled clips in an epoch, so that budgets train equally long; 0: all, once", within=_ANY),
+    )
+    batch: int = field(default=16, metadata=about("labelled clips per step, over all processes", within=(1, 1e9)))
+    unlabelled_ratio: float = field(
+        default=1.0, metadata=about("unlabelled clips per labelled one (chosen)", within=_ANY)
+    )
+    unlabelled_from: int = field(
+        default=10,
+        metadata=about("epoch from which KS uses unlabelled clips (section 6.2); 0: never", within=_ANY),
+    )
+    unlabelled_distillation: bool = field(
+        default=True, metadata=about("eq. 2 on unlabelled clips, too (our reading of section 6.2)")
+    )
+    kl: str = field(
+        default="bernoulli",
+        metadata=about("distillation per AU, or over all AUs at once as in the paper", choices=KL_KINDS),
+    )
+    alpha: float = field(default=0.5, metadata=about("weight of the distillation in eq. 4"))
+    lambda_s: float = field(default=0.5, metadata=about("weight of L_s in eq. 7"))
+    lambda_t: float = field(default=0.5, metadata=about("weight of L_t"))
+    lambda_ssl: float = field(default=0.2, metadata=about("weight of L_ssl"))
+    lambda_semi: float = field(default=0.25, metadata=about("weight of L_semi"))
+    key_shift: bool = field(
+        default=True, metadata=about("move the key frame from batch to batch; off: it is always the last")
+    )
+    spatial_distillation: bool = field(default=True, metadata=about("L_skd, eq. 1"))
+    temporal_distillation: bool = field(default=True, metadata=about("L_tkd, eq. 2"))
+    pseudo_labels: bool = field(default=True, metadata=about("L_semi, eq. 6"))
+    pseudo_source: str = field(
+        default="students", metadata=about("who predicts pseudo labels: each student, or T_b", choices=PSEUDO_SOURCES)
+    )
+    pseudo_view: str = field(
+        default="noisy",
+        metadata=about("from which clip they are predicted: with augmentation, or without", choices=PSEUDO_VIEWS),
+    )
+    pseudo_threshold: str = field(
+        default="half",
+        metadata=about(
+            "half: the more probable class; prior: as many present as among the labels", choices=PSEUDO_THRESHOLDS
+        ),
+    )
+    order_task: bool = field(default=True, metadata=about("L_ssl: learn to tell shuffled features from ordered ones"))
+    order_gate: bool = field(default=True, metadata=about("TPL: drop the pseudo labels of clips that look shuffled"))
+    ramp: bool = field(default=True, metadata=about("eq. 8; off: weight 1 from the start"))
+    gate_from: int = field(default=3, metadata=about("epoch of the first pseudo labels (algorithm 1, line 17)"))
+    ramp_epochs: int = field(default=5, metadata=about("sigma of eq. 8: epochs until the ramp reaches 1"))
+    dropout: float = field(default=0.5, metadata=about("in the spatial students (chosen)", within=(0.0, 0.95)))
+    augment: bool = field(default=True, metadata=about("rotate, flip and jitter the colours of clips"))
+    augmentation: str = field(
+        default="paper",
+        metadata=about(
+            "strong, for other cameras: less rotation; shifts, scales, blur, grain and patches", choices=AUGMENTATIONS
+        ),
+    )
+    noise_share: float = field(
+        default=1.0, metadata=about("share of the clips that are augmented; the others are only flipped", within=(0, 1))
+    )
+    frozen_epochs: int = field(
+        default=0, metadata=about("first epochs in which backbones stand still, for new heads", within=_ANY)
+    )
+    plain_epochs: int = field(
+        default=0, metadata=about("last epochs without augmentation, but for the flip", within=_ANY)
+    )
+    key_frame_noise: bool = field(
+        default=False, metadata=about("branch A sees the augmented key frame, too, in place of the plain one")
+    )
 
     # baselines
-    fixmatch_threshold: float = 0.95  # FixMatch, section 2.1
-    tcl_temperature: float = 0.5  # TCL, section 4.1
-    semi_weight: float = 1.0  # weight of each baseline's unlabelled terms
+    fixmatch_threshold: float = field(
+        default=0.95, metadata=about("FixMatch: confidence of a pseudo label (its section 2.1)")
+    )
+    tcl_temperature: float = field(default=0.5, metadata=about("TCL: temperature of the contrast (its section 4.1)"))
+    semi_weight: float = field(default=1.0, metadata=about("weight of a baseline's unlabelled terms"))
 
     # optimisation
-    optimizer: str = "sgd"
-    lr: float = 0.01
-    lr_schedule: str = "constant"  # "cosine": a short rise, then down to nothing
-    warmup_epochs: float = 1.0  # of the cosine
-    momentum: float = 0.9  # of SGD, chosen
-    weight_decay: float = 5e-4  # chosen
-    seed: int = 0
-    amp: str = "auto"
-    device: str = "auto"
-    workers: int = 2
-    eval_every: int = 1  # epochs between evaluations on the selection subjects
+    optimizer: str = field(default="sgd", metadata=about("SGD as in the paper, or AdamW", choices=OPTIMIZERS))
+    lr: float = field(default=0.01, metadata=about("learning rate, at its highest", within=_ANY))
+    lr_schedule: str = field(
+        default="constant", metadata=about("cosine: a short rise, then down to nothing", choices=LR_SCHEDULES)
+    )
+    warmup_epochs: float = field(default=1.0, metadata=about("epochs that the cosine rises", within=_ANY))
+    momentum: float = field(default=0.9, metadata=about("of SGD (chosen)"))
+    weight_decay: float = field(default=5e-4, metadata=about("of either (chosen)"))
+    seed: int = field(default=0, metadata=about("decides weights, labels, clips and noise", within=_ANY))
+    amp: str = field(
+        default="auto",
+        metadata=about("mixed precision; auto: on a GPU, and on a CPU with bfloat16 instructions", choices=AMP_KINDS),
+    )
+    device: str = field(default="auto", metadata=about("auto, cpu or cuda"))
+    workers: int = field(default=2, metadata=about("processes that crop and that read clips", within=_ANY))
+    eval_every: int = field(
+        default=1, metadata=about("epochs between looks at the selection subjects", within=(1, 1e9))
+    )
 
     def __post_init__(self) -> None:
-        _one_of("method", self.method, METHODS)
-        _one_of("labels-scheme", self.labels_scheme, SCHEMES)
-        _one_of("kl", self.kl, KL_KINDS)
-        _one_of("pseudo-source", self.pseudo_source, PSEUDO_SOURCES)
-        _one_of("pseudo-threshold", self.pseudo_threshold, PSEUDO_THRESHOLDS)
-        _one_of("pseudo-view", self.pseudo_view, PSEUDO_VIEWS)
-        _one_of("amp", self.amp, AMP_KINDS)
-        _one_of("augmentation", self.augmentation, AUGMENTATIONS)
-        _one_of("optimizer", self.optimizer, OPTIMIZERS)
-        _one_of("lr-schedule", self.lr_schedule, LR_SCHEDULES)
-        _one_of("val-labels", self.val_labels, ("budget", "all"))
-        _one_of("spatial-pooling", self.spatial_pooling, POOLINGS)
-        _one_of("frame-pooling", self.frame_pooling, POOLINGS)
+        for setting in fields(self):
+            _check(option_of(setting.name), getattr(self, setting.name), setting.metadata)
         if self.mark_key and not self.key_shift:  # shuffling moves the mark: it would give the order away
             raise KSError(
                 "--mark-key with --no-key-shift: a key frame that is always the newest needs no mark; use one"
             )
-        _within("labels", self.labels, 1e-6, 1.0)
-        _within("val-share", self.val_share, 0.0, 0.9)
-        _within("noise-share", self.noise_share, 0.0, 1.0)
-        _within("dropout", self.dropout, 0.0, 0.95)
-        for name in ("epochs", "batch", "eval_every"):
-            _within(name.replace("_", "-"), getattr(self, name), 1, 10**9)
-        for name in (
-            "epoch_clips",
-            "unlabelled_ratio",
-            "unlabelled_from",
-            "workers",
-            "lr",
-            "fold",
-            "seed",
-            "frozen_epochs",
-            "plain_epochs",
-            "warmup_epochs",
-        ):
-            _within(name.replace("_", "-"), getattr(self, name), 0, 2**31)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "TrainConfig":
+        """Raises KSError on settings that this version does not have."""
         values: dict[str, Any] = json.loads(text)
-        names = {field.name for field in fields(cls)}
+        names = {setting.name for setting in fields(cls)}
         if unknown := sorted(set(values) - names):
             raise KSError(
                 f"this run was made by another version: it has the settings {', '.join(unknown)}; train it anew"
@@ -154,11 +261,26 @@ class TrainConfig:
         return cls(**{**values, "aus": tuple(values.get("aus", ()))})
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise KSError(f"--{name} is one of {', '.join(choices)}; got {value!r}")
+# The first field of each group of options.
+GROUPS = {
+    "data": "data",
+    "n_frames": "model",
+    "method": "method",
+    "fixmatch_threshold": "baselines",
+    "optimizer": "optimisation",
+}
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise KSError(f"--{name} must lie between {low:g} and {high:g}; got {value:g}")
+def option_of(name: str) -> str:
+    """A field's option: --side for side_px; --lambda-s keeps its s, which is no unit."""
+    return "--" + name.removesuffix("_px").replace("_", "-")
+
+
+def _check(option: str, value: Any, meta: Mapping[str, Any]) -> None:
+    """Raises KSError where a value is none of the choices, or not between the limits. "" is no value yet."""
+    if meta["choices"] and value and value not in meta["choices"]:
+        raise KSError(f"{option} is one of {', '.join(meta['choices'])}; got {value!r}")
+    if meta["within"] is not None:
+        low, high = meta["within"]
+        if not low <= value <= high:
+            raise KSError(f"{option} must lie between {low:g} and {high:g}; got {value:g}")

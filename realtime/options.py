@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.temporal.events import MARGIN
+from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
+from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
 POLICIES = ("auto", "live", "every-frame")
 
@@ -21,8 +22,8 @@ class Options:
     policy: str = "auto"  # live for cameras and streams, every-frame for recordings
     person: bool = True  # answers relative to the person, where the model has learned it
     neutral_s: float = 0.0  # a face is taken to be neutral for so long at first; 0 = no calibration to the person
-    margin: float = MARGIN  # of the hysteresis, in probability
-    min_face_px: float = 0.0  # smallest width of a face that is answered for; 0 = the product's
+    hysteresis: float = HYSTERESIS  # an AU begins so much above its threshold, and ends so much below it
+    min_face_px: float = MIN_FACE_PX  # smallest width of a face that is judged
     max_faces: int = 0  # of a frame, the largest; 0 = all
     camera_size: str = ""  # like 1280x720; "" = the camera's choice
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
@@ -40,10 +41,10 @@ class Options:
             raise DataError(f"--neutral is a time of 0 s or more; got {self.neutral_s:g}")
         if not 0.1 <= self.timeout_s <= 60:
             raise DataError(f"the time-out is 0.1 to 60 s; got {self.timeout_s:g}")
-        if not 0 <= self.margin < 0.5:
-            raise DataError(f"the margin of the hysteresis is 0 to 0.5 in probability; got {self.margin:g}")
+        if not 0 <= self.hysteresis < 0.5:
+            raise DataError(f"--hysteresis is 0 to 0.5, in probability; got {self.hysteresis:g}")
         if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0:
-            raise DataError("--max-faces, --min-face, --threads and --rate are 0 or more")
+            raise DataError("--max-faces, --min-face, --threads and --camera-rate are 0 or more")
 
     @property
     def own_face_model(self) -> str | None:

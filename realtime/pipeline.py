@@ -22,7 +22,7 @@ from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.engines.base import Encoded, Engine, Prediction
 from knowledge_spreader.realtime.faces.finder import FoundFace
 from knowledge_spreader.realtime.stats.durations import Stages
-from knowledge_spreader.realtime.temporal.events import MARGIN, Occurrences
+from knowledge_spreader.realtime.temporal.events import HYSTERESIS, Occurrences
 from knowledge_spreader.realtime.temporal.neutral_baseline import Neutral
 from knowledge_spreader.realtime.temporal.person_baseline import People
 from knowledge_spreader.realtime.temporal.windows import Windows
@@ -54,7 +54,7 @@ class Analyser:
         *,
         person: bool = True,
         neutral_s: float = 0.0,
-        margin: float = MARGIN,
+        hysteresis: float = HYSTERESIS,
         notes: tuple[str, ...] = (),
         stages: Stages | None = None,
     ) -> None:
@@ -62,7 +62,7 @@ class Analyser:
         self._windows = Windows(engine.spec)
         self._people = People(PersonView.of(engine.spec) if person else None)
         self._neutral = Neutral(neutral_s)
-        self._occurrences = Occurrences(engine.spec, margin)
+        self._occurrences = Occurrences(engine.spec, hysteresis)
         self.stages = stages or Stages()
 
     def look(self, frames: Sequence[Frame]) -> Looked:

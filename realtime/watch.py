@@ -63,7 +63,7 @@ class Watch:
             finder,
             person=options.person,
             neutral_s=options.neutral_s,
-            margin=options.margin,
+            hysteresis=options.hysteresis,
             notes=notes,
             stages=self._stages,
         )
@@ -208,9 +208,7 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
 
 
 def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
-    if options.min_face_px:
-        return FaceFinder(model, side_px, max_faces=options.max_faces, min_face_px=options.min_face_px)
-    return FaceFinder(model, side_px, max_faces=options.max_faces)
+    return FaceFinder(model, side_px, max_faces=options.max_faces, min_face_px=options.min_face_px)
 
 
 def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:

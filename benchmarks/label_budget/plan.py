@@ -78,7 +78,7 @@ class Axes:
     folds: tuple[int, ...]
     seeds: tuple[int, ...]
     ablations: tuple[str, ...] = (NONE,)
-    frames: tuple[int, ...] = (5,)
+    n_frames: tuple[int, ...] = (5,)
     schemes: tuple[str, ...] = ("sparse",)
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ def plan(base: TrainConfig, axes: Axes, out_dir: Path) -> list[Run]:
     """
     runs: dict[str, Run] = {}
     combinations = itertools.product(
-        axes.seeds, axes.shares, axes.methods, axes.ablations, axes.schemes, axes.frames, axes.folds
+        axes.seeds, axes.shares, axes.methods, axes.ablations, axes.schemes, axes.n_frames, axes.folds
     )
     for seed, share, method, ablation, scheme, n_frames, fold in combinations:
         if ablation != NONE and method != "ks":

@@ -133,7 +133,7 @@ def append_row(path: Path, row: Row) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
-        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out-dir") from exc
+        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out") from exc
 
 
 def done_keys(rows: Sequence[Row]) -> set[str]:

@@ -1,17 +1,14 @@
 """How few labels are enough? Trains methods x label shares x folds x seeds, then makes the paper's tables.
 
-    ks-study run --data disfa --root DISFA --methods ks,supervised --labels 1%,5% --seeds 0,1,2
-    ks-study table study/rows.jsonl --out study/tables
-
 A study that was stopped goes on where it was when the same command is given again.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -30,7 +27,8 @@ from knowledge_spreader.benchmarks.label_budget.rows import (
 )
 from knowledge_spreader.benchmarks.label_budget.tables import write_tables
 from knowledge_spreader.benchmarks.provenance import Row, origin_of_results, stamped
-from knowledge_spreader.config import METHODS, SCHEMES, TrainConfig
+from knowledge_spreader.cli.run import make_parser, numbers, run, words
+from knowledge_spreader.config import DATASETS, METHODS, SCHEMES, TrainConfig
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.evaluation.report import Predictions
@@ -108,30 +106,26 @@ def main(
     run_one: RunOne = train_and_predict,
     origin: Callable[[], Row] = origin_of_results,
 ) -> int:
-    """0 when all is well, 1 when a run failed, 2 when the command cannot be followed, 130 when interrupted."""
-    args = _parser().parse_args(argv)
-    try:
+    """0 when all is well, 2 when a run failed or the command cannot be followed, 130 when interrupted."""
+
+    def study(args: argparse.Namespace) -> int:
         return _run(args, run_one, origin) if args.command == "run" else _table(args)
-    except KSError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+
+    return run(parser(), argv, study, "interrupted; the same command goes on from here")
 
 
 def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -> int:
     axes = Axes(
-        methods=_names(args.methods),
+        methods=args.methods,
         shares=parse_shares(args.labels),
-        folds=_whole_numbers("--folds", args.folds),
-        seeds=_whole_numbers("--seeds", args.seeds),
-        ablations=_names(args.ablations),
-        frames=_whole_numbers("--frames", args.frames),
-        schemes=_names(args.schemes),
+        folds=args.folds,
+        seeds=args.seeds,
+        ablations=args.ablations,
+        n_frames=args.n_frames,
+        schemes=args.schemes,
     )
-    runs = plan(base_config(args.data, args.root, args.set), axes, args.out_dir)
-    rows_path = args.out_dir / "rows.jsonl"
+    runs = plan(base_config(args.data, args.root, args.set), axes, args.out)
+    rows_path = args.out / "rows.jsonl"
     if args.list:
         have = done_keys(read_rows(rows_path))
         for run in runs:
@@ -139,7 +133,7 @@ def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -
         return 0
     outcome = run_study(runs, rows_path, run_one, origin(), stderr_console())
     print(f"{outcome.done} runs done, {outcome.found} were there, {outcome.failed} failed: {rows_path}")
-    return 1 if outcome.failed else 0
+    return 2 if outcome.failed else 0
 
 
 def _table(args: argparse.Namespace) -> int:
@@ -151,51 +145,63 @@ def _table(args: argparse.Namespace) -> int:
 
 def _must_read(path: Path) -> list[Row]:
     if not path.is_file():
-        raise KSError(f"there is no {path}; `ks-study run` writes rows.jsonl into its --out-dir")
+        raise KSError(f"there is no {path}; `ks-study run` writes rows.jsonl into its --out")
     return read_rows(path)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+EXAMPLES = """\
+  ks-study run --data disfa --root DISFA --methods ks,supervised --labels 1%,5% --seeds 0,1,2
+  ks-study table study/rows.jsonl --out study/tables
+"""
 
 
-def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",") if part.strip()))
-    except ValueError as exc:
-        raise KSError(f"{flag} takes whole numbers with commas between, like 1,2,3; got {text!r}") from exc
+def parser() -> argparse.ArgumentParser:
+    made = make_parser(
+        "ks-study",
+        "How few labels are enough? Trains methods x label shares x folds x seeds, then makes the paper's tables.",
+        EXAMPLES,
+    )
+    commands = made.add_subparsers(dest="command", required=True, metavar="run|table")
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ks-study", description=(__doc__ or "").split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    run = commands.add_parser("run", help="train what is missing and add a row for each run")
-    run.add_argument("--data", required=True, help="bp4d, bp4d+, disfa, mme or manifest")
-    run.add_argument("--root", required=True, help="folder of the data set; for manifest the CSV file")
-    run.add_argument("--out-dir", type=Path, default=Path("study"), help="for rows.jsonl and the run folders [study]")
-    run.add_argument("--methods", default="ks", help=f"with commas between: {', '.join(METHODS)} [ks]")
-    run.add_argument("--labels", default="1%,2%,5%,10%,20%,50%,100%", help="shares of labelled frames [%(default)s]")
-    run.add_argument("--folds", default="1,2,3", help="[%(default)s]")
-    run.add_argument("--seeds", default="0", help="[%(default)s]")
-    run.add_argument("--ablations", default="none", help=f"of ks: {', '.join(ABLATIONS)} [none]")
-    run.add_argument("--frames", default="5", help="frames in a clip [%(default)s]")
-    run.add_argument("--schemes", default="sparse", help=f"how labels are spread: {', '.join(SCHEMES)} [sparse]")
-    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of ks-train")
-    run.add_argument("--list", action="store_true", help="show the runs and train nothing")
+    study = commands.add_parser("run", help="train what is missing and add a row for each run")
+    study.add_argument("--data", required=True, choices=DATASETS, help="layout of the data set")
+    study.add_argument("--root", required=True, metavar="PATH", help="its folder; of a manifest the CSV file")
+    study.add_argument(
+        "--out",
+        type=Path,
+        default=Path("study"),
+        metavar="FOLDER",
+        help="for rows.jsonl and the run folders (default: %(default)s)",
+    )
+    lists: dict[str, tuple[Callable[[str], Any], str, str]] = {
+        "methods": (words, "ks", f"of {', '.join(METHODS)}"),
+        "labels": (str, "1%,2%,5%,10%,20%,50%,100%", "shares of the frames whose labels are used"),
+        "folds": (numbers, "1,2,3", "to test on, from 1"),
+        "seeds": (numbers, "0", "decide weights, labels, clips and noise"),
+        "ablations": (words, "none", f"of ks: {', '.join(ABLATIONS)}"),
+        "n-frames": (numbers, "5", "frames in a clip"),
+        "schemes": (words, "sparse", f"how labels are spread: {', '.join(SCHEMES)}"),
+    }
+    for name, (kind, default, text) in lists.items():
+        shown = default.replace("%", "%%")
+        study.add_argument(f"--{name}", type=kind, default=default, metavar="A,B", help=f"{text} (default: {shown})")
+    study.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting of ks-train; may be repeated",
+    )
+    study.add_argument("--list", action="store_true", help="show the runs and train nothing")
 
     table = commands.add_parser("table", help="Markdown tables and figures from rows")
-    table.add_argument("rows", nargs="+", type=Path, help="rows.jsonl of one or more studies")
-    table.add_argument("--out", type=Path, required=True, help="folder for the tables and figures")
+    table.add_argument("rows", nargs="+", type=Path, metavar="rows.jsonl", help="of one or more studies")
+    table.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the tables and figures")
     table.add_argument(
         "--where",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="only rows with this, like fold=1 or epochs=20",
+        help="only rows with this, like fold=1 or epochs=20; may be repeated",
     )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return made

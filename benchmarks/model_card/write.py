@@ -6,7 +6,6 @@ reports give the same bytes. It also says which AUs are experimental, for `ks-co
 
 import argparse
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from knowledge_spreader.benchmarks.model_card.tables import (
     settings_table,
     speed_table,
 )
-from knowledge_spreader.cli.run import run
+from knowledge_spreader.cli.run import make_parser, run
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sinks.result_file import replace_whole
@@ -46,12 +45,6 @@ def fill(page: str, tables: Mapping[str, str], where: str) -> str:
 
 def _start(name: str) -> str:
     return f"<!-- table: {name} -->"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """0 when the tables are written; 2, and one line, when something is missing."""
-    args = _parser().parse_args(argv)
-    return run(lambda: _write(args))
 
 
 def _write(args: argparse.Namespace) -> None:
@@ -105,27 +98,26 @@ def _training(path: Path) -> str:
         raise DataError(f"{path} cannot be read ({reason}); give a text or a JSON file") from exc
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ks-card",
-        description="Write the tables of a model's card from its reports.",
-    )
-    parser.add_argument("--eval", type=Path, required=True, metavar="JSON", help="of ks-eval, on held-out people")
-    parser.add_argument(
-        "--real",
-        type=Path,
-        required=True,
-        metavar="JSON",
-        help="of knowledge_spreader.benchmarks.real_faces.run with --landmarker",
-    )
-    parser.add_argument("--speed", type=Path, metavar="JSON", help="of ks-bench live; without it that table stays")
-    parser.add_argument(
+EXAMPLES = """\
+  ks-eval CHECKPOINT --json eval.json
+  ks-real --media FOLDER --landmarker face_landmarker.task --json real.json
+  ks-card --eval eval.json --real real.json
+  ks-card --eval eval.json --real real.json --speed speed.json --out ks/weights/README.md docs/results.md
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser("ks-card", "Write the tables of a model's card from its reports.", EXAMPLES)
+    made.add_argument("--eval", type=Path, required=True, metavar="FILE.json", help="of ks-eval, on held-out people")
+    made.add_argument("--real", type=Path, required=True, metavar="FILE.json", help="of ks-real with --landmarker")
+    made.add_argument("--speed", type=Path, metavar="FILE.json", help="of ks-bench live; without it that table stays")
+    made.add_argument(
         "--training",
         type=Path,
         metavar="FILE",
         help="commands as text, or settings as .json; without it that table stays",
     )
-    parser.add_argument(
+    made.add_argument(
         "--out",
         type=Path,
         nargs="+",
@@ -133,8 +125,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.md",
         help="pages; each gets the tables that it has a place for (default: the card of the bundled model)",
     )
-    return parser
+    return made
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(parser(), argv, _write)

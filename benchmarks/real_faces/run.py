@@ -1,14 +1,11 @@
 """Real faces decide: a model's AUs on faces that were coded by eye, MediaPipe's blendshapes beside them.
 
-    ks-real --model b1.ks --landmarker face_landmarker.task
-
-runs the live pipeline over each file, every frame, as ks-live does, and scores the coded faces. How they were coded:
-benchmarks/real_dev/README.md; what the columns mean: benchmarks/real_faces/scores.py; how MediaPipe is read as AUs:
-benchmarks/real_faces/blendshapes.py. Other sets of faces are scored the same way: --labels, --media.
+ks-real runs the live pipeline over each file, every frame, as ks-live does, and scores the coded faces. How they were
+coded: benchmarks/real_dev/README.md; what the columns mean: benchmarks/real_faces/scores.py; how MediaPipe is read as
+AUs: benchmarks/real_faces/blendshapes.py. Other sets of faces are scored the same way: --labels, --media.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 
 from knowledge_spreader.arrays import F64
@@ -24,11 +20,20 @@ from knowledge_spreader.benchmarks.real_faces.blendshapes import BLIND, CUT, Ble
 from knowledge_spreader.benchmarks.real_faces.labels import CodedFace, CodedFaces, pick, read_labels
 from knowledge_spreader.benchmarks.real_faces.scores import HELD_OUT, Answers, Scores, score
 from knowledge_spreader.benchmarks.real_faces.table import print_scores
+from knowledge_spreader.cli.run import (
+    add_face_model,
+    add_json,
+    add_progress,
+    add_threads,
+    make_parser,
+    run,
+    stdout_console,
+)
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.open import DEVICES
-from knowledge_spreader.errors import DataError, KSError, MissingError
+from knowledge_spreader.errors import DataError, MissingError
 from knowledge_spreader.evaluation.report import without_nan
-from knowledge_spreader.files import write_json
+from knowledge_spreader.files import check_place, write_json
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.types import FrameResult
 from knowledge_spreader.realtime.watch import watch
@@ -154,27 +159,6 @@ def _named(values: Mapping[int, Any] | None) -> dict[str, Any] | None:
     return None if values is None else {f"AU{au}": value for au, value in values.items()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all is well, 2 when the command cannot be followed, 130 when interrupted."""
-    args = _parser().parse_args(argv)
-    options = {
-        name: getattr(args, name) for name in ("model", "device", "precision", "threads", "face_model", "person")
-    }
-    try:
-        coded = read_labels(args.labels)
-        run = run_model(coded, args.media, Options(**options), args.landmarker, progress=args.progress)
-        scores = score_run(run, coded, beside=args.landmarker is not None)
-        if args.json:
-            write_json(args.json, without_nan(_plain(report(run, scores))))
-        print_scores(run.answers, run.model, run.note, scores, Console(width=None if sys.stdout.isatty() else 120))
-    except KSError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
 def _plain(value: Any) -> Any:
     """Tuples as lists."""
     if isinstance(value, dict):
@@ -182,34 +166,54 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ks-real", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--model", default="", metavar="FILE.ks", help="default: the bundled one")
-    parser.add_argument(
+EXAMPLES = """\
+  ks-real --media FOLDER --model mine.ks --landmarker face_landmarker.task
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser(
+        "ks-real",
+        "How well a model agrees with real faces that were coded by eye, MediaPipe's blendshapes beside it.",
+        EXAMPLES,
+    )
+    made.add_argument("--model", default="", metavar="FILE.ks", help="default: the bundled one")
+    made.add_argument(
         "--media", type=Path, required=True, metavar="FOLDER", help="folder with the coded videos and pictures"
     )
-    parser.add_argument("--labels", type=Path, default=LABELS, metavar="CSV", help="the codes [%(default)s]")
-    parser.add_argument(
+    made.add_argument(
+        "--labels", type=Path, default=LABELS, metavar="FILE.csv", help="the codes (default: those that come along)"
+    )
+    made.add_argument(
         "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to score it beside"
     )
-    parser.add_argument(
-        "--face-model", default="", help="BlazeFace .tflite; default: the user's cache, else a download"
-    )
-    parser.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model [%(default)s]")
-    parser.add_argument("--precision", default="auto", help="as ks-live takes it [%(default)s]")
-    parser.add_argument("--threads", type=int, default=0, help="of CPU engines; 0 = the backend's choice [%(default)s]")
-    parser.add_argument(
+    add_face_model(made)
+    made.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
+    made.add_argument("--precision", default="auto", metavar="NAME", help="as ks-live takes it (default: %(default)s)")
+    add_threads(made)
+    made.add_argument(
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="relative to the person's own rest, where the model has learned it",
+        help="answers relative to the person, where the model has learned it (default: on)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, and each face's, to this file")
-    parser.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="a bar on stderr"
-    )
-    return parser
+    add_json(made, "all figures, and each face's,")
+    add_progress(made)
+    return made
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(parser(), argv, _real)
+
+
+def _real(args: argparse.Namespace) -> None:
+    if args.json and args.json.is_dir():
+        check_place("--json", args.json)
+    taken = ("model", "device", "precision", "threads", "face_model", "person")
+    options = Options(**{name: getattr(args, name) for name in taken})
+    coded = read_labels(args.labels)
+    answered = run_model(coded, args.media, options, args.landmarker, progress=args.progress)
+    scores = score_run(answered, coded, beside=args.landmarker is not None)
+    if args.json:
+        write_json(args.json, without_nan(_plain(report(answered, scores))))
+    print_scores(answered.answers, answered.model, answered.note, scores, stdout_console(wide=120))

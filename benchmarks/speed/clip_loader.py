@@ -4,8 +4,6 @@ Makes an empty cache of the asked size (sparse files: no disk is used), reads ba
 prints batches/s, the time a step may take before it waits, and the memory of all processes.
 """
 
-import argparse
-import json
 import os
 import platform
 import tempfile
@@ -82,18 +80,3 @@ def measure(frames: int, side_px: int, workers: int, steps: int) -> dict[str, ob
         "memory_mb_over_time": memory,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=150_000, help="frames in the index (default: %(default)s)")
-    parser.add_argument("--side", type=int, default=224, help="side of the crops, px (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="reading processes (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=500, help="batches to read (default: %(default)s)")
-    args = parser.parse_args()
-    print(json.dumps(measure(args.frames, args.side, args.workers, args.steps), indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

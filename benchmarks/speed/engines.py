@@ -44,7 +44,7 @@ class BenchConfig:
     batches: tuple[int, ...] = ()  # () = BATCHES, or 1 and 8 when quick
     quick: bool = False
     threads: int = 0  # of a CPU engine; 0 = as many as the process may use
-    calibrate: Path | None = None  # a video or folder for int8
+    sample_crops: Path | None = None  # a video or folder for int8
     aligned: bool = False  # its pictures are crops already
     progress: bool = False
 
@@ -83,9 +83,9 @@ def bench(config: BenchConfig) -> Row:
     with tempfile.TemporaryDirectory(prefix="ks-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         int8 = [backend for backend, precision in wanted if precision == "int8"]
-        if config.quick and config.calibrate is None and "int8" not in config.precisions:
+        if config.quick and config.sample_crops is None and "int8" not in config.precisions:
             int8 = []  # making one takes longer than all the rest
-        subject = make_subject(config.model, int8, folder, config.calibrate, config.aligned)
+        subject = make_subject(config.model, int8, folder, config.sample_crops, config.aligned)
         wanted = [each for each in wanted if _has_int8(each, subject, skipped)]
         about = machine()
         threads = config.threads or about["cores"]
@@ -124,7 +124,7 @@ def _has_int8(engine: tuple[str, str], subject: Subject, skipped: dict[str, str]
     backend, precision = engine
     if precision != "int8" or ENCODER_INT8[backend] in subject.model.sha256:
         return True
-    skipped[f"{backend} int8"] = "not in the file, and --quick makes it only for --precisions int8 or --calibrate"
+    skipped[f"{backend} int8"] = "not in the file, and --quick makes it only for --precisions int8 or --sample-crops"
     return False
 
 

@@ -33,7 +33,7 @@ class Subject:
 
 
 def make_subject(
-    model: str, int8_backends: Sequence[str], folder: Path, calibrate: Path | None = None, aligned: bool = False
+    model: str, int8_backends: Sequence[str], folder: Path, sample_crops: Path | None = None, aligned: bool = False
 ) -> Subject:
     """Exports where needed, quantises where the file has no int8 encoder for a backend. Works in folder.
 
@@ -42,8 +42,8 @@ def make_subject(
     file = _opened(model, folder)
     weights = RANDOM if model == RANDOM else file.weights_id
     subject = Subject(file, weights, FROM_FILE if any(ENCODER_INT8[b] in file.sha256 for b in int8_backends) else "")
-    wanted = [b for b in int8_backends if calibrate is not None or ENCODER_INT8[b] not in file.sha256]
-    return _with_int8(subject, wanted, folder, calibrate, aligned) if wanted else subject
+    wanted = [b for b in int8_backends if sample_crops is not None or ENCODER_INT8[b] not in file.sha256]
+    return _with_int8(subject, wanted, folder, sample_crops, aligned) if wanted else subject
 
 
 def _opened(model: str, folder: Path) -> ModelFile:
@@ -75,20 +75,20 @@ def _opened(model: str, folder: Path) -> ModelFile:
 
 
 def _with_int8(
-    subject: Subject, backends: Sequence[str], folder: Path, calibrate: Path | None, aligned: bool
+    subject: Subject, backends: Sequence[str], folder: Path, sample_crops: Path | None, aligned: bool
 ) -> Subject:
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
     file = subject.model
     runs: list[U8]
-    if calibrate is None:
+    if sample_crops is None:
         shape = (_RANDOM_CROPS, file.spec.side_px, file.spec.side_px, 3)
         runs = [np.random.default_rng(0).integers(0, 256, shape, np.uint8)]
         said = "random crops: right for times, meaningless for answers"
     else:
         from knowledge_spreader.engines.sample_crops import real_crops
 
-        runs, said = real_crops(calibrate, file.spec, aligned=aligned), f"crops from {calibrate.name}"
+        runs, said = real_crops(sample_crops, file.spec, aligned=aligned), f"crops from {sample_crops.name}"
     graphs = {name: file.graph(name) for name in file.sha256}
     for backend in backends:
         graphs[ENCODER_INT8[backend]] = int8_encoder(graphs[ENCODER], runs, backend)

@@ -38,7 +38,7 @@ class CompileConfig:
     out: Path | None = None  # None: beside the checkpoint, or the .ks file itself
     device: str = "auto"
     precision: str = "auto"
-    calibrate: tuple[Path, ...] = ()  # videos, or folders of images, with real faces
+    sample_crops: tuple[Path, ...] = ()  # videos, or folders of images, with real faces
     aligned: bool = False  # their pictures are crops already
     face_model: str = ""  # "" = the user's cache or a download
     allow_flips: float = ALLOWED_FLIPS  # of int8, share of decisions
@@ -127,7 +127,7 @@ def _marked(file: ModelFile, experimental: tuple[int, ...] | None) -> ModelFile:
 def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:
     return [
         run
-        for source in config.calibrate
+        for source in config.sample_crops
         for run in real_crops(source, spec, aligned=config.aligned, face_model=config.face_model)
     ]
 
@@ -135,7 +135,7 @@ def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:
 def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tuple[ModelFile, list[U8]]:
     """The file with an int8 encoder calibrated on half of the runs, and the other half to measure on."""
     if not runs:
-        raise DataError("int8 is calibrated on real faces; give --calibrate VIDEO, or a folder of images")
+        raise DataError("int8 is calibrated on real faces; give --sample-crops VIDEO, or a folder of images")
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
     own, rest = halves(runs)

@@ -1,4 +1,4 @@
-"""ks-restore: a `.ks` file -> a checkpoint that training can begin from.
+"""From a `.ks` file to a checkpoint that training can begin from.
 
 A `.ks` file holds what answers: batch norms are folded into convolutions, the students' own logits are left out. Its
 answers come back to the last digits, whatever pictures are given. What training needs besides is chosen here: each norm
@@ -7,12 +7,9 @@ anew, what it does at rest; each kernel the length that a fresh one has, so that
 students' logits begin anew.
 """
 
-import argparse
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,20 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.checkpoint import Checkpoint, save_checkpoint
-from knowledge_spreader.cli.run import run
-from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.backends.torch_model import answering_weights, folded
 from knowledge_spreader.engines.backends.torch_weights import fill
-from knowledge_spreader.engines.bundled import bundled_model
-from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
-from knowledge_spreader.engines.sample_crops import real_crops
-from knowledge_spreader.errors import DataError, ModelError
+from knowledge_spreader.engines.ks_file.model_file import ModelFile
+from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.network import KSModel, make_model
 
 TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
 _BATCH = 64
-_FEWEST_FACES = 16  # fewer say little about a channel's deviation
 
 
 @torch.no_grad()
@@ -119,64 +110,3 @@ def _check(model: KSModel, plain: KSModel, faces: U8) -> None:
 def _batches(faces: U8) -> Iterator[Tensor]:
     for start in range(0, len(faces), _BATCH):
         yield torch.from_numpy(np.ascontiguousarray(faces[start : start + _BATCH]))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Writes the checkpoint; 2 when the user can mend what went wrong."""
-    parser = argparse.ArgumentParser("ks-restore", description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", help="the .ks file (default: the bundled model)")
-    parser.add_argument(
-        "--faces",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="VIDEO|FOLDER",
-        help="a video or a folder of images with faces like those to train on; may be repeated, for more people",
-    )
-    parser.add_argument(
-        "--face-model", default="", help="BlazeFace .tflite (default: the user's cache, else a download)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of what begins anew (default: %(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="the checkpoint, for ks-train --init")
-    return run(lambda: _main(parser.parse_args(argv)))
-
-
-def _main(args: argparse.Namespace) -> None:
-    if not args.out.parent.is_dir():
-        raise DataError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
-    file = open_model(args.model or bundled_model())
-    faces = np.concatenate(
-        [run for source in args.faces for run in real_crops(source, file.spec, face_model=args.face_model)]
-    )
-    if len(faces) < _FEWEST_FACES:
-        raise DataError(f"--faces: {len(faces)} faces were found, wanted {_FEWEST_FACES}; give more or longer videos")
-    model = restored(file, faces, args.seed)
-    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
-    save_checkpoint(
-        args.out, Checkpoint(file.spec, _settings(file, args.out), tensors, {"restored_from": file.weights_id})
-    )
-    print(f"{args.out}: {file.path.name} ({file.weights_id}) as a checkpoint, norms measured on {len(faces)} faces")
-
-
-def _settings(file: ModelFile, out: Path) -> TrainConfig:
-    """Of a run that would make a model of this shape: ks-eval crops and checks by them."""
-    spec = file.spec
-    return TrainConfig(
-        "manifest",
-        root="",
-        out=str(out),
-        init=str(file.path),
-        aus=spec.aus,
-        fps=spec.fps,
-        n_frames=spec.n_frames,
-        side_px=spec.side_px,
-        backbone=spec.backbone,
-        correlation=spec.correlation,
-        spatial_pooling=spec.spatial_pooling,
-        frame_pooling=spec.frame_pooling,
-        mark_key=spec.mark_key,
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -75,7 +75,7 @@ class ModelFile:
         if ENCODER_INT8[backend] not in self.sha256:
             raise ModelError(
                 f"{self.path} has no int8 encoder for {backend}; make it: "
-                f"ks-compile {self.path} --device {backend} --precision int8 --calibrate VIDEO"
+                f"ks-compile {self.path} --device {backend} --precision int8 --sample-crops VIDEO"
             )
         return self.graph(ENCODER_INT8[backend])
 

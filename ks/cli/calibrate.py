@@ -1,12 +1,11 @@
-"""ks-calibrate CHECKPOINT: a checkpoint whose probabilities are what happens, with thresholds chosen on them.
+"""ks-calibrate: calibrates the probabilities of a checkpoint and chooses its thresholds.
 
-Fitted on subjects that the weights were not: those held out for selection, or those of another manifest. What it does
-is folded into the weights, so ks-eval, ks-compile and ks-live take the new checkpoint like any other.
+Fitted on subjects that the weights have not seen: those held out for selection, or those of another manifest. Scale and
+shift are folded into the weights, so ks-eval, ks-compile and ks-live take the new checkpoint like any other.
 """
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +22,23 @@ from knowledge_spreader.calibration.cross_validation import Scores, score
 from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.calibration.platt_scaling import Calibration, f1_thresholds, fit, fold
 from knowledge_spreader.checkpoint import Checkpoint, load_model, save_checkpoint
-from knowledge_spreader.cli.run import run
+from knowledge_spreader.cli.run import (
+    add_checkpoint,
+    add_json,
+    add_other_data,
+    add_progress,
+    add_torch_device,
+    checkpoint_file,
+    make_parser,
+    run,
+)
 from knowledge_spreader.datasets import DATASETS
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import KSError, ModelError, one_line
 from knowledge_spreader.evaluation.predict import answer, relative_to_person
 from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import SUBJECTS, frames_of, material_of, settings
+from knowledge_spreader.files import check_place, write_json
 from knowledge_spreader.spec import au_label, parse_aus
 
 log = logging.getLogger(__name__)
@@ -116,7 +125,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
 
 def _places(config: CalibrateConfig) -> tuple[Path, Path]:
     """The checkpoint and the file to write. Raises ModelError now where that cannot be, not after hours of cropping."""
-    source = config.checkpoint / "best.safetensors" if config.checkpoint.is_dir() else config.checkpoint
+    source = checkpoint_file(config.checkpoint)
     out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
     if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
         raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
@@ -203,39 +212,57 @@ def _shown(name: str, value: float) -> str:
     return f"{value:.0f}" if name == "positives" else f"{value:.3f}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Arguments in, a calibrated checkpoint and its table out."""
-    parser = argparse.ArgumentParser(prog="ks-calibrate", description="Calibrate a checkpoint of ks-train.")
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint or run folder of ks-train")
-    parser.add_argument("--out", type=Path, help="the new checkpoint; default: beside it, NAME-calibrated.safetensors")
-    parser.add_argument(
+EXAMPLES = """\
+  ks-calibrate runs/mine
+  ks-calibrate runs/mine --base-rates AU6=0.25,AU12=0.3     thresholds for recordings with other base rates
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser(
+        "ks-calibrate",
+        "Calibrate the probabilities of a checkpoint and choose its thresholds, on subjects it was not trained on.",
+        EXAMPLES,
+    )
+    add_checkpoint(made)
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.safetensors",
+        help="the new checkpoint (default: NAME-calibrated.safetensors beside the old one)",
+    )
+    made.add_argument(
         "--subjects",
         choices=SUBJECTS,
         default="selection",
         help="whom to fit on: held out for selection, the test part, or all of another --root (default: %(default)s)",
     )
-    parser.add_argument(
-        "--data", choices=DATASETS, default="", help="layout of the data, where it is not the training's"
+    made.add_argument(
+        "--data", choices=DATASETS, default="", help="layout of the data, where it is not that of the training"
     )
-    parser.add_argument("--root", default="", help="its folder or manifest, where it is not the training's")
-    parser.add_argument("--cache", default="", help="folder of the crops, likewise")
-    parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
-    parser.add_argument(
-        "--bias", action=argparse.BooleanOptionalAction, default=True, help="move logits too; off: temperatures alone"
+    add_other_data(made)
+    made.add_argument(
+        "--bias",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fit a shift of the logits besides their scale (default: on)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--base-rates",
         type=_base_rates,
         default=(),
         metavar="AU6=0.25,...",
-        help="how often an AU is present where the model will be used: its threshold has the best F1 there"
-        " (default: as often as among those it is fitted on)",
+        help="share of frames that show an AU where the model will be used: its threshold has the best F1 there"
+        " (default: as among the frames it is fitted on)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
-    )
-    return run(lambda: _main(parser.parse_args(argv)))
+    add_torch_device(made)
+    add_json(made)
+    add_progress(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(parser(), argv, _calibrate)
 
 
 def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
@@ -246,10 +273,11 @@ def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
         raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None
 
 
-def _main(args: argparse.Namespace) -> None:
-    values = {name: value for name, value in vars(args).items() if name != "progress"}
-    print_table(calibrate(CalibrateConfig(**values), args.progress), Console())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _calibrate(args: argparse.Namespace) -> None:
+    if args.json:
+        check_place("--json", args.json)
+    values = {name: value for name, value in vars(args).items() if name not in ("progress", "json")}
+    result = calibrate(CalibrateConfig(**values), args.progress)
+    print_table(result, Console())
+    if args.json:
+        write_json(args.json, {"checkpoint": str(result.path), **to_json(result)})

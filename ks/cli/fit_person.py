@@ -1,10 +1,10 @@
-"""ks-fit-person: a checkpoint learns, on its run's selection subjects, to see people by their own rest."""
+"""ks-fit-person: how much of a person's own baseline to subtract, learned for each AU on subjects held out."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -14,12 +14,24 @@ from knowledge_spreader import metrics
 from knowledge_spreader.arrays import F32, I64
 from knowledge_spreader.calibration.person_baseline_fit import Clip, PersonFit, fit_person
 from knowledge_spreader.checkpoint import load_model, save_checkpoint
-from knowledge_spreader.cli.run import run
+from knowledge_spreader.cli.run import (
+    add_checkpoint,
+    add_json,
+    add_other_data,
+    add_progress,
+    add_torch_device,
+    checkpoint_file,
+    make_parser,
+    other_data,
+    run,
+)
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.evaluation.predict import answer, probability, relative_to_person, times_s
+from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
+from knowledge_spreader.files import check_place, write_json
 from knowledge_spreader.spec import AU_NAMES, au_label
 
 
@@ -77,46 +89,80 @@ def _clips(material: Material, which: I64, logits: F32, labels: metrics.Labels) 
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="ks-fit-person",
-        description="Learn, per AU, how much of what a person's face says at rest is to be taken off their answers.",
+EXAMPLES = """\
+  ks-fit-person runs/mine --out mine-person.safetensors
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser(
+        "ks-fit-person",
+        "Learn, for each AU, how much of a person's running low quantile to subtract from their logits.",
+        EXAMPLES,
     )
-    parser.add_argument("checkpoint", type=Path, help="best.safetensors, or a run folder of ks-train")
-    parser.add_argument("--out", type=Path, required=True, help="write the checkpoint with what was learned here")
-    parser.add_argument(
+    add_checkpoint(made)
+    made.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.safetensors", help="the checkpoint with what was learned"
+    )
+    made.add_argument(
         "--subjects",
         choices=("selection", "all"),
         default="selection",
         help="whom to learn from: held out for selection, or all of another --root (default: %(default)s)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--stranger",
         type=float,
         default=0.0,
         metavar="LOGITS",
-        help="people it will meet are answered higher or lower by about so much, as rendered people make real ones be"
-        " (default: %(default)s)",
+        help="standard deviation of a shift, the same in all frames of a person, that people it will meet have besides;"
+        " needed where it learns from rendered people (default: %(default)g)",
     )
-    parser.add_argument("--root", default="", help="the data set's folder, where it is not that of the training")
-    parser.add_argument("--cache", default="", help="folder of the crops, likewise")
-    parser.add_argument("--face-model", default="", help="BlazeFace .tflite, likewise")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty(), help="progress bars on stderr"
-    )
-    return run(lambda: _main(parser.parse_args(argv)))
+    add_other_data(made)
+    add_torch_device(made)
+    add_json(made)
+    add_progress(made)
+    return made
 
 
-def _main(args: argparse.Namespace) -> None:
-    changes = {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
-    path = args.checkpoint / "best.safetensors" if args.checkpoint.is_dir() else args.checkpoint
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(parser(), argv, _fit_person)
+
+
+def _fit_person(args: argparse.Namespace) -> None:
     if not 0 <= args.stranger <= 10:
         raise DataError(f"--stranger is 0 to 10 logits; got {args.stranger:g}")
-    if not args.out.parent.is_dir():
-        raise DataError(f"--out {args.out}: there is no folder {args.out.parent}; make it first")
-    fit, aus = fit_checkpoint(path, args.out, args.device, args.progress, args.subjects, args.stranger, **changes)
+    for option in ("out", "json"):
+        if path := getattr(args, option):
+            check_place(f"--{option}", path)
+    fit, aus = fit_checkpoint(
+        checkpoint_file(args.checkpoint),
+        args.out,
+        args.device,
+        args.progress,
+        args.subjects,
+        args.stranger,
+        **other_data(args),
+    )
     Console().print(table(fit, aus))
+    if args.json:
+        write_json(args.json, to_json(fit, aus))
+
+
+def to_json(fit: PersonFit, aus: Sequence[int]) -> dict[str, Any]:
+    """What the table shows, by AU."""
+    columns = {
+        "weight": fit.view.weight,
+        "mean_at_rest": fit.view.mean,
+        "auc_before": fit.auc_before,
+        "auc_after": fit.auc_after,
+        "gain_nat": fit.gain,
+        "gain_error_nat": fit.gain_error,
+    }
+    per_au = {au_label(au): {name: float(x[u]) for name, x in columns.items()} for u, au in enumerate(aus)}
+    about = {"people": fit.people, "quantile": fit.view.quantile, "rest_s": fit.view.rest_s}
+    jsonable: dict[str, Any] = without_nan({**about, "per_au": per_au})
+    return jsonable
 
 
 def table(fit: PersonFit, aus: Sequence[int]) -> Table:
@@ -134,7 +180,3 @@ def table(fit: PersonFit, aus: Sequence[int]) -> Table:
     means = (f"{metrics.mean(x):.3f}" for x in (fit.auc_before, fit.auc_after))
     made.add_row("mean", "", "", "", *means, "", "", style="bold")
     return made
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,25 +1,66 @@
-"""What every command does alike: errors on one line, exit codes, logging, and options that many of them take."""
+"""What every command does alike: its parser, errors on one line, exit codes, and options that many of them take.
 
+Exit codes: 0 all went well; 2 something could not be used, said in one line; 130 Ctrl-C; a command may have more.
+"""
+
+import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
 
+from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
 
-
-def parse_share(text: str) -> float:
-    """'2%' or '0.02' -> 0.02. Raises KSError otherwise."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError as exc:
-        raise KSError(f"a share of labels looks like 2% or 0.02; got {text!r}") from exc
+Group = argparse.ArgumentParser | argparse._ArgumentGroup
+INTERRUPTED = "interrupted; what was written is whole"
 
 
-def run(command: Callable[[], int | None]) -> int:
+class Parser(argparse.ArgumentParser):
+    """argparse, but what is wrong is a KSError: one line, without two screens of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise KSError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+
+def make_parser(prog: str, description: str, examples: str = "", usage: str = "") -> Parser:
+    """A command's parser with --version.
+
+    examples: command lines, shown at the end of --help as they stand. usage: the first line, where all options of a
+    command would fill a screen.
+    """
+    parser = Parser(
+        prog=prog,
+        usage=usage or None,
+        description=description,
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=_Formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{prog} {version('knowledge-spreader')}")
+    return parser
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Wraps descriptions, but leaves the lines of the examples alone."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:\n"):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    command: Callable[[argparse.Namespace], int | None],
+    interrupted: str = INTERRUPTED,
+) -> int:
     """Exit code of a command: its own, else 0; 2 and one line for what the user can mend, 130 when interrupted."""
     on_terminal = RichHandler(
         console=stderr_console(), show_path=False, show_level=False, highlighter=NullHighlighter()
@@ -28,12 +69,85 @@ def run(command: Callable[[], int | None]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("knowledge_spreader").setLevel(logging.INFO)  # others speak when something is wrong
     try:
-        return command() or 0
+        return command(parser.parse_args(argv)) or 0
     except KSError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; what was saved is whole; ks-train goes on from it by --resume", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
     finally:
         logging.getLogger().removeHandler(handler)
+
+
+def stdout_console(wide: int = 100) -> Console:
+    """For tables: as wide as the terminal; a file or pipe gets `wide` characters."""
+    return Console(width=None if sys.stdout.isatty() else wide)
+
+
+def checkpoint_file(path: Path) -> Path:
+    """A run folder of ks-train stands for its best.safetensors."""
+    return path / "best.safetensors" if path.is_dir() else path
+
+
+def add_checkpoint(group: Group, name: str = "checkpoint", more: str = "") -> None:
+    group.add_argument(name, type=Path, help=f"a checkpoint, or a run folder of ks-train{more}")
+
+
+def add_progress(group: Group) -> None:
+    group.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=sys.stderr.isatty(),
+        help="progress bars on stderr (default: on a terminal)",
+    )
+
+
+def add_json(group: Group, what: str = "all figures") -> None:
+    group.add_argument("--json", type=Path, metavar="FILE", help=f"write {what} to this file, too")
+
+
+def add_face_model(group: Group) -> None:
+    group.add_argument(
+        "--face-model",
+        default="",
+        metavar="FILE.tflite",
+        help="BlazeFace, short range (default: from the user's cache, else a download)",
+    )
+
+
+def add_torch_device(group: Group) -> None:
+    group.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+
+
+def add_threads(group: Group) -> None:
+    group.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's choice (default)"
+    )
+
+
+def add_other_data(group: Group) -> None:
+    """--root, --cache, --face-model: where the data lie now."""
+    group.add_argument("--root", default="", metavar="PATH", help="the data set, where it is not that of the training")
+    group.add_argument(
+        "--cache", default="", metavar="FOLDER", help="the crops, where they are not in the user's cache"
+    )
+    add_face_model(group)
+
+
+def other_data(args: argparse.Namespace) -> dict[str, Any]:
+    """Those of add_other_data that were given."""
+    return {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
+
+
+def words(text: str) -> tuple[str, ...]:
+    """'ks, tcl' -> ("ks", "tcl"), each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """'1,2,8' -> (1, 2, 8), each once. An argparse type."""
+    try:
+        return tuple(dict.fromkeys(int(part) for part in words(text)))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"whole numbers with commas between, like 1,8; got {text!r}") from None

@@ -41,7 +41,7 @@ def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]]
     for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):
         if len(video.frames) < n_frames:
             raise DataError(
-                f"{video.name} has {len(video.frames)} frames, a clip needs {n_frames}; leave it out or use --frames 2"
+                f"{video.name} has {len(video.frames)} frames, a clip needs {n_frames}; leave it out or use --n-frames"
             )
         rows = np.flatnonzero(has_face).astype(np.int32)
         if not len(rows):

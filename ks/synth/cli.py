@@ -1,18 +1,19 @@
-"""The command: a data set, the benchmark set, one clip, the demo clip, contact sheets, thresholds."""
+"""ks-synth: a data set, the benchmark set, one clip, the demo clip, contact sheets, thresholds."""
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from knowledge_spreader.cli.run import Parser, add_json, make_parser, run
 from knowledge_spreader.console import stderr_console
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.files import write_json
+from knowledge_spreader.spec import au_label
 from knowledge_spreader.synth.assets.library import load_assets
 from knowledge_spreader.synth.dataset.clip import clip_of
 from knowledge_spreader.synth.dataset.contact_sheets import au_sheet, clip_sheet, people_sheet, write_sheet
@@ -25,65 +26,90 @@ from knowledge_spreader.synth.dataset.visibility_thresholds import measure
 from knowledge_spreader.synth.motion.scripts import KINDS
 from knowledge_spreader.synth.rendering.renderer import Renderer
 
+EXAMPLES = """\
+  ks-synth dataset --assets ASSETS --out set --people 1000     labelled videos; stopped? the same command goes on
+  ks-synth clip --assets ASSETS --out one.mp4                  one random clip
+  ks-synth sheets --assets ASSETS --out sheets                 what it looks like
+"""
+STOPPED = "stopped; what is finished stays, the same command goes on"
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser("ks-synth", "Render videos of people whose action units are known.", EXAMPLES)
+    where = Parser(add_help=False)  # before or behind the part's name
+    for place, default in ((made, None), (where, argparse.SUPPRESS)):
+        place.add_argument(
+            "--assets",
+            type=Path,
+            default=default,
+            metavar="FOLDER",
+            help="with makehuman/, ict_facekit/ and hdri/; see docs/rendered-people.md",
+        )
+    parts = made.add_subparsers(dest="part", required=True, metavar="dataset|benchmark|clip|demo|sheets|thresholds")
+    _add_sets(parts, where)
+    clip = parts.add_parser("clip", parents=[where], help="one random clip: OUT.mp4 and OUT.csv")
+    clip.add_argument("--seed", type=int, default=0, metavar="N", help="which clip (default: %(default)s)")
+    clip.add_argument("--frames", type=int, default=100, metavar="N", help="how many (default: %(default)s)")
+    clip.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default: %(default)s)")
+    clip.add_argument("--size", type=int, default=256, metavar="PX", help="side, even (default: %(default)s)")
+    clip.add_argument(
+        "--out", type=Path, default=Path("clip.mp4"), metavar="FILE.mp4", help="the video (default: %(default)s)"
+    )
+    demo = parts.add_parser("demo", parents=[where], help="the clip that the product brings along")
+    demo.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for clip.mp4 and clip.csv")
+    sheets = parts.add_parser("sheets", parents=[where], help="contact sheets of people, AUs and clips")
+    sheets.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pictures")
+    return made
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one of the parts; 2 when the user can mend what went wrong."""
-    parser = argparse.ArgumentParser("ks-synth", description="render faces whose action units are known")
-    where = argparse.ArgumentParser(add_help=False)  # before or behind the part's name
-    for place, default in ((parser, None), (where, argparse.SUPPRESS)):
-        place.add_argument(
-            "--assets", type=Path, default=default, help="folder with makehuman/, ict_facekit/ and hdri/"
-        )
-    parts = parser.add_subparsers(dest="part", required=True)
-    clip = parts.add_parser("clip", parents=[where], help="one random clip: OUT.mp4 and OUT.csv")
-    clip.add_argument("--seed", type=int, default=0, help="which clip (default 0)")
-    clip.add_argument("--frames", type=int, default=100, help="how many (default 100)")
-    clip.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default 25)")
-    clip.add_argument("--size", type=int, default=256, help="side in pixels, even (default 256)")
-    clip.add_argument("--out", type=Path, default=Path("clip.mp4"), help="the video (default clip.mp4)")
-    demo = parts.add_parser("demo", parents=[where], help="the clip that the product brings along")
-    demo.add_argument("--out", type=Path, default=Path("realtime/demo"), help="folder (default realtime/demo)")
-    sheets = parts.add_parser("sheets", parents=[where], help="contact sheets of people, AUs and clips")
-    sheets.add_argument("--out", type=Path, default=Path("docs"), help="folder (default docs)")
-    _add_sets(parts, where)
-    args = parser.parse_args(argv)
+    return run(parser(), argv, _synth, STOPPED)
+
+
+def _synth(args: argparse.Namespace) -> None:
     if args.assets is None:
-        parser.error("--assets PATH is missing: the folder with makehuman/, ict_facekit/ and hdri/")
-    run = {"clip": _clip, "demo": _demo, "sheets": _sheets, "thresholds": _thresholds}
-    run |= {"dataset": _dataset, "benchmark": _benchmark}
-    try:
-        run[args.part](args)
-    except KSError as exc:
-        print(f"ks-synth: {exc}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("ks-synth: stopped; what is finished stays, the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+        raise DataError("--assets FOLDER is missing: the folder with makehuman/, ict_facekit/ and hdri/")
+    parts = {"clip": _clip, "demo": _demo, "sheets": _sheets, "thresholds": _thresholds}
+    parts |= {"dataset": _dataset, "benchmark": _benchmark}
+    parts[args.part](args)
 
 
-def _add_sets(parts: Any, where: argparse.ArgumentParser) -> None:
+def _add_sets(parts: "argparse._SubParsersAction[Parser]", where: Parser) -> None:
     """Adds the sets and their thresholds."""
     data = parts.add_parser("dataset", parents=[where], help="many clips of many people, for training")
-    data.add_argument("--people", type=int, default=100, help="how many (default 100)")
-    data.add_argument("--clips", type=int, default=2, help="of each person (default 2)")
-    data.add_argument("--frames", type=int, default=100, help="of each clip (default 100)")
-    data.add_argument("--size", type=int, default=192, help="side in pixels, even (default 192)")
-    data.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default 25)")
-    data.add_argument("--seed", type=int, default=0, help="another one gives other people and clips (default 0)")
-    data.add_argument("--frames-as", choices=FRAMES_AS, default="mp4", help="a video or a folder of pictures")
+    counts = {
+        "people": (100, "N", "how many"),
+        "clips": (2, "N", "of each person"),
+        "frames": (100, "N", "of each clip"),
+        "size": (192, "PX", "side, even"),
+        "seed": (0, "N", "another one gives other people and clips"),
+        "samples": (1, "N", "to a pixel's side: 2 is smoother, 3 times slower"),
+        "shadow": (512, "PX", "side of the shadow map"),
+    }
+    for name, (number, unit, text) in counts.items():
+        data.add_argument(f"--{name}", type=int, default=number, metavar=unit, help=f"{text} (default: %(default)s)")
+    data.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default: %(default)s)")
     data.add_argument(
-        "--samples", type=int, default=1, help="to a pixel's side: 2 is smoother, 3 times slower (default 1)"
+        "--frames-as", choices=FRAMES_AS, default="mp4", help="a video or a folder of pictures (default: %(default)s)"
     )
     data.add_argument("--only", choices=KINDS, default="", help="clips of one kind (default: all, in their shares)")
-    data.add_argument("--shadow", type=int, default=512, help="side of the shadow map in pixels (default 512)")
     test = parts.add_parser("benchmark", parents=[where], help="the set on which methods are compared: 60,000 frames")
-    test.add_argument("--small", action=argparse.BooleanOptionalAction, default=False, help="1,728 frames, for tests")
+    test.add_argument(
+        "--small",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="1,728 frames, for tests (default: off)",
+    )
     for part in (data, test):
-        part.add_argument("--out", type=Path, required=True, help="folder; a set that is begun there goes on")
-        part.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
-    seen = parts.add_parser("thresholds", parents=[where], help="measures from which intensity an AU can be seen")
-    seen.add_argument("--people", type=int, default=12, help="how many (default 12; 15 s each on a CPU)")
+        part.add_argument(
+            "--out", type=Path, required=True, metavar="FOLDER", help="a set that was begun there goes on"
+        )
+        part.add_argument(
+            "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes (default: one per core)"
+        )
+    seen = parts.add_parser("thresholds", parents=[where], help="measure from which intensity an AU can be seen")
+    seen.add_argument("--people", type=int, default=12, metavar="N", help="15 s each on a CPU (default: %(default)s)")
+    add_json(seen)
 
 
 def _dataset(args: argparse.Namespace) -> None:
@@ -117,8 +143,12 @@ def _make(args: argparse.Namespace, plan: Plan) -> None:
 def _thresholds(args: argparse.Namespace) -> None:
     seen = measure(load_assets(args.assets), range(100, 100 + args.people))
     print("AU  in use  measured")
-    for au, measured in seen.thresholds().items():
+    found = seen.thresholds()
+    for au, measured in found.items():
         print(f"{au:2}  {THRESHOLDS[au]:6.2f}  {measured:8.3f}")
+    if args.json:
+        figures = {au_label(au): {"in_use": THRESHOLDS[au], "measured": float(x)} for au, x in found.items()}
+        write_json(args.json, {"people": args.people, "thresholds": figures})
 
 
 def _clip(args: argparse.Namespace) -> None:
@@ -147,7 +177,3 @@ def _sheets(args: argparse.Namespace) -> None:
     write_sheet(args.out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
     write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
     print(args.out / "synth_*.jpg")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,15 +2,21 @@
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
+from knowledge_spreader.cli.run import add_face_model, add_progress, add_threads, make_parser
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.options import POLICIES, Options
 from knowledge_spreader.realtime.sources.source_spec import BACKENDS, TRANSPORTS
-from knowledge_spreader.realtime.temporal.events import MARGIN
+from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
+EXAMPLES = """\
+  ks-live --camera 0                                      a window
+  ks-live --source talk.mp4 --csv talk.csv --save talk-aus.mp4
+  ks-live --source env:DOOR --source env:HALL --jsonl -   addresses from environment variables
+"""
 _SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|min|h)?$")
 _UNIT_S = {"ms": 1e-3, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -25,9 +31,11 @@ def parse_seconds(text: str) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """All of ks-live."""
-    made = argparse.ArgumentParser(
-        prog="ks-live",
-        description="Facial action units of cameras, streams and recordings, as they come. Give one source or several.",
+    made = make_parser(
+        "ks-live",
+        "Facial action units of cameras, streams and recordings, as they come. Give one source or several.",
+        EXAMPLES,
+        "ks-live [--camera N | --source WHAT | --demo] [options]",
     )
     _sources(made.add_argument_group("sources"))
     _model(made.add_argument_group("model"))
@@ -56,8 +64,10 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         help="live: the newest frame wins, the others are dropped and counted; every-frame: nothing is dropped; auto: "
         "live for cameras and streams, every-frame for recordings (default)",
     )
-    group.add_argument("--size", default="", metavar="WxH", help="of the camera's picture, like 1280x720")
-    group.add_argument("--rate", type=float, default=0.0, metavar="FPS", help="of the camera")
+    group.add_argument("--camera-size", default="", metavar="WxH", help="like 1280x720 (default: the camera's choice)")
+    group.add_argument(
+        "--camera-rate", type=float, default=0.0, metavar="FPS", help="frames per second (default: the camera's choice)"
+    )
     group.add_argument("--camera-backend", default="auto", choices=BACKENDS, help="(default: %(default)s)")
     group.add_argument("--camera-format", default="", metavar="NAME", help="like mjpeg, as the backend calls it")
     group.add_argument(
@@ -75,11 +85,14 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
 def _model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--model", default="", metavar="FILE.ks", help="of ks-compile; default: the bundled one")
     group.add_argument("--device", default="auto", choices=DEVICES, help="what runs it (default: %(default)s)")
-    group.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16", "int8"))
-    group.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = the backend's choice (default)")
     group.add_argument(
-        "--face-model", default="", help="BlazeFace short-range .tflite; default: the user's cache, else a download"
+        "--precision",
+        default="auto",
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
+        help="of the file (default: %(default)s)",
     )
+    add_threads(group)
+    add_face_model(group)
 
 
 def _faces(group: "argparse._ArgumentGroup") -> None:
@@ -87,27 +100,33 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="take off what each face says at rest, as far as the model has learned that it helps, AU by AU: nothing "
-        "at first, more within seconds (default: on; nothing changes where a model has not learned it)",
+        help="from each logit, subtract the person's running low quantile, weighted per AU as the model has learned; "
+        "causal, it converges within seconds (default: on; without effect where a model has not learned it)",
     )
     group.add_argument(
         "--neutral",
         type=parse_seconds,
         default=0.0,
         metavar="5s",
-        help="take each face to be neutral for so long at first, and answer relative to that from then on",
+        help="take each face to be neutral for its first seconds, and answer relative to that (default: off)",
     )
     group.add_argument(
         "--hysteresis",
         type=float,
-        default=MARGIN,
+        default=HYSTERESIS,
         metavar="P",
-        help="an AU comes at its threshold + P and goes at its threshold - P; 0 = plain (default: %(default)g)",
+        help="an AU begins at its threshold + P and ends at its threshold - P (default: %(default)g)",
     )
     group.add_argument(
-        "--min-face", type=float, default=0.0, metavar="PX", help="smallest width of a face that is answered for"
+        "--min-face",
+        type=float,
+        default=MIN_FACE_PX,
+        metavar="PX",
+        help="smallest width of a face that is judged (default: %(default)g)",
     )
-    group.add_argument("--max-faces", type=int, default=0, help="of a frame, the largest; 0 = all (default)")
+    group.add_argument(
+        "--max-faces", type=int, default=0, metavar="N", help="of a frame, the largest; 0: all (default)"
+    )
 
 
 def _outputs(group: "argparse._ArgumentGroup") -> None:
@@ -132,14 +151,9 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
         help="a line each second on stderr; default: on a terminal, in a live run",
     )
     group.add_argument("--report", type=Path, metavar="FILE.json", help="write the closing report there too")
+    add_progress(group)
     group.add_argument(
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        default=sys.stderr.isatty(),
-        help="a bar on stderr, of recordings",
-    )
-    group.add_argument(
-        "--finish", type=Path, metavar="FILE", help="make the Parquet file of a run that was killed whole, and exit"
+        "--finish", type=Path, metavar="FILE", help="make the Parquet or ELAN file of a run that was killed, and exit"
     )
 
 
@@ -154,11 +168,11 @@ def options_of(args: argparse.Namespace) -> Options:
         policy=args.policy,
         person=args.person,
         neutral_s=args.neutral,
-        margin=args.hysteresis,
+        hysteresis=args.hysteresis,
         min_face_px=args.min_face,
         max_faces=args.max_faces,
-        camera_size=args.size,
-        camera_rate=args.rate,
+        camera_size=args.camera_size,
+        camera_rate=args.camera_rate,
         camera_backend=args.camera_backend,
         camera_format=args.camera_format,
         image_rate=args.image_rate,

@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when all went well, 2 with one line where something could not be used, 130 or 143 where a recording was cut."""
-    return run(lambda: _main(parser().parse_args(argv)))
+    return run(parser(), argv, _live, "interrupted; what was written is whole")
 
 
-def _main(args: argparse.Namespace) -> int:
+def _live(args: argparse.Namespace) -> int:
     if args.finish:
         from knowledge_spreader.realtime.sinks.finish import finish
 

@@ -1,10 +1,10 @@
 """From probabilities to occurrence and events: an AU comes and goes with hysteresis.
 
-    comes    probability >= threshold + margin
-    goes     probability <  threshold - margin
+    comes    probability >= threshold + hysteresis
+    goes     probability <  threshold - hysteresis
     first    of a track: probability >= threshold
 
-A margin never asks for more than half of the way from a threshold to 0 or 1. A face that is lost, or whose quality
+Hysteresis never asks for more than half of the way from a threshold to 0 or 1. A face that is lost, or whose quality
 allows no answer, keeps what it shows for GAP_S; then its events end where it was last seen.
 """
 
@@ -17,7 +17,7 @@ from knowledge_spreader.realtime.temporal.windows import GAP_S, Key
 from knowledge_spreader.realtime.types import Event, Stream
 from knowledge_spreader.spec import ModelSpec
 
-MARGIN = 0.05  # a probability of an unchanged face trembles by about this from frame to frame
+HYSTERESIS = 0.05  # a probability of an unchanged face trembles by about this from frame to frame
 
 
 @dataclass(slots=True, eq=False)
@@ -34,12 +34,12 @@ class _Shown:
 class Occurrences:
     """Occurrence and events of all faces of a run."""
 
-    def __init__(self, spec: ModelSpec, margin: float = MARGIN) -> None:
+    def __init__(self, spec: ModelSpec, hysteresis: float = HYSTERESIS) -> None:
         threshold = np.array(spec.thresholds or (0.5,) * len(spec.aus), np.float32)
         self._aus = spec.aus
         self._threshold = threshold
-        self._comes = np.minimum(threshold + margin, (threshold + 1) / 2)
-        self._goes = np.maximum(threshold - margin, threshold / 2)
+        self._comes = np.minimum(threshold + hysteresis, (threshold + 1) / 2)
+        self._goes = np.maximum(threshold - hysteresis, threshold / 2)
         self._faces: dict[Key, _Shown] = {}
 
     def update(self, stream: Stream, face_id: int, time_s: float, probability: F32) -> tuple[Bools, list[Event]]:

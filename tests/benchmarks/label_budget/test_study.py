@@ -94,7 +94,7 @@ def study(out: Path, *more: str, run_one: Trainer | None = None) -> int:
         "disfa",
         "--root",
         "DISFA",
-        "--out-dir",
+        "--out",
         str(out),
         "--labels",
         "1%",
@@ -255,7 +255,7 @@ def test_what_has_a_row_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_run_that_fails_is_recorded_does_not_stop_the_others_and_is_tried_again(tmp_path: Path) -> None:
-    assert study(tmp_path, "--folds", "1,2,3", run_one=Trainer(fails=lambda c: c.fold == 2)) == 1
+    assert study(tmp_path, "--folds", "1,2,3", run_one=Trainer(fails=lambda c: c.fold == 2)) == 2
     rows = read_rows(tmp_path / "rows.jsonl")
     assert [row.get("error") for row in rows] == [None, "fold 2 has no labels", None]
     again = Trainer()
@@ -480,4 +480,4 @@ def test_a_study_goes_from_command_to_tables(tmp_path: Path, capsys: pytest.Capt
 
 def test_rows_that_are_not_there_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path)]) == 2
-    assert "writes rows.jsonl into its --out-dir" in capsys.readouterr().err
+    assert "writes rows.jsonl into its --out" in capsys.readouterr().err

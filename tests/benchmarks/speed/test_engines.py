@@ -38,28 +38,13 @@ from knowledge_spreader.benchmarks.speed.whole_clip import whole_clip_model
 from knowledge_spreader.benchmarks.speed.workers import Worker, WorkerError
 from knowledge_spreader.engines.backends.gpu_timing import Stages
 from knowledge_spreader.engines.backends.onnx_engine import OnnxEngine
-from knowledge_spreader.engines.export.to_onnx import export
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.files import write_json
-from knowledge_spreader.method.network import KSModel, make_model
+from knowledge_spreader.method.network import KSModel
 from knowledge_spreader.spec import ModelSpec
 
 Row = dict[str, Any]
-
-
-SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
-
-
-@pytest.fixture(scope="module")
-def network() -> KSModel:
-    torch.manual_seed(0)
-    return make_model(SPEC).eval()
-
-
-@pytest.fixture(scope="module")
-def tiny_file(network: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    return export(network, SPEC, tmp_path_factory.mktemp("tiny") / "tiny.ks")
 
 
 def row(**changes: Any) -> Row:
@@ -114,10 +99,10 @@ class TestRoofline:
         assert told.weights == 216 + 20
         assert told.moved == (48 + 128) + (128 + 160)  # read and written
 
-    def test_the_tiny_model_is_counted_as_torch_counts_it(self, tiny_file: ModelFile, network: KSModel) -> None:
+    def test_the_tiny_model_is_counted_as_torch_counts_it(self, tiny_file: ModelFile, tiny: KSModel) -> None:
         from knowledge_spreader.evaluation.model_cost import flops
 
-        streamed, _ = flops(network, tiny_file.spec)
+        streamed, _ = flops(tiny, tiny_file.spec)
         ours = count(tiny_file.graph("encoder")) + count(tiny_file.graph("head"))
         assert ours.flop == pytest.approx(streamed, rel=0.05)  # torch counts the students' logits, fusions differ
 
@@ -135,7 +120,7 @@ class TestRoofline:
 
 class TestNaive:
     def test_the_whole_clip_graph_answers_like_the_whole_torch_model(
-        self, tiny_file: ModelFile, network: KSModel, tmp_path: Path
+        self, tiny_file: ModelFile, tiny: KSModel, tmp_path: Path
     ) -> None:
         spec = tiny_file.spec
         clips = noise(3 * spec.n_frames, spec).reshape(3, spec.n_frames, spec.side_px, spec.side_px, 3)
@@ -144,7 +129,7 @@ class TestNaive:
         assert encoded.o_a.shape == (3, len(spec.aus))
         ours = engine.predict(encoded.o_a, encoded.feature.reshape(3, spec.n_frames, -1)).probability
         with torch.inference_mode():
-            theirs = network(torch.from_numpy(clips[:, -1].copy()), torch.from_numpy(clips)).output.sigmoid()
+            theirs = tiny(torch.from_numpy(clips[:, -1].copy()), torch.from_numpy(clips)).output.sigmoid()
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
         engine.close()
 
@@ -260,7 +245,7 @@ class TestWarnings:
 class Fixed:
     """An engine whose stages are known."""
 
-    spec = SPEC
+    spec = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -365,12 +350,6 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert told.count("\n") == 1
-
-
-def test_batches_are_numbers() -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["engine", "--batches", "one"])
-    assert stopped.value.code == 2
 
 
 def test_a_result_that_cannot_be_written_is_an_error_of_the_users(tmp_path: Path) -> None:

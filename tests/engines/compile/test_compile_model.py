@@ -13,7 +13,7 @@ from knowledge_spreader.engines.cli import main as compile_main
 from knowledge_spreader.engines.compile.compile_model import CompileConfig, compile_model
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.network import KSModel
-from tests.engines.conftest import SPEC, some_faces
+from tests.engines.conftest import SPEC, already_exported, some_faces
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,17 @@ def run_folder(folder: Path, model: KSModel) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_a_run_folder_becomes_a_model_that_runs(
-    tiny: KSModel, tmp_path: Path, crops: Path, capsys: pytest.CaptureFixture[str]
+    tiny: KSModel,
+    tiny_file: ModelFile,
+    tmp_path: Path,
+    crops: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    already_exported(monkeypatch, tiny_file)
     folder = run_folder(tmp_path, tiny)
-    assert compile_main([str(folder), "--device", "cpu", "--calibrate", str(crops), "--aligned"]) == 0
+    assert compile_main([str(folder), "--device", "cpu", "--sample-crops", str(crops), "--aligned"]) == 0
     out = capsys.readouterr().out
     assert "Against fp32 by torch, on 80 real frames" in out
     assert "openvino" in out
@@ -53,7 +58,7 @@ def test_a_run_folder_becomes_a_model_that_runs(
 def test_int8_is_added_to_a_model_and_measured_on_faces_it_was_not_calibrated_on(
     copied: ModelFile, crops: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    int8 = ["--precision", "int8", "--calibrate", str(crops), "--aligned", "--allow-flips", "100%"]
+    int8 = ["--precision", "int8", "--sample-crops", str(crops), "--aligned", "--allow-flips", "100%"]
     assert compile_main([str(copied.path), "--device", "openvino", *int8]) == 0
     assert "real frames" in capsys.readouterr().out
     assert compile_main([str(copied.path), "--device", "onnxruntime", *int8]) == 0
@@ -69,7 +74,7 @@ def test_int8_is_added_to_a_model_and_measured_on_faces_it_was_not_calibrated_on
 def test_int8_that_turns_decisions_is_refused_and_leaves_the_file_as_it_was(copied: ModelFile, crops: Path) -> None:
     before = copied.path.read_bytes()
     config = CompileConfig(
-        copied.path, device="openvino", precision="int8", calibrate=(crops,), aligned=True, allow_flips=-0.01
+        copied.path, device="openvino", precision="int8", sample_crops=(crops,), aligned=True, allow_flips=-0.01
     )  # less than none: any share is too much
     with pytest.raises(ModelError, match=r"int8 turns .* % of the decisions .* nothing was written"):
         compile_model(config)
@@ -88,10 +93,10 @@ def test_answers_beyond_the_tolerance_are_refused(copied: ModelFile, monkeypatch
     [
         (["{none}.ks"], "no model at"),
         (["{none}.safetensors"], "no checkpoint at"),
-        (["{file}", "--precision", "int8", "--device", "openvino"], "give --calibrate VIDEO"),
+        (["{file}", "--precision", "int8", "--device", "openvino"], "give --sample-crops VIDEO"),
         (["{file}", "--precision", "fp16", "--device", "cpu"], "openvino computes in fp32, bf16, int8; got 'fp16'"),
         (["{file}", "--out", "model.onnx"], "--out is a file whose name ends in .ks"),
-        (["{file}", "--calibrate", "{none}.mp4"], "no such video"),
+        (["{file}", "--sample-crops", "{none}.mp4"], "no such video"),
         (["{broken}.ks"], "is damaged or no model"),
         (["{broken}.safetensors"], "is damaged or no safetensors file"),
     ],
@@ -112,5 +117,5 @@ def test_without_real_faces_the_table_says_so_and_counts_no_decisions(
     copied: ModelFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compile_main([str(copied.path), "--device", "onnxruntime"]) == 0
-    assert "random pictures (no --calibrate)" in capsys.readouterr().out
+    assert "random pictures (no --sample-crops)" in capsys.readouterr().out
     assert open_model(copied.path).costs["onnxruntime fp32"]["real_faces"] is False

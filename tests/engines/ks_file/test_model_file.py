@@ -154,7 +154,7 @@ def test_a_missing_file_and_a_checkpoint_name_the_command(tmp_path: Path) -> Non
 
 
 def test_int8_that_is_not_there_names_the_command(tiny_file: ModelFile) -> None:
-    with pytest.raises(ModelError, match=r"--device openvino --precision int8 --calibrate VIDEO"):
+    with pytest.raises(ModelError, match=r"--device openvino --precision int8 --sample-crops VIDEO"):
         tiny_file.int8_graph("openvino")
 
 

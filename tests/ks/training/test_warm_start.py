@@ -234,11 +234,11 @@ def test_a_signal_to_the_whole_group_stops_a_run_that_can_be_resumed(
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it\n"
         "torch.set_num_threads(1)\n"
         "from knowledge_spreader.config import TrainConfig\n"
-        "from knowledge_spreader.cli.train import run\n"
+        "from knowledge_spreader.cli.run import make_parser, run\n"
         "from knowledge_spreader.training.trainer import train\n"
-        "def go():\n"
+        "def go(_):\n"
         "    train(TrainConfig.from_json(sys.argv[1]), progress=False)\n"
-        "sys.exit(run(go))\n"
+        "sys.exit(run(make_parser('x', ''), [], go))\n"
     )
     command = [sys.executable, "-c", program, config.to_json()]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)

@@ -24,12 +24,12 @@ def run(occurrences: Occurrences, probabilities: list[float], start_s: float = 0
     return shown, events
 
 
-def test_it_comes_above_the_threshold_and_goes_below_it_by_the_margin() -> None:
+def test_it_comes_above_the_threshold_and_goes_below_it_by_the_hysteresis() -> None:
     shown, _ = run(Occurrences(SPEC, 0.05), [0.1, 0.54, 0.55, 0.46, 0.45, 0.44, 0.54])
     assert shown == [False, False, True, True, True, False, False]
 
 
-def test_without_a_margin_it_is_the_plain_threshold() -> None:
+def test_without_hysteresis_it_is_the_plain_threshold() -> None:
     shown, _ = run(Occurrences(SPEC, 0.0), [0.49, 0.5, 0.49, 0.51])
     assert shown == [False, True, False, True]
 
@@ -45,7 +45,7 @@ def test_each_au_has_the_threshold_of_the_model() -> None:
     assert present.tolist() == [True, False]
 
 
-def test_a_margin_never_puts_an_au_out_of_reach() -> None:
+def test_hysteresis_never_puts_an_au_out_of_reach() -> None:
     spec = ModelSpec(aus=(1, 12), thresholds=(0.5, 0.99))
     shown, _ = run(Occurrences(spec, 0.3), [0.1, 0.996, 0.6, 0.4])  # comes at 0.995, goes at 0.69
     assert shown == [False, True, False, False]
@@ -85,7 +85,7 @@ def test_a_stream_that_ends_ends_its_own_events_alone() -> None:
     assert [event.stream for event in occurrences.lost(0)] == [STREAM]
 
 
-@pytest.mark.parametrize("margin", [-0.1, 0.5, float("nan")])
-def test_an_impossible_margin_is_refused(margin: float) -> None:
+@pytest.mark.parametrize("hysteresis", [-0.1, 0.5, float("nan")])
+def test_an_impossible_hysteresis_is_refused(hysteresis: float) -> None:
     with pytest.raises(DataError, match=r"0 to 0\.5"):
-        Options(margin=margin)
+        Options(hysteresis=hysteresis)
