@@ -102,7 +102,7 @@ class ModelSpec:
     n_frames: int = 5  # N, frames in a clip (section 4.2)
     side_px: int = 224  # side of the square crop (section 4.2)
     fps: float = 25.0  # rate of the training videos; neighbours in a clip are 1 / fps seconds apart
-    crop_version: int = 1  # face.alignment.CROP_VERSION of the training crops; 0 = crops that the user made
+    crop_version: int = 1  # CROP_VERSION of ks/face/alignment.py for the training crops; 0 = crops that the user made
     backbone: str = "resnet18"  # "resnet18-half", "-quarter": so much narrower; "tiny" is for tests
     correlation: str = "transformer"  # "mlp": table 3 without SIL
     spatial_pooling: str = "mean"  # of S_a; "attention": each AU learns where to look
@@ -117,9 +117,7 @@ class ModelSpec:
     person_mean: tuple[float, ...] = ()  # logit of each AU of an average person at rest
     person_quantile: float = 0.2  # of a person's logits: their rest
     person_rest_s: float = 5.0  # so many seconds of an average person stand before what is seen of a face
-    person_memory_s: float = (
-        120.0  # time constant with which what was seen fades (calibration.person_baseline says more)
-    )
+    person_memory_s: float = 120.0  # time constant of forgetting; more in ks/calibration/person_baseline.py
 
     def __post_init__(self) -> None:
         if not self.aus or len(set(self.aus)) != len(self.aus) or any(au not in AU_NAMES for au in self.aus):

@@ -15,7 +15,7 @@ class Options:
     """The defaults are what ks-live does without further words. Raises DataError at birth on an impossible value."""
 
     model: str = ""  # a .ks file; "" = the bundled one
-    device: str = "auto"  # engines.open_engine
+    device: str = "auto"  # engines/open.py: open_engine
     precision: str = "auto"
     threads: int = 0  # of a CPU engine; 0 = the backend's choice
     face_model: str = ""  # BlazeFace; "" = the user's cache, else a download

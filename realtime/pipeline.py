@@ -30,7 +30,7 @@ from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, Frame
 
 
 class Finder(Protocol):
-    """What realtime.faces.finder.FaceFinder does."""
+    """What FaceFinder (realtime/faces/finder.py) does."""
 
     def find(self, frame: Frame) -> list[FoundFace]: ...
     def forget(self, stream_number: int) -> None: ...

@@ -98,6 +98,6 @@ def marks(strength: npt.NDArray[np.float64], drift: npt.NDArray[np.float64]) -> 
     return np.asarray(sum(s * shape for s, shape in zip(strength, shapes, strict=True)))
 
 
-if __name__ == "__main__":  # python -m tests.planted FOLDER [PEOPLE]: the data sets of the README's tables
+if __name__ == "__main__":  # python -m tests.planted FOLDER [PEOPLE]: the data sets of docs/results.md's tables
     people = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     print(write_planted(Path(sys.argv[1]), subjects=24, videos_each=1, frames=80, seed=people).manifest)

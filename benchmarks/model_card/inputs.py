@@ -60,7 +60,7 @@ class RealAU:
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """What benchmarks.real_faces.run says of one `.ks` file."""
+    """What ks-real says of one `.ks` file."""
 
     weights: str
     note: str

@@ -20,7 +20,7 @@ class WorkerError(KSError):
 
 
 class Worker:
-    """A process of benchmarks.speed.engine_worker, for one role, backend and precision. Raises WorkerError."""
+    """A process of engine_worker.py, for one role, backend and precision. Raises WorkerError."""
 
     def __init__(self, role: str, backend: str, precision: str, model: Path, threads: int) -> None:
         self.role, self.backend, self.precision = role, backend, precision

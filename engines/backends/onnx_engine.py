@@ -55,7 +55,10 @@ class Session:
 
 
 class OnnxEngine:
-    """engines.base.Engine with ONNX Runtime. threads: 0 = one per core. Raises ModelError on a graph it cannot run."""
+    """An Engine (engines/base.py) with ONNX Runtime. threads: 0 = one per core.
+
+    Raises ModelError on a graph that it cannot run.
+    """
 
     def __init__(self, model: ModelFile, precision: str = "fp32", *, threads: int = 0, why: str = "by name") -> None:
         assert precision in PRECISIONS, precision

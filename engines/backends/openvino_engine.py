@@ -18,7 +18,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 
 
 class OpenVINOEngine:
-    """engines.base.Engine with OpenVINO. threads: 0 = OpenVINO's choice, one per physical core.
+    """An Engine (engines/base.py) with OpenVINO. threads: 0 = OpenVINO's choice, one per physical core.
 
     Raises ModelError on a graph that it cannot run, and on bf16 where the CPU has no bfloat16 instructions.
     """
@@ -34,9 +34,8 @@ class OpenVINOEngine:
         threads_text = f", {threads} threads" if threads else ""
         self.choice = Choice("openvino", f"CPU{threads_text} ({cpu_name(core)})", precision, version, why)
         properties: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "bf16"
-            if precision == "bf16"
-            else "f32",  # left alone, it picks bf16 where it can
+            # Left alone, it picks bf16 where it can.
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
         }

@@ -31,7 +31,7 @@ Call = Callable[..., list[F32]]
 
 
 class TorchEngine:
-    """engines.base.Engine with torch; backend is "torch" (CPU) or "torch-cuda".
+    """An Engine (engines/base.py) with torch; backend is "torch" (CPU) or "torch-cuda".
 
     threads: 0 = as torch is set; another number sets it for the whole process. Raises ModelError when the file does not
     hold the weights, MissingError without a GPU that torch can use.
@@ -70,7 +70,7 @@ class TorchEngine:
         return Prediction(probability, o_b, in_order)
 
     def stages_ms(self, faces: U8) -> Stages:
-        """engines.backends.gpu_timing.Staged, on a GPU; raises ModelError on a CPU, which copies nothing."""
+        """Makes it Staged (gpu_timing.py), on a GPU; raises ModelError on a CPU, which copies nothing."""
         check_faces(faces, self.spec)
         if not isinstance(self._encode, Graphs):
             raise ModelError("copies and computing are told apart on a GPU; this engine computes on the CPU")

@@ -1,9 +1,9 @@
 """Weights as fp16 on disk: a graph with its large fp32 tensors cut out, and put back bit for bit when it is read.
 
-Only values that fp16 holds exactly are cut, so nothing is lost here: the rounding is export/to_onnx.py's. ONNX has a
-way of its own, an fp16 initializer and a Cast; it was tried, and everything that looks for a weight by its name then
-misses it: the torch engine, the int8 quantiser (nine quantised tensors became two) and the roofline. Put back in one
-place, the graph is an fp32 graph to all of them, and neither onnx nor protobuf is needed to read it.
+Only values that fp16 holds exactly are cut, so nothing is lost here: engines/export/to_onnx.py rounds. ONNX has a way
+of its own, an fp16 initializer and a Cast; it was tried, and everything that looks for a weight by its name then misses
+it: the torch engine, the int8 quantiser (nine quantised tensors became two) and the roofline. Put back in one place,
+the graph is an fp32 graph to all of them, and neither onnx nor protobuf is needed to read it.
 """
 
 from collections.abc import Iterator, Sequence

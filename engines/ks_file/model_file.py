@@ -8,7 +8,7 @@
 One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
 another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Weights that
 fp16 holds exactly, as `ks-compile --half` makes them, are stored so and are fp32 again when a graph is read
-(engines.ks_file.half_storage). Checksums tell damage; they do not tell who made a file. A graph is data, not a program.
+(half_storage.py). Checksums tell damage; they do not tell who made a file. A graph is data, not a program.
 """
 
 import hashlib
@@ -31,9 +31,7 @@ SUFFIX = ".ks"
 MANIFEST = "manifest.json"
 ENCODER, HEAD = "encoder", "head"
 INT8_BACKENDS = ("openvino", "onnxruntime", "tensorrt")
-ENCODER_INT8 = {
-    backend: f"encoder-int8-{backend}" for backend in INT8_BACKENDS
-}  # engines.compile.quantize: why they differ
+ENCODER_INT8 = {name: f"encoder-int8-{name}" for name in INT8_BACKENDS}  # engines/compile/quantize.py: why they differ
 GRAPHS = (ENCODER, HEAD, *ENCODER_INT8.values())
 _MANIFEST_BYTES = 1 << 22  # no manifest of ours comes near it
 
@@ -45,11 +43,9 @@ class ModelFile:
     path: Path
     spec: ModelSpec
     sha256: Mapping[str, str]  # of each graph that is there, whole
-    torch_weights: Mapping[str, tuple[str, str, bool]]  # engines.backends.torch_weights
+    torch_weights: Mapping[str, tuple[str, str, bool]]  # engines/backends/torch_weights.py
     precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
-    costs: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # "openvino int8" -> engines.compile.parity.Cost
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> Cost (compile/parity.py)
     halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
     note: str = ""  # what everyone who uses the model must be told, like "untrained"
 

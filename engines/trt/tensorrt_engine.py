@@ -39,7 +39,7 @@ class TensorRTOptions:
 
 
 class TensorRTEngine:
-    """engines.base.Engine with TensorRT; one engine, one thread.
+    """An Engine (engines/base.py) with TensorRT; one engine, one thread.
 
     The first start on a machine builds the plans, which takes minutes; later ones load them from the store. fp16 and
     int8 are the encoder's: the head is tiny and stays in fp32. Raises MissingError without TensorRT or GPU, ModelError
@@ -81,7 +81,7 @@ class TensorRTEngine:
         return Prediction(probability, o_b, in_order)
 
     def stages_ms(self, faces: U8) -> Stages:
-        """engines.backends.gpu_timing.Staged"""
+        """Makes it Staged (engines/backends/gpu_timing.py)."""
         check_faces(faces, self.spec)
         return self._encoder.stages_ms(faces)
 

@@ -8,7 +8,7 @@ an answer, for each AU u
 q is a low quantile of what this face has said before t (what lies highest is what it did, not what it is), n the
 seconds that it was seen, mu what people say at rest on average. n0 seconds of an average person are thought in front:
 the first answer of a face is left as it is, and trust in what was seen of it grows with time. w is learned on people
-who were not trained on (calibration.person_baseline_fit); it is 0 for an AU that gains nothing.
+who were not trained on (person_baseline_fit.py); it is 0 for an AU that gains nothing.
 
 Causal, and in time rather than in frames: an answer stands until the next one, so that 3 and 30 frames a second see
 the same rest. What was seen fades with a time constant of memory_s. The state of a face is one histogram per AU.

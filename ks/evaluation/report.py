@@ -46,7 +46,7 @@ class Predictions:
     selection: str  # how the epoch was selected: "held-out training subjects", or the paper's protocol
     label_share: float  # 0..1
     method: str
-    person: bool = False  # probability is relative to the person (calibration.person_baseline)
+    person: bool = False  # probability is relative to the person (ks/calibration/person_baseline.py)
 
     def __post_init__(self) -> None:
         shape = self.labels.shape

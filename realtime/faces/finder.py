@@ -56,7 +56,7 @@ class _StreamState:
 class FaceFinder:
     """Finds and follows the faces of all streams of a run; a context manager for one thread at a time.
 
-    A face keeps its number through two seconds of loss, see realtime/tracks.py, and through a reconnect. Raises
+    A face keeps its number through two seconds of loss, see tracks.py, and through a reconnect. Raises
     MissingError or DataError like FaceDetector.
     """
 

@@ -10,7 +10,7 @@ from knowledge_spreader.realtime.types import FrameResult
 
 
 class CsvSink:
-    """Writes the columns of realtime.sinks.rows. pandas reads it with read_csv(path, skipinitialspace=True).
+    """Writes the columns of rows.py. pandas reads it with read_csv(path, skipinitialspace=True).
 
     Time stamps are written in the fewest digits that give the very same number back; shares with 6 decimals. An empty
     cell is not known. Raises DataError where the file cannot be written.

@@ -11,7 +11,7 @@ _CHUNK_ROWS = 4096  # Python objects that are held at a time
 
 
 def rows_to_frame(rows: Iterable[Row], aus: Sequence[int]) -> Any:
-    """A pandas.DataFrame of the columns of realtime.sinks.rows, one row each; what is not known is missing.
+    """A pandas.DataFrame of the columns of rows.py, one row each; what is not known is missing.
 
     Memory grows with the frame, about 250 bytes a row for 18 AUs, not with the rows. Raises MissingError without
     pandas.

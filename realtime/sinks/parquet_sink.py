@@ -26,7 +26,7 @@ _BLOCK_BYTES = 16 << 20  # of journal that becomes one row group
 
 
 class ParquetSink:
-    """The columns of realtime.sinks.rows, typed; null is not known.
+    """The columns of rows.py, typed; null is not known.
 
     Raises MissingError without pyarrow, DataError where the file cannot be written.
     """

@@ -37,7 +37,7 @@ class Target:
     transport: str = "tcp"  # of RTSP
     size: str = ""  # of a camera, "1280x720"; "" leaves it to the camera
     camera_rate: float = 0.0  # frames per second; 0 leaves it to the camera
-    backend: str = "auto"  # of a camera; realtime.sources.camera says what auto is
+    backend: str = "auto"  # of a camera; camera.py says what auto is
     input_format: str = ""  # of a camera, as its backend calls it: "mjpeg", "yuyv422"
 
     @property

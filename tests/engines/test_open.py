@@ -1,4 +1,4 @@
-"""engines.open: what is picked, why, and what is refused."""
+"""open.py: what is picked, why, and what is refused."""
 
 from contextlib import closing
 from dataclasses import replace

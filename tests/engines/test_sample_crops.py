@@ -1,4 +1,4 @@
-"""engines.sample_crops: real crops from a user's own pictures."""
+"""sample_crops.py: real crops from a user's own pictures."""
 
 from pathlib import Path
 

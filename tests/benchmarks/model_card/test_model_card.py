@@ -51,7 +51,7 @@ def evaluation(folds: int = 1) -> dict[str, Any]:
 
 @cache  # a thousand draws of people
 def real_report() -> dict[str, Any]:
-    """What benchmarks.real_faces.run writes of seven faces of seven people."""
+    """What ks-real writes of seven faces of seven people."""
     people = [f"p{i}" for i in range(len(CODES))]
     faces = [CodedFace(f"{p}.png", 0, 0, p, None, tuple(row)) for p, row in zip(people, CODES.tolist(), strict=True)]
     rows = [dict(zip(AUS, row, strict=True)) for row in SAYS.tolist()]

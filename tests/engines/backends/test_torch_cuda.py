@@ -1,4 +1,4 @@
-"""engines.backends.torch_engine on an NVIDIA GPU."""
+"""torch_engine.py on an NVIDIA GPU."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""engines.compile.parity: differences and flips by hand, frames streamed."""
+"""parity.py: differences and flips by hand, frames streamed."""
 
 from contextlib import closing
 from dataclasses import replace

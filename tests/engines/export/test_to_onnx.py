@@ -1,4 +1,4 @@
-"""engines.export.to_onnx: what leaves torch answers like torch, or does not leave."""
+"""to_onnx.py: what leaves torch answers like torch, or does not leave."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""engines.ks_file.model_file: one file is a whole model, and a damaged one is one line."""
+"""model_file.py: one file is a whole model, and a damaged one is one line."""
 
 import json
 import zipfile

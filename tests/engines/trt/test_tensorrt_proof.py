@@ -241,7 +241,7 @@ def test_a_real_builder_makes_plans_of_resnet18_in_every_precision(rtx: ModuleTy
 
 
 class Declared(NamedTuple):
-    """A class of engines.trt.nvidia_api: its attributes, and its methods with their parameters."""
+    """A class of nvidia_api.py: its attributes, and its methods with their parameters."""
 
     attributes: frozenset[str]
     methods: dict[str, tuple[str, ...]]

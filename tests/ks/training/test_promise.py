@@ -1,4 +1,4 @@
-"""On planted people 0 KS stays above supervised training at 5 % of the labels; the README says where it does not."""
+"""On planted people 0 KS stays above supervised training at 5 % of the labels; where it does not: docs/results.md."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.planted import write_planted
 
 @pytest.mark.slow
 def test_on_these_people_ks_stays_above_its_supervised_counterpart_at_five_percent(tmp_path: Path) -> None:
-    # one of the README's three seeds: 85.4 against 78.5; epochs have 3 steps here, hence the later starts
+    # one of docs/results.md's three seeds: 85.4 against 78.5; epochs have 3 steps here, hence the later starts
     planted = write_planted(tmp_path / "planted", subjects=24, videos_each=1, frames=80)
     scores = {}
     for method in ("supervised", "ks"):

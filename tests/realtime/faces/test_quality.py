@@ -1,4 +1,4 @@
-"""realtime.faces.quality and realtime.faces.head_pose: ordinary faces pass, the others are named; on real faces."""
+"""quality.py and head_pose.py: ordinary faces pass, the others are named; on real faces."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""realtime.faces.scene_cuts: real shots hold together under light, motion and dropped frames; splices fall apart."""
+"""scene_cuts.py: real shots hold together under light, motion and dropped frames; splices fall apart."""
 
 import time
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""realtime.faces.tracks: numbers by geometry and time, on boxes made by hand."""
+"""tracks.py: numbers by geometry and time, on boxes made by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""realtime.overlay.draw: what is drawn lies in the picture, beside the faces, can be read anywhere, and is true."""
+"""draw.py: what is drawn lies in the picture, beside the faces, can be read anywhere, and is true."""
 
 from fractions import Fraction
 from itertools import combinations

@@ -37,7 +37,7 @@ def test_rows_come_back_as_they_were_with_types(tmp_path):
     table = written(tmp_path / "out.parquet", results)
     names = [column.name for column in columns(AUS)]
     assert table.column_names == names
-    # boxes and scores of tests.realtime.sinks.results are exact in float32 too
+    # boxes and scores of results.py are exact in float32 too
     assert table.to_pylist() == [dict(zip(names, row, strict=True)) for each in results for row in rows(each)]
     types = {name: str(table.schema.field(name).type) for name in ("frame", "timestamp", "success", "AU12_c", "AU12_p")}
     assert types == {"frame": "int64", "timestamp": "double", "success": "bool", "AU12_c": "bool", "AU12_p": "float"}

@@ -1,4 +1,4 @@
-"""realtime.sources.source_spec: what a user may name as a source, and what is said when it is not there."""
+"""source_spec.py: what a user may name as a source, and what is said when it is not there."""
 
 import logging
 import sys
