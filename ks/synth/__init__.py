@@ -1,15 +1,12 @@
-"""Rendered faces whose action units are known exactly: assets -> shapes -> people, action, scene -> render -> sensor.
+"""Renders faces whose action units are known exactly.
 
-The order of making a clip, and the file that knows each step:
+The folders, in the order in which a clip is made:
 
-    formats, assets     MakeHuman's and ICT's files, read once into one cache
-    ict                 ICT's scanned expressions carried onto MakeHuman's mesh
-    shapes, recipes     AU -> vertices
-    people, casting     who: shape, age, skin; wardrobe, glasses: what they wear
-    head, pose          that person's meshes in any pose
-    action, timing      what the face does, frame by frame; mocap: what real faces did
-    scene, lighting     background, camera (camera), light
-    render, shaders/    pixels, by OpenGL without a window (gl, drawn, occlusion)
-    sensor              what a camera makes of them
-    clip                all of it; video, sheets, demo: what is written
+    assets/        reads MakeHuman's and ICT-FaceKit's files and caches them
+    au_recipes.py  AU -> weighted blend shapes
+    person/        draws a person from a seed: face shape, age, skin, hair, clothes, glasses
+    motion/        AU intensities, gaze and head pose of each frame: scripted, or replayed from a motion capture
+    rendering/     head, light, background and camera -> pixels (headless OpenGL), then the camera's faults
+    dataset/       one clip, a labelled data set, the demo clip, contact sheets, visibility thresholds
+    cli.py         ks-synth
 """

@@ -1,8 +1,7 @@
-"""Which shapes make an action unit: the recipe of each of the 18 AUs, and of the movements beside them.
+"""The blend shapes of each of the 18 AUs, and of movements that have no label.
 
-Weights are at intensity 1, about FACS level D to E. A shape is given by its short name (synth.assets.library). CC0
-(MakeHuman) and MIT (ICT-FaceKit) shapes only. A mask says where on the resting
-mesh a shape may act.
+A recipe's weights give intensity 1, about FACS level D to E. Shapes are given by the short names of
+synth.assets.library. Only CC0 (MakeHuman) and MIT (ICT-FaceKit) shapes are used.
 """
 
 from dataclasses import dataclass
@@ -12,20 +11,20 @@ AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 43)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One shape of a recipe."""
+    """One shape of a recipe. The mask limits it to a part of the face."""
 
     shape: str
     weight: float
-    mask: str = ""  # "", "upper" (above the lips) or "brow" (above the lids)
+    mask: str = ""  # "" (whole face), "upper" (above the lips) or "brow" (above the lids)
 
 
 def _units(left: str, weight: float, mask: str = "") -> tuple[Part, ...]:
-    """A MakeHuman unit, which each ancestry has its own version of, on both sides."""
+    """A MakeHuman expression unit on both sides. MakeHuman has one version of it per ancestry (the *)."""
     return tuple(Part(f"units/*/{left.replace('left', side)}", weight, mask) for side in ("left", "right"))
 
 
 def arkit(name: str, weight: float, mask: str = "") -> tuple[Part, ...]:
-    """An ARKit-like unit on both sides."""
+    """An ARKit-like blend shape on both sides."""
     return tuple(Part(f"arkit/{name}{side}", weight, mask) for side in ("Left", "Right"))
 
 
@@ -65,7 +64,7 @@ RECIPES: dict[int, tuple[Part, ...]] = {
     43: _units("eye-left-closure", 1.0),
 }
 
-# Movements without a label of their own, in their order in Pose.beside.
+# Movements that have no label, in the order of Pose.beside.
 BESIDE: dict[str, tuple[Part, ...]] = {
     "16 lower lip depressor": _ict("mouthLowerDown", 0.9),
     "18 lip pucker": (Part("arkit/mouthPucker", 0.6), Part("ict/mouthPucker", 0.5)),

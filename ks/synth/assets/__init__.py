@@ -1,1 +1,1 @@
-"""MakeHuman's and ICT-FaceKit's files, read once into one library."""
+"""Reads MakeHuman's and ICT-FaceKit's files into one library."""

@@ -1,4 +1,4 @@
-"""MakeHuman's text files: .obj meshes, .target shapes and .mhclo fits, with the traps that real files hold."""
+"""Reads MakeHuman's text files: .obj meshes, .target shapes and .mhclo fits."""
 
 import gzip
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Colour = tuple[float, float, float]  # linear RGB
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """Triangles over vertices, with a second index into the texture's corners. Quads are cut along one diagonal."""
+    """Triangles over vertices, with a second index into texture coordinates. Quads are cut along one diagonal."""
 
     vertices: F32  # (V, 3)
-    uv: F32  # (T, 2), v upwards
+    uv: F32  # (T, 2) texture coordinates, v upwards
     faces: I32  # (F, 3) into vertices
     faces_uv: I32  # (F, 3) into uv
     group: I32  # (F,) into group_names
@@ -26,31 +26,29 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Where an asset's vertices lie on the base mesh: sum of weights * base[index] + offset * scale."""
+    """How an asset sits on the base mesh. Each vertex lies at sum(weights * base[index]) + offset * scale."""
 
     index: I32  # (A, 3)
     weights: F32  # (A, 3)
     offset: F32  # (A, 3)
-    scale: tuple[
-        tuple[int, int, float], ...
-    ]  # x, y, z: distance of two base vertices along the axis, and its rest value
+    scale: tuple[tuple[int, int, float], ...]  # per axis: two base vertices and their distance on the resting mesh
 
 
 def read_text(path: Path) -> str:
-    """A text file, or the same with .gz behind its name. Raises MissingError or, for half a file, DataError."""
+    """The text of a file, or of the same name with .gz added. Raises MissingError, or DataError if it is cut off."""
     packed = path.with_name(path.name + ".gz")
     try:
         if path.is_file():
             return path.read_text(encoding="utf-8", errors="replace")
         return gzip.decompress(packed.read_bytes()).decode(errors="replace")
     except FileNotFoundError as exc:
-        raise MissingError(f"{path}: no such file, with .gz behind it neither; copy the asset folder again") from exc
+        raise MissingError(f"{path}: no such file, nor one ending in .gz; copy the asset folder again") from exc
     except (OSError, EOFError) as exc:
         raise DataError(f"{path}: cannot be read to its end ({exc}); copy the asset folder again") from exc
 
 
 def read_obj(path: Path) -> Mesh:
-    """A Wavefront mesh of triangles and quads."""
+    """A Wavefront .obj mesh. Raises MissingError or DataError."""
     vertices, uv, faces, faces_uv, group, names = [], [], [], [], [], [""]
     try:
         for line in read_text(path).splitlines():
@@ -70,9 +68,9 @@ def read_obj(path: Path) -> Mesh:
                     faces_uv.append((t[0], t[second], t[second + 1]))
                     group.append(len(names) - 1)
     except (ValueError, IndexError) as exc:
-        raise DataError(f"{path}: no whole mesh ({exc}); copy the asset folder again") from exc
+        raise DataError(f"{path}: not a complete mesh ({exc}); copy the asset folder again") from exc
     if not faces or max(map(max, faces)) >= len(vertices):
-        raise DataError(f"{path}: {len(vertices)} vertices are fewer than its faces name; copy the asset folder again")
+        raise DataError(f"{path}: its faces need more than {len(vertices)} vertices; copy the asset folder again")
     return Mesh(
         np.array(vertices, np.float32).reshape(-1, 3),
         np.array(uv or [[0, 0]], np.float32).reshape(-1, 2),
@@ -84,17 +82,19 @@ def read_obj(path: Path) -> Mesh:
 
 
 def read_target(path: Path) -> tuple[I32, F32]:
-    """(n,) vertex numbers and (n, 3) moves. No rows is right: in the average of all, nothing moves."""
+    """(n,) vertex numbers and (n, 3) displacements. n may be 0: MakeHuman's average shapes move nothing."""
     words = " ".join(line for line in read_text(path).splitlines() if not line.startswith("#")).split()
     try:
         rows = np.array(words, np.float64).reshape(-1, 4)
     except ValueError as exc:
-        raise DataError(f"{path}: a row without vertex and three numbers ({exc}); copy the asset folder again") from exc
+        raise DataError(
+            f"{path}: a row is not a vertex and three numbers ({exc}); copy the asset folder again"
+        ) from exc
     return rows[:, 0].astype(np.int32), rows[:, 1:].astype(np.float32)
 
 
 def read_mhclo(path: Path) -> Fit:
-    """How an asset sits on the base mesh. Keys may stand between `verts 0` and the rows (braid01, eyebrow010)."""
+    """How an asset sits on the base mesh. Some files (braid01, eyebrow010) have keys between `verts` and the rows."""
     index: list[tuple[int, ...]] = []
     weights: list[tuple[float, ...]] = []
     offset: list[tuple[float, ...]] = []
@@ -124,7 +124,7 @@ def read_mhclo(path: Path) -> Fit:
             tuple(scale.get(axis, (0, 0, 0.0)) for axis in "xyz"),
         )
     except (ValueError, IndexError) as exc:
-        raise DataError(f"{path}: a row that is no fit ({exc}); copy the asset folder again") from exc
+        raise DataError(f"{path}: a row is not a fit ({exc}); copy the asset folder again") from exc
     if not len(fit.index):
-        raise DataError(f"{path}: no row of a fit; copy the asset folder again")
+        raise DataError(f"{path}: no rows of a fit; copy the asset folder again")
     return fit

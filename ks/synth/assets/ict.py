@@ -1,9 +1,10 @@
-"""ICT-FaceKit's scanned expressions carried onto MakeHuman's mesh: one warp of space, then each point to its nearest.
+"""Transfers ICT-FaceKit's scanned expressions to MakeHuman's mesh (hm08).
 
-1. thin-plate spline through the pairs of ict_points, mirrored: hm08 -> ICT's space
-2. three rounds: towards the nearest ICT points whose surface faces the same way, smoothed over the mesh
-3. a vertex takes the move of the points that it lies on, turned back through the warp's affine part
-4. insides of mouth, nose and sockets that lie on nothing take the mean of their neighbours
+1. A spline through the mirrored pairs of ict_points warps hm08 into ICT's space.
+2. In three rounds each vertex moves towards the nearest ICT points with a similar normal; the moves are smoothed over
+   the mesh.
+3. Each vertex takes the displacement of the ICT points it lies on, mapped back through the warp's affine part.
+4. Vertices that lie on nothing (inside mouth, nose and eye sockets) take the mean of their neighbours.
 """
 
 import zipfile
@@ -19,25 +20,25 @@ from knowledge_spreader.synth.assets.formats import Mesh, read_obj
 from knowledge_spreader.synth.assets.ict_points import pairs
 from knowledge_spreader.synth.assets.mesh_buffers import surface
 
-_SKIN = 11_248  # ICT's vertices of face, head and neck come first
+_SKIN = 11_248  # ICT's first vertices are face, head and neck
 _NOT_EXPRESSIONS = ("identity", "generic_neutral_mesh")
-_REACH = 0.35  # ICT units (about 1 cm each is 1 dm / 10); farther than this lies on nothing
-_LOWEST_DM = 5.6  # nothing moves on the shoulders
-_LASHES = slice(14_742, 14_992)
-_SMALLEST_DM = 2e-4
+_REACH = 0.35  # ICT units (about 1 cm): a vertex farther than this from ICT's points lies on nothing
+_LOWEST_DM = 5.6  # below this height (shoulders) nothing moves
+_LASHES = slice(14_742, 14_992)  # helper vertices of hm08
+_SMALLEST_DM = 2e-4  # smaller displacements are dropped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ict:
     """ICT's neutral face and its expressions."""
 
-    neutral: F32  # (V, 3)
-    faces: I32
-    moves: dict[str, F32]  # name -> (V, 3)
+    neutral: F32  # (V, 3) ICT units
+    faces: I32  # (F, 3)
+    moves: dict[str, F32]  # name -> (V, 3) displacements
 
 
 def read_ict(files: Sequence[Path]) -> Ict:
-    """From one packed .npz or from the public repository's FaceXModel/*.obj."""
+    """Reads one packed .npz, or FaceXModel/*.obj of the public repository. Raises MissingError or DataError."""
     if len(files) == 1 and files[0].suffix == ".npz":
         try:
             with np.load(files[0]) as z:
@@ -47,10 +48,13 @@ def read_ict(files: Sequence[Path]) -> Ict:
                 }
                 return _skin_only(z["neutral"], z["faces"], moves)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
-            raise DataError(f"{files[0]}: no ICT face model ({exc}); copy the asset folder again") from exc
+            raise DataError(f"{files[0]}: not an ICT face model ({exc}); copy the asset folder again") from exc
     found = {path.stem: path for path in files}
     if "generic_neutral_mesh" not in found:
-        raise MissingError("ict_facekit: neither ict_facekit_compact.npz nor FaceXModel/generic_neutral_mesh.obj")
+        raise MissingError(
+            "ict_facekit: neither ict_facekit_compact.npz nor FaceXModel/generic_neutral_mesh.obj is there; "
+            "copy the asset folder again"
+        )
     neutral = read_obj(found["generic_neutral_mesh"])
     shapes = {name: path for name, path in found.items() if not name.startswith(_NOT_EXPRESSIONS)}
     moves = {name: read_obj(path).vertices[:_SKIN] - neutral.vertices[:_SKIN] for name, path in shapes.items()}
@@ -62,7 +66,7 @@ def _skin_only(neutral: F32, faces: I32, moves: dict[str, F32]) -> Ict:
 
 
 def carry_over(ict: Ict, base: Mesh) -> dict[str, tuple[I32, F32]]:
-    """ "ict/<name>" -> the shape on hm08 as vertex numbers and moves in dm."""
+    """ "ict/<name>" -> the shape on hm08: vertex numbers (n,) and displacements (n, 3) in dm."""
     body = surface(
         base, (base.group == base.group_names.index("body")) & (base.vertices[base.faces][..., 1].min(1) > _LOWEST_DM)
     )
@@ -104,7 +108,7 @@ def _as_mesh(ict: Ict) -> Mesh:
 
 
 class _spline:  # noqa: N801 - a function with fitted coefficients
-    """hm08 dm -> ICT units: an affine map and a bend, least squares through the pairs with a little give."""
+    """hm08 in dm -> ICT units: an affine map plus a bend |r|, fitted to the pairs with slight smoothing."""
 
     def __init__(self, here: F32, there: F32) -> None:
         flip = np.array([-1, 1, 1])
@@ -114,12 +118,12 @@ class _spline:  # noqa: N801 - a function with fitted coefficients
         self._knots = np.concatenate([a, a[off_middle] * flip])
         values = np.concatenate([b, b[off_middle] * flip])
         count = len(self._knots)
-        kernel = self._kernel(self._knots) - 0.02 * np.eye(count)  # |r| is negative definite: the give has its sign
+        kernel = self._kernel(self._knots) - 0.02 * np.eye(count)  # smoothing; minus because |r| is negative definite
         ones = np.concatenate([self._knots, np.ones((count, 1))], 1)
         system = np.block([[kernel, ones], [ones.T, np.zeros((4, 4))]])
         self._solved = np.linalg.solve(system, np.concatenate([values, np.zeros((4, 3))]))
         flat = np.linalg.lstsq(ones, values, rcond=None)[0]
-        self.slope = flat[:3].T  # (3, 3) of the best affine map: near the knots the bend's own slope is no better
+        self.slope = flat[:3].T  # (3, 3) of the best affine map; the bend's own slope is no better near the knots
 
     def _kernel(self, points: np.ndarray) -> np.ndarray:
         return np.asarray(np.linalg.norm(points[:, None] - self._knots[None], axis=-1))
@@ -130,7 +134,9 @@ class _spline:  # noqa: N801 - a function with fitted coefficients
 
 
 def _nearest(points: F32, normals: F32, there: F32, there_normals: F32) -> tuple[np.ndarray, F32, F32]:
-    """(V, 4) points of `there` near each point and facing its way, (V, 4) shares that sum to 1, (V,) distance."""
+    """For each point the 4 nearest of `there` with a similar normal: (V, 4) indices, (V, 4) weights that sum to 1,
+    and (V,) the distance to the nearest.
+    """
     index = np.empty((len(points), 4), np.int64)
     cost = np.empty((len(points), 4), np.float32)
     order, height = np.argsort(points[:, 1]), there[:, 1]
@@ -141,7 +147,7 @@ def _nearest(points: F32, normals: F32, there: F32, there_normals: F32) -> tuple
         slice_of = slice_of if len(slice_of) > 4 else np.arange(len(there))
         q = there[slice_of]
         apart = (p**2).sum(1)[:, None] + (q**2).sum(1) - 2 * p @ q.T
-        apart += 1.5 * np.maximum(0.6 - n @ there_normals[slice_of].T, 0)  # an upper lip is not a lower lip
+        apart += 1.5 * np.maximum(0.6 - n @ there_normals[slice_of].T, 0)  # keeps upper and lower lip apart
         best = np.argpartition(apart, 4, axis=1)[:, :4]
         index[rows] = slice_of[best]
         cost[rows] = np.take_along_axis(apart, best, 1)
@@ -150,7 +156,7 @@ def _nearest(points: F32, normals: F32, there: F32, there_normals: F32) -> tuple
 
 
 def _neighbours(faces: I32, count: int) -> np.ndarray:
-    """(V, V) row-stochastic: who shares an edge with whom."""
+    """(V, V) matrix that takes the mean over each vertex's neighbours along edges."""
     joined = np.zeros((count, count), np.float32)
     for a, b in ((0, 1), (1, 2), (2, 0)):
         joined[faces[:, a], faces[:, b]] = joined[faces[:, b], faces[:, a]] = 1
@@ -158,7 +164,7 @@ def _neighbours(faces: I32, count: int) -> np.ndarray:
 
 
 def _filled(mean: np.ndarray, values: F32, known: np.ndarray) -> F32:
-    """Values (V, n) where they are known; each other one becomes the mean of its neighbours."""
+    """Values (V, n) with each unknown one replaced by the mean of its neighbours."""
     unknown = np.flatnonzero(~known)
     system = np.eye(len(unknown)) * 1.0001 - mean[np.ix_(unknown, unknown)]
     filled = values.copy()
@@ -167,7 +173,7 @@ def _filled(mean: np.ndarray, values: F32, known: np.ndarray) -> F32:
 
 
 def _lash_roots(base: F32, vertices: I32, rest: F32) -> tuple[np.ndarray, F32]:
-    """For each lash helper the three skin vertices next to it and their shares."""
+    """The three skin vertices nearest to each lash vertex, and their weights."""
     apart = np.linalg.norm(base[_LASHES][:, None] - rest[None], axis=-1)
     near = np.argpartition(apart, 3, axis=1)[:, :3]
     weight = 1 / (np.take_along_axis(apart, near, 1) + 1e-3) ** 2

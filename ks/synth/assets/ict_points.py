@@ -1,7 +1,7 @@
-"""Where MakeHuman's and ICT's face agree: pairs of vertices on the right half and the middle, found once.
+"""Pairs of corresponding vertices on MakeHuman's and ICT's neutral faces: right half and middle.
 
-Eye rims and lips from the 68 landmarks that ICT-FaceKit names; the rest from MediaPipe's landmarks on renderings of
-both neutral faces, mirrored and averaged.
+Eye rims and lips come from the 68 landmarks that ICT-FaceKit names. The others come from MediaPipe's landmarks on
+renderings of both neutral faces, mirrored and averaged.
 """
 
 # "vertex of hm08:vertex of ICT-FaceKit"

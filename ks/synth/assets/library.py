@@ -1,4 +1,4 @@
-"""The asset folder, read once: meshes, shapes and fits in one .npz in the user's cache, pictures by their path."""
+"""Loads the asset folder. Meshes, shapes and fits are cached in one .npz; pictures stay files, known by their path."""
 
 import hashlib
 import logging
@@ -12,14 +12,14 @@ import numpy as np
 import platformdirs
 
 from knowledge_spreader.arrays import F32, I32
-from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.errors import DataError, MissingError, one_line
 from knowledge_spreader.files import whole_file
 from knowledge_spreader.synth.assets.formats import Fit, Mesh, read_mhclo, read_obj, read_target
 from knowledge_spreader.synth.assets.ict import carry_over, read_ict
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1  # of the cache's content
+_VERSION = 1  # raise it when the cache's content changes
 CORE = "makehuman/core"
 BASE = "makehuman/assets/base"
 _DETAILS = ("asym", "cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
@@ -35,27 +35,27 @@ class Wear:
 
     mesh: Mesh
     fit: Fit
-    picture: Path | None  # None where none was published
+    picture: Path | None  # None where none is published
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assets:
-    """All that a face is made of. Shapes: macro/.., units/<race>/.., arkit/.., viseme/.., ict/.., nose/.. and so on."""
+    """Everything a face is made of. Shapes are named macro/.., units/<race>/.., arkit/.., ict/.., nose/.. and so on."""
 
     folder: Path
     base: Mesh  # hm08, all 19,158 vertices
-    targets: Mapping[str, tuple[I32, F32]]
-    wear: Mapping[str, Wear]  # "hair/long01"
+    targets: Mapping[str, tuple[I32, F32]]  # shape -> vertex numbers (n,), displacements (n, 3) in dm
+    wear: Mapping[str, Wear]  # by name, such as "hair/long01"
     skins: Mapping[str, Path]
     irises: Mapping[str, Path]
     lights: Mapping[str, Path]
-    digest: str  # of every file that shapes a face
+    digest: str  # of the content of all meshes, shapes and fits
 
 
 def load_assets(folder: Path) -> Assets:
-    """The asset folder. Raises MissingError or DataError, naming the first file that is missing or cut off."""
+    """Loads the asset folder. Raises MissingError or DataError, naming the first file that is missing or cut off."""
     if not (folder / CORE).is_dir():
-        raise MissingError(f"{folder}: no asset folder (it has no {CORE}); give the one with makehuman/ with --assets")
+        raise MissingError(f"{folder}: not an asset folder (it has no {CORE}); --assets wants the one with makehuman/")
     shapes = _shape_files(folder)
     wear = _wear_files(folder)
     files = [folder / CORE / "3dobjs/base.obj", *shapes.values(), *wear.values()]
@@ -66,7 +66,7 @@ def load_assets(folder: Path) -> Assets:
     pictures = _Pictures.of(folder)
     arrays = _read_cache(cache)
     if arrays is None:
-        log.info("reading %d asset files once; the cache is %s", len(files), cache)
+        log.info("reading %d asset files; cached in %s", len(files), cache)
         arrays = _build(folder, shapes, wear, ict)
         arrays["digest"] = np.array(_content_digest([*files, *ict], folder))
         _write_cache(cache, arrays)
@@ -74,7 +74,7 @@ def load_assets(folder: Path) -> Assets:
 
 
 def _shape_files(folder: Path) -> dict[str, Path]:
-    """Short name -> file. What every face needs is named one by one, the rest is what the folders hold."""
+    """Short name -> file. The macro shapes, which every face needs, are named; the others are listed from folders."""
     core = folder / CORE / "targets"
     named: dict[str, Path] = {}
     for gender in GENDERS:
@@ -123,11 +123,16 @@ def _build(
     arrays["target_index"] = np.concatenate([index for index, _ in targets.values()])
     arrays["target_move"] = np.concatenate([move for _, move in targets.values()])
     if arrays["target_index"].max() >= len(base.vertices):
-        raise DataError(f"{folder}: a shape names a vertex that base.obj lacks; the files are of different versions")
+        raise DataError(
+            f"{folder}: a shape names a vertex that base.obj lacks, so the files are of different versions; "
+            "copy the asset folder again"
+        )
     for name, path in wear.items():
         mesh, fit = read_obj(path.with_suffix(".obj")), read_mhclo(path)
         if len(mesh.vertices) != len(fit.index):
-            raise DataError(f"{path}: {len(fit.index)} rows for {len(mesh.vertices)} vertices; copy the folder again")
+            raise DataError(
+                f"{path}: {len(fit.index)} rows for {len(mesh.vertices)} vertices; copy the asset folder again"
+            )
         arrays |= _mesh_arrays(name, mesh)
         arrays[f"{name}:index"], arrays[f"{name}:weights"], arrays[f"{name}:offset"] = (
             fit.index,
@@ -150,7 +155,7 @@ def _mesh_of(name: str, arrays: Mapping[str, np.ndarray]) -> Mesh:
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """Paths by short name; listed before anything is read, so that a missing folder is known at once."""
+    """Pictures by short name. Listed before anything is read, so that a missing folder is reported at once."""
 
     skins: Mapping[str, Path]
     irises: Mapping[str, Path]
@@ -195,12 +200,12 @@ def _assembled(folder: Path, arrays: Mapping[str, np.ndarray], wear: Mapping[str
 def _listed_pictures(folder: Path, pattern: str) -> list[Path]:
     found = [p for p in sorted(folder.glob(f"{pattern}.*")) if p.suffix in (".png", ".jpg")]
     if not found:
-        raise MissingError(f"{folder}: no picture {pattern}; copy the asset folder again")
+        raise MissingError(f"{folder}: no picture {pattern}.png or .jpg in it; copy the asset folder again")
     return found
 
 
 def _picture(fit: Path) -> Path | None:
-    """The picture that an asset's material names, as .png or .jpg; else the only one beside it."""
+    """The .png or .jpg that an asset's material names, else the first one beside the fit."""
     materials = sorted(fit.parent.glob("*.mhmat")) or sorted((fit.parents[1] / "materials").glob("*.mhmat"))
     for material in materials:
         for line in material.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -222,13 +227,13 @@ def _real(path: Path) -> Path:
 
 
 def _key(files: Iterable[Path], folder: Path) -> str:
-    """Changes when a file comes, goes, grows or is written anew."""
+    """The cache's key. It changes when a file is added, removed or written again."""
     digest = hashlib.sha256(f"{_VERSION}".encode())
     for path in map(_real, files):
         try:
             about = path.stat()
         except OSError as exc:
-            raise MissingError(f"{path}: missing ({exc.strerror}); copy the asset folder again") from exc
+            raise MissingError(f"{path}: missing ({one_line(exc)}); copy the asset folder again") from exc
         digest.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 
@@ -254,4 +259,4 @@ def _write_cache(cache: Path, arrays: Mapping[str, np.ndarray]) -> None:
         with whole_file(cache) as unfinished, unfinished.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as exc:
-        log.warning("%s: the asset cache cannot be written (%s); it is made again next time", cache, exc.strerror)
+        log.warning("%s: cannot write the asset cache (%s); the next run reads all files again", cache, one_line(exc))

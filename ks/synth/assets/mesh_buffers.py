@@ -1,4 +1,4 @@
-"""Meshes as a graphics card wants them: a vertex per position and texture corner, normals across seams, tangents."""
+"""Meshes as OpenGL draws them: one vertex per pair of position and texture coordinate, with normals and tangents."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from knowledge_spreader.synth.assets.formats import Mesh
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """Triangles to draw. `corner` leads from a drawn vertex to its place among the mesh's own vertices."""
+    """Triangles to draw. A mesh vertex with several texture coordinates becomes several drawn vertices."""
 
-    corner: I32  # (R,) drawn vertex -> vertex
+    corner: I32  # (R,) drawn vertex -> mesh vertex
     uv: F32  # (R, 2)
     triangles: I32  # (F, 3) into drawn vertices
     faces: I32  # (F, 3) into vertices
     around: I32  # (V, K) faces at each vertex, padded with F
 
     def normals(self, vertices: F32) -> F32:
-        """(V, 3) unit normals of vertices (V, 3), weighted by area, without seams."""
+        """(V, 3) unit normals of vertices (V, 3), weighted by area; smooth across texture seams."""
         a, b, c = (np.take(vertices, self.faces[:, k], 0).T for k in range(3))
         u, v = b - a, c - a
         crossed = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
@@ -29,7 +29,7 @@ class Surface:
         return np.asarray(summed / (length + 1e-12), np.float32)
 
     def tangents(self, vertices: F32) -> F32:
-        """(V, 3) unit directions in which the texture's v grows: along the strands of hair."""
+        """(V, 3) unit directions in which the texture's v grows, which is along the strands of hair."""
         a, b, c = (vertices[self.faces[:, k]] for k in range(3))
         ta, tb, tc = (self.uv[self.triangles[:, k]] for k in range(3))
         du1, dv1 = (tb - ta).T
@@ -42,7 +42,7 @@ class Surface:
 
 
 def surface(mesh: Mesh, keep_faces: np.ndarray | None = None) -> tuple[Surface, I32]:
-    """The drawn form of a mesh or of some of its faces, and (V,) the mesh's vertex behind each of its own."""
+    """The surface of a mesh, or of some of its faces, and (V,) the mesh vertices that it uses."""
     faces, faces_uv = mesh.faces, mesh.faces_uv
     if keep_faces is not None:
         faces, faces_uv = faces[keep_faces], faces_uv[keep_faces]
@@ -69,9 +69,9 @@ def _faces_around(faces: I32, count: int) -> I32:
 
 
 def turned(vertices: F32, pivot: F32, rotation: F32, share: F32) -> F32:
-    """vertices (V, 3) turned about pivot by share (V,) of a rotation vector (3,) in radians: Rodrigues' formula.
+    """vertices (V, 3) rotated about pivot (3,) by share (V,) or (1,) of the rotation vector (3,), in radians.
 
-    A share between 0 and 1 bends the neck.
+    Shares between 0 and 1 bend the neck. Rodrigues' formula.
     """
     angle = float(np.linalg.norm(rotation))
     if angle < 1e-7:

@@ -1,1 +1,1 @@
-"""Who is drawn: shape, age, skin, brows, lids, mouth, clothes, glasses."""
+"""The person: face shape, age, skin, brows, eyelids, mouth, clothes, glasses."""

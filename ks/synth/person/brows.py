@@ -1,6 +1,7 @@
-"""How a person's brows lie: height, tilt, arch, distance. In life that differs from face to face as much as AU 1 moves.
+"""The resting brows of a person: height, tilt, arch and distance.
 
-Two of three faces seem to raise their brows to a network that has only seen brows of one height.
+Real faces at rest differ by as much as AU 1 moves the brows. A network trained on brows of one height sees raised
+brows on two faces in three.
 """
 
 from dataclasses import dataclass, replace
@@ -11,22 +12,22 @@ from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.assets.formats import Colour
 from knowledge_spreader.synth.person.shapes import Seat
 
-_SMOOTH_DM = 0.045  # over which the forehead's depth is averaged
+_SMOOTH_DM = 0.045  # standard deviation of the Gaussian that averages the skin's depth
 
 
 @dataclass(frozen=True, slots=True)
 class Brows:
-    """Against where the asset lies by itself, on a head of the base mesh's size."""
+    """Change from the brow asset's own place and shape, for a head of the base mesh's size."""
 
     up_dm: float = 0.0
-    uneven_dm: float = 0.0  # the left one higher than the right by this
-    tilt_rad: float = 0.0  # outer ends up
-    arch: float = 1.0  # factor of the height of the brow's own shape, and of its thickness
-    apart_dm: float = 0.0
+    uneven_dm: float = 0.0  # left brow higher than the right
+    tilt_rad: float = 0.0  # positive: outer ends up
+    arch: float = 1.0  # factor on the brow's arch and thickness
+    apart_dm: float = 0.0  # each brow away from the middle
 
 
 def brows_of(rng: np.random.Generator) -> Brows:
-    """Ordinary variation among neutral faces."""
+    """Random brows with the variation of ordinary neutral faces."""
     return Brows(
         up_dm=float(np.clip(rng.normal(0.025, 0.05), -0.07, 0.13)),
         uneven_dm=float(np.clip(rng.normal(0, 0.012), -0.03, 0.03)),
@@ -37,9 +38,9 @@ def brows_of(rng: np.random.Generator) -> Brows:
 
 
 def brow_colour_of(rng: np.random.Generator, hair: Colour, tone: Colour) -> Colour:
-    """Of the hair's colour and a little darker; with four people of five so dark that it stands out from this skin.
+    """The hair's colour, a little darker. For four people in five, dark enough to stand out from the skin `tone`.
 
-    Brows are thinner than hair: of light hair's colour they would be seen on few faces, and in life they are on most.
+    Brows are thinner than hair: in the colour of light hair they would be invisible on most faces.
     """
     colour = np.minimum(hair, 0.30) * rng.uniform(0.5, 0.95) * rng.normal(1, 0.04, 3)
     if rng.random() < 0.8:
@@ -48,9 +49,9 @@ def brow_colour_of(rng: np.random.Generator, hair: Colour, tone: Colour) -> Colo
 
 
 def laid(seat: Seat, brows: Brows, head: F32, skin: F32, scale: float) -> Seat:
-    """The seat of the brows' mesh, changed so that they lie so on this neutral head (V, 3); they stay on its skin.
+    """The brow mesh's seat, moved as `brows` says. The brows stay on the skin.
 
-    skin: (S, 3) vertices of the skin. scale: of this head against the base mesh.
+    head: (V, 3) the neutral head. skin: (S, 3) its skin vertices. scale: head size relative to the base mesh.
     """
     at = seat.on(head)
     moved = at.copy()
@@ -70,7 +71,7 @@ def laid(seat: Seat, brows: Brows, head: F32, skin: F32, scale: float) -> Seat:
 
 
 def _depth(skin: F32, at: F32) -> F32:
-    """(A,) z of the skin (S, 3) at places (A, 2), smoothed."""
+    """(A,) smoothed z of the skin (S, 3) at the points (A, 2)."""
     square = ((at[:, None] - skin[None, :, :2]) ** 2).sum(2) / (2 * _SMOOTH_DM**2)
     near = np.exp(-(square - square.min(1, keepdims=True)))
     return np.asarray((near * skin[:, 2]).sum(1) / near.sum(1), np.float32)

@@ -1,4 +1,4 @@
-"""Glasses of our own: two rims, a bridge, arms to the ears and lenses, bent from tubes to fit one neutral head."""
+"""Glasses built from tubes (rims, bridge, arms) and lenses, to fit one neutral head."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,29 @@ import numpy as np
 from knowledge_spreader.arrays import F32
 from knowledge_spreader.synth.assets.formats import Mesh
 
-_ROUND = 6  # corners of a tube
-_ALONG = 40  # points of a rim
+_ROUND = 6  # corners of a tube's cross-section
+_ALONG = 40  # points along a rim
 
 
 @dataclass(frozen=True, slots=True)
 class Glasses:
-    """The look of a pair. Sizes in dm for a head of the base mesh's size."""
+    """The look of a pair of glasses. Sizes in dm, for a head of the base mesh's size."""
 
-    width: float = 0.26  # half of a lens
-    height: float = 0.20
-    square: float = 2.6  # exponent of the superellipse: 2 an ellipse, 4 nearly a box
-    thick: float = 0.014
+    width: float = 0.26  # half of a lens's width
+    height: float = 0.20  # half of a lens's height
+    square: float = 2.6  # exponent of the superellipse: 2 is an ellipse, 4 nearly a box
+    thick: float = 0.014  # radius of the tubes
     rimless: bool = False
     colour: tuple[float, float, float] = (0.02, 0.02, 0.022)
-    dark: float = 0.0  # of the lenses
+    dark: float = 0.0  # how much the lenses darken: 0 is clear
 
 
 def fit(look: Glasses, skin: F32, left_eye: F32, right_eye: F32, scale: float) -> tuple[Mesh, Mesh]:
-    """Frame and lenses on a neutral head: skin (V, 3) and the eyeballs' centres. In dm, where the head is."""
+    """Meshes of frame and lenses, in the head's coordinates (dm).
+
+    skin: (V, 3) of the neutral head. left_eye, right_eye: (3,) centres of the eyeballs. scale: head size relative to
+    the base mesh.
+    """
     middle = (left_eye + right_eye) / 2
     near = (np.abs(skin[:, 1] - middle[1]) < 0.24 * scale) & (np.abs(skin[:, 0]) < 0.56 * scale)
     near &= np.abs(skin[:, 0]) > 0.16 * scale
@@ -37,7 +41,7 @@ def fit(look: Glasses, skin: F32, left_eye: F32, right_eye: F32, scale: float) -
     for eye, sign in ((left_eye, 1.0), (right_eye, -1.0)):
         centre = np.array([eye[0] + sign * 0.02 * scale, eye[1] - 0.03 * scale, front])
         rim = _rim(look, scale) * (sign, 1, 1)
-        rim[:, 2] -= 0.5 * np.maximum(rim[:, 0] * sign, 0) ** 2 / scale  # lenses follow the face a little
+        rim[:, 2] -= 0.5 * np.maximum(rim[:, 0] * sign, 0) ** 2 / scale  # lenses curve slightly with the face
         ring = centre + rim
         lenses.append(ring)
         if not look.rimless:
@@ -69,7 +73,7 @@ def _finer(points: F32, times: int) -> F32:
 
 
 def _tube(path: F32, radius: float) -> tuple[F32, np.ndarray]:
-    """Vertices and triangles of a tube along a path (P, 3)."""
+    """Vertices and triangles of a tube along the path (P, 3)."""
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
     side = np.cross(along, [0.0, 0.31, 0.95])
@@ -87,7 +91,7 @@ def _tube(path: F32, radius: float) -> tuple[F32, np.ndarray]:
 
 
 def _disc(ring: F32) -> tuple[F32, np.ndarray]:
-    """A lens: a fan about its middle, bulging a little so that it does not mirror one point of the sky."""
+    """A lens: a triangle fan that bulges slightly. A flat one would mirror a single point of the sky."""
     middle = ring.mean(0) + np.array([0, 0, 0.035])
     count = len(ring)
     faces = np.array([(count, i, (i + 1) % count) for i in range(count)])

@@ -1,7 +1,7 @@
 """Where teeth and tongue lie behind the lips.
 
-The assets' lie too high: under the upper lip no tooth shows, and a mouth that opens is full of lower teeth and tongue.
-People's mouths show the edges of the upper teeth and are dark inside.
+The assets place them too high: an opening mouth shows lower teeth and tongue but no upper teeth. Real mouths show the
+edges of the upper teeth and are dark inside.
 """
 
 from dataclasses import dataclass, replace
@@ -15,26 +15,26 @@ from knowledge_spreader.synth.assets.formats import Mesh
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.person.shapes import Seat, dense
 
-_LIP_DM = 0.012  # what is less far behind the skin is a lip's own rim
+_LIP_DM = 0.012  # vertices nearer to the skin in front of them than this belong to a lip's rim
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """How much lower than the asset, on a head of the base mesh's size."""
+    """How far below the asset's place each part lies, for a head of the base mesh's size."""
 
     upper_teeth_dm: float = 0.027
     lower_teeth_dm: float = 0.042
-    tongue_dm: float = 0.11  # of its back; the tip sinks less
+    tongue_dm: float = 0.11  # at its back; the tip sinks less
 
 
 def mouth_of(rng: np.random.Generator) -> Mouth:
-    """From nothing of the upper teeth under parted lips to 4 mm of them; some tongues are seen, most lie low."""
+    """A random mouth. Parted lips show 0 to 4 mm of the upper teeth; most tongues lie low, some can be seen."""
     upper = float(np.clip(rng.normal(0.027, 0.012), 0.0, 0.055))
     return Mouth(upper, upper + float(rng.uniform(0.0, 0.03)), float(rng.uniform(0.05, 0.15)))
 
 
 def set_in(assets: Assets, layer: str, seat: Seat, mouth: Mouth, head: F32, scale: float) -> Seat:
-    """The seat of the teeth or the tongue, so that they lie so in this neutral head (V, 3)."""
+    """The seat of the layer `teeth` or `tongue`, lowered as `mouth` says. head: (V, 3) the neutral head."""
     falls = np.einsum("ak,ak->a", seat.weights, dense(assets, "arkit/jawOpen")[:, 1][seat.index])
     at = seat.on(head)
     if layer == "tongue":
@@ -47,10 +47,9 @@ def set_in(assets: Assets, layer: str, seat: Seat, mouth: Mouth, head: F32, scal
 
 @lru_cache(maxsize=2)
 def walls(base: Mesh) -> npt.NDArray[np.bool_]:
-    """(V,) of the base mesh's vertices: the inside of the mouth, which has a lip before it while the mouth is shut.
+    """(V,) true for base mesh vertices inside the mouth: those with a lip in front of them while the mouth is shut.
 
-    Its front lies where the teeth's fronts are, and a lip that moves takes it before them: drawn there, it makes gaps
-    in every smile.
+    A moving lip pulls these walls in front of the teeth, where they would look like gaps in the teeth of every smile.
     """
     rest = base.vertices
     near = (np.abs(rest[:, 0]) < 0.5) & (rest[:, 1] > 6.2) & (rest[:, 1] < 6.82) & (rest[:, 2] > 0.3)
@@ -67,7 +66,7 @@ def walls(base: Mesh) -> npt.NDArray[np.bool_]:
 
 
 def _joined(faces: I32, allowed: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.bool_]:
-    """The allowed vertices that edges between such lead to from the seed: without the neck behind the chin."""
+    """The allowed vertices connected to the seed. This leaves out the neck behind the chin."""
     inner = faces[allowed[faces].all(1)]
     reached = np.zeros_like(allowed)
     reached[seed], count = True, 0
@@ -78,5 +77,5 @@ def _joined(faces: I32, allowed: npt.NDArray[np.bool_], seed: int) -> npt.NDArra
 
 
 def _cross(u: F32, v: F32) -> F32:
-    """(F,) twice the area, seen from the front, between vectors (F, 3)."""
+    """(F,) z of the cross product of vectors (F, 3): twice the area of their triangle, seen from the front."""
     return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0], np.float32)

@@ -1,4 +1,4 @@
-"""A person from a seed: age, sex, ancestry, face shape, skin, eyes, brows, lashes, hair; thousands that differ."""
+"""Draws a person from a seed: age, sex, ancestry, face shape, skin, eyes, brows, lashes, hair."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,8 @@ _SPREAD = {
     "neck": 0.2,
 }
 _SPREAD |= {"nose": 0.3, "eyes": 0.36, "eyebrows": 0.5}
-_OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.7, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}  # else 0.5
+# How often a shape of the folder is used; 0.5 for the others.
+_OFTEN = {"asym": 0.25, "ears": 0.4, "neck": 0.3, "eyes": 0.7, "mouth": 0.45, "nose": 0.45, "eyebrows": 1.0}
 _PAIRS = (
     ("decr", "incr"),
     ("down", "up"),
@@ -54,17 +55,17 @@ _GENTLE = {
     "double": 0.5,
     "eyebrows-angle": 0.45,
 }
-_LEAN = {  # mean, least
-    "eyebrows/eyebrows-angle": (0.08, -0.22),  # few scowl
+_LEAN = {  # mean, lowest value
+    "eyebrows/eyebrows-angle": (0.08, -0.22),  # few resting faces scowl
     "eyebrows/eyebrows-trans": (0.12, -0.9),
-    "chin/chin-height": (0.2, -0.9),  # people's chins are longer than the base mesh's
+    "chin/chin-height": (0.2, -0.9),  # real chins are longer than the base mesh's
 }
 _HEADS = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 _LIGHT, _DARK = np.array([0.67, 0.335, 0.240]), np.array([0.100, 0.052, 0.034])
 
 
 def cast(assets: Assets, seed: int) -> Person:
-    """The person with this number: always the same for the same assets."""
+    """The person of this seed: always the same for the same assets."""
     rng = np.random.default_rng([0xFACE, seed])
     years, male = _years(rng), float(np.clip(rng.choice([0.08, 0.92]) + rng.normal(0, 0.07), 0, 1))
     shares = rng.dirichlet([0.45] * 3)
@@ -132,12 +133,12 @@ def cast(assets: Assets, seed: int) -> Person:
 
 
 def age_scale(years: float) -> float:
-    """MakeHuman's 0 to 1: 1 year, .1875 ten years, .5 twenty-five, 1 ninety."""
+    """MakeHuman's age value: 0 is 1 year, 0.1875 is 10, 0.5 is 25, 1 is 90."""
     return float(np.interp(years, [1, 10, 25, 90], [0, 0.1875, 0.5, 1]))
 
 
 def tone_of(melanin: float, rng: np.random.Generator) -> Colour:
-    """Mean albedo of a face; melanin 0 to 1."""
+    """Mean linear RGB albedo of a face. melanin: 0 to 1."""
     tone = np.exp((1 - melanin) * np.log(_LIGHT) + melanin * np.log(_DARK)) * rng.normal(1, [0.01, 0.02, 0.03])
     return float(tone[0]), float(tone[1]), float(tone[2])
 
@@ -148,7 +149,7 @@ def _years(rng: np.random.Generator) -> float:
 
 
 def _details(assets: Assets, rng: np.random.Generator, races: Mapping[str, float], years: float) -> dict[str, float]:
-    """Weights of modelling shapes, left and right alike but for a little."""
+    """Random weights of face-shape details, almost the same on the left and the right."""
     found: dict[str, float] = {"units/caucasian/mouth-parling": -0.22}
     child = 0.7 if years < 16 else 1.0
     for low, high, folder in _detail_pairs(assets):
@@ -172,7 +173,7 @@ def _details(assets: Assets, rng: np.random.Generator, races: Mapping[str, float
 
 
 def _detail_pairs(assets: Assets) -> list[tuple[str, str, str]]:
-    """(lesser, greater, folder) of each modelling shape with two ends; sides by their left one."""
+    """(decreasing, increasing shape, folder) of each face-shape detail; two-sided shapes by their left one."""
     found = []
     for name in sorted(assets.targets):
         folder = name.split("/", 1)[0]
@@ -204,12 +205,12 @@ def _iris(assets: Assets, rng: np.random.Generator, melanin: float) -> str:
 
 
 def smile_of(rng: np.random.Generator) -> tuple[float, float]:
-    """How far a person's upper and lower lip go in a smile that shows teeth: from a strip of them to the gums."""
+    """(smile_lift, smile_drop) of Person: a smile shows anything from a strip of teeth to the gums."""
     return float(rng.uniform(0.05, 0.5)), float(rng.uniform(0.2, 0.8))
 
 
 def _resting(rng: np.random.Generator) -> dict[int, float]:
-    """Many faces lean towards some movement when they rest; a classifier must learn not to mind."""
+    """AU intensities of the resting face. Many faces seem to show an AU at rest; models must learn to ignore it."""
     found: dict[int, float] = {}
     if rng.random() < 0.55:
         units = rng.choice([1, 2, 4, 5, 6, 7, 10, 12, 14, 15, 17, 20, 24], size=int(rng.integers(1, 5)), replace=False)

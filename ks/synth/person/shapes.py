@@ -1,4 +1,4 @@
-"""A person's neutral head and what each movement adds to it: identity + recipes -> vertices on the base mesh."""
+"""Vertices of a person's neutral head, and the displacements that each AU adds to them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from knowledge_spreader.synth.assets.formats import Fit
 from knowledge_spreader.synth.assets.library import RACES, Assets
 from knowledge_spreader.synth.au_recipes import AUS, BESIDE, Part
 
-Recipes = Mapping[int, Sequence[Part]]  # of each AU
+Recipes = Mapping[int, Sequence[Part]]  # AU -> its shapes
 
-BODY = 13_380  # vertices of the base mesh's body, which come first; helpers follow
-_SIDE_DM = 0.16  # half of the strip over the nose in which left passes into right
-MASKS = {"upper": (6.66, 6.90), "brow": (7.36, 7.46)}  # rest height in dm: where it begins, where it acts in full
+BODY = 13_380  # the base mesh's first vertices are the body's; helper vertices follow
+_SIDE_DM = 0.16  # half width of the strip along the middle in which left blends into right
+MASKS = {"upper": (6.66, 6.90), "brow": (7.36, 7.46)}  # height on the resting mesh in dm: no effect below, full above
 
 
 def smoothstep(low: float, high: float, x: F32) -> F32:
@@ -23,7 +23,7 @@ def smoothstep(low: float, high: float, x: F32) -> F32:
 
 
 def dense(assets: Assets, name: str) -> F32:
-    """(V, 3) moves of a shape."""
+    """(V, 3) displacements of a shape, in dm."""
     index, move = assets.targets[name]
     moves = np.zeros_like(assets.base.vertices)
     moves[index] = move
@@ -31,7 +31,7 @@ def dense(assets: Assets, name: str) -> F32:
 
 
 def neutral(assets: Assets, weights: Mapping[str, float]) -> F32:
-    """(V, 3) in dm: the base mesh and a weighted sum of shapes."""
+    """(V, 3) in dm: the base mesh plus a weighted sum of shapes."""
     vertices = assets.base.vertices.copy()
     for name, weight in weights.items():
         index, move = assets.targets[name]
@@ -42,7 +42,7 @@ def neutral(assets: Assets, weights: Mapping[str, float]) -> F32:
 def macro_weights(
     age: float, male: float, races: Mapping[str, float], muscle: float, weight: float
 ) -> dict[str, float]:
-    """MakeHuman's macro shapes. All 0 to 1; age: 0 one year, .1875 ten, .5 twenty-five, 1 ninety; races sum to 1."""
+    """Weights of MakeHuman's macro shapes. All arguments 0 to 1; age as in sampling.age_scale; races sum to 1."""
     if age < 0.5:
         baby, young = max(0.0, 1 - 5.333 * age), max(0.0, 3.2 * (age - 0.1875))
         ages = {"baby": baby, "young": young, "child": min(1.0, 5.333 * age) - young}
@@ -64,7 +64,7 @@ def _levels(x: float) -> dict[str, float]:
 
 
 def movement(assets: Assets, recipe: Sequence[Part], races: Mapping[str, float]) -> F32:
-    """(V, 3) of one recipe at intensity 1; shapes that differ by ancestry are mixed as the person is."""
+    """(V, 3) displacement of one recipe at intensity 1. Shapes that differ by ancestry are mixed by `races`."""
     height = assets.base.vertices[:, 1:2]
     total = np.zeros_like(assets.base.vertices)
     for part in recipe:
@@ -80,14 +80,14 @@ def movement(assets: Assets, recipe: Sequence[Part], races: Mapping[str, float])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Movements:
-    """What a face can do: (M, V, 3) left halves, then right halves, of the AUs; then the movements beside, whole."""
+    """Displacements of a face's vertices, in dm: each AU at intensity 1 by side, each unlabelled movement whole."""
 
     left: F32  # (18, V, 3)
     right: F32  # (18, V, 3)
-    beside: F32  # (B, V, 3)
+    beside: F32  # (B, V, 3) in the order of au_recipes.BESIDE
 
     def at(self, au: F32, beside: F32, places: I32 | None = None) -> F32:
-        """(V, 3) for au (18, 2), left and right, and beside (B,); of all vertices, or of some places."""
+        """(V, 3) displacement for au (18, 2), left and right, and beside (B,). places: only these vertices."""
         some: slice | I32 = slice(None) if places is None else places
         parts = ((self.left, au[:, 0]), (self.right, au[:, 1]), (self.beside, beside))
         total: F32 = np.zeros_like(self.left[0][some], np.float32)
@@ -101,7 +101,7 @@ class Movements:
 def movements(
     assets: Assets, recipes: Recipes, races: Mapping[str, float], keep: np.ndarray, scale: float
 ) -> Movements:
-    """Of these recipes and the movements beside, at the vertices `keep`. scale: of this head against the base mesh."""
+    """Displacements of the vertices `keep` for these recipes and for BESIDE. scale: head size relative to the base."""
     left_share = smoothstep(-_SIDE_DM, _SIDE_DM, assets.base.vertices[keep, 0:1])
     whole = np.stack([movement(assets, recipes[au], races)[keep] for au in AUS]) * np.float32(scale)
     beside = np.stack([movement(assets, recipe, races)[keep] for recipe in BESIDE.values()]) * np.float32(scale)
@@ -109,14 +109,14 @@ def movements(
 
 
 def open_smile(au: F32) -> F32:
-    """(2,) of au (18, 2): how much of a smile that shows teeth there is on either side."""
+    """(2,) intensity of a smile with teeth on either side, from au (18, 2): the lower of AU 12 and AU 25."""
     return np.asarray(np.minimum(au[AUS.index(12)], au[AUS.index(25)]), np.float32)
 
 
 def damped(au: F32, smile_lift: float) -> F32:
-    """au (18, 2) with the sums held back in which shapes would pile up; what is seen stays what is labelled.
+    """au (18, 2) as it is drawn: reduced where the shapes of several AUs would add up too far. Labels are not changed.
 
-    smile_lift is a person's: a smile that shows teeth lifts the upper lip with it, and that is no AU10.
+    smile_lift: see Person. A smile with teeth raises the upper lip, which does not count as AU 10.
     """
     held = au.copy()
     i = {unit: AUS.index(unit) for unit in AUS}
@@ -126,7 +126,7 @@ def damped(au: F32, smile_lift: float) -> F32:
     shut = np.clip(au[i[43]], 0, 1)
     for unit in (5, 6, 7):  # a shut lid cannot also be raised or tightened
         held[i[unit]] *= 1 - (0.9 if unit != 6 else 0.35) * shut
-    squeezed = held[i[6]] * 0.15 + held[i[7]] * 0.38  # of the slit: together they must not shut the eye
+    squeezed = held[i[6]] * 0.15 + held[i[7]] * 0.38  # together they must not shut the eye
     held[i[7]] *= 1 - 0.3 * np.clip(squeezed - 0.3, 0, 1)
     wide_open = np.minimum(au[i[12]], au[i[26]])
     held[i[12]] -= 0.15 * wide_open
@@ -138,18 +138,18 @@ def damped(au: F32, smile_lift: float) -> F32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seat:
-    """A fit with its offsets scaled to one person's neutral head: scaled while moving, teeth would stretch."""
+    """A fit with its offsets scaled to one neutral head, once. Scaled again in each frame, teeth would stretch."""
 
     index: np.ndarray  # (A, 3)
     weights: F32  # (A, 3)
     offset: F32  # (A, 3) dm
 
     def on(self, vertices: F32) -> F32:
-        """(A, 3) positions on the base mesh's vertices (V, 3)."""
+        """(A, 3) positions of the asset's vertices on a head (V, 3)."""
         return np.asarray(np.einsum("ak,akc->ac", self.weights, vertices[self.index]) + self.offset, np.float32)
 
 
 def seat(fit: Fit, vertices: F32) -> Seat:
-    """The fit on a neutral head (V, 3)."""
+    """The fit, scaled to a neutral head (V, 3)."""
     scale = [abs(vertices[a, k] - vertices[b, k]) / d if d else 1.0 for k, (a, b, d) in enumerate(fit.scale)]
     return Seat(fit.index, fit.weights, fit.offset * np.array(scale, np.float32))

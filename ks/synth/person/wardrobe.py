@@ -1,4 +1,4 @@
-"""What a person wears, drawn from a seed: hair and its colour, brows, lashes, teeth, glasses, a shirt."""
+"""Draws what a person wears: hair and its colour, brows, lashes, teeth, glasses, a shirt."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ _MALE_HAIR = {
     "long01": 0.03,
     "": 0.24,
 }
-_BROWS = (  # of women, of men: the end of a style's name and how often
+_BROWS = (  # women, men: the end of a style's name -> how often
     {
         "001": 0.22,
         "002": 0.06,
@@ -60,7 +60,7 @@ def pick(rng: np.random.Generator, chances: Mapping[str, float]) -> str:
 def wears_of(
     assets: Assets, rng: np.random.Generator, male: float, races: Mapping[str, float], years: float, dark_hair: bool
 ) -> tuple[dict[str, str], float, float]:
-    """Layers, how much of the scalp is painted, and how far the hairline has gone back."""
+    """Layer -> asset; how densely hair roots are painted on the scalp; how far the hairline has receded, in dm."""
 
     def any_of(kind: str) -> str:
         return str(rng.choice(sorted(name for name in assets.wear if name.startswith(f"{kind}/"))))
@@ -69,7 +69,7 @@ def wears_of(
     brows = {name: _BROWS[male > 0.5].get(name[-3:], 0.02) for name in assets.wear if name.startswith("eyebrows/")}
     wears |= {"brows": pick(rng, brows), "lashes": any_of("eyelashes")}
     chances = dict(_MALE_HAIR if male > 0.5 else _FEMALE_HAIR)
-    chances["afro01"] = 0.25 * races["african"] * dark_hair  # its picture is too harsh for light hair
+    chances["afro01"] = 0.25 * races["african"] * dark_hair  # its texture is too harsh for light hair
     hair = pick(rng, {name: p for name, p in chances.items() if not name or f"hair/{name}" in assets.wear})
     receding = max(0.0, float(rng.normal(0.02, 0.05))) + (max(0.0, years - 35) / 400 if male > 0.5 else 0)
     if hair:
