@@ -25,5 +25,5 @@ class MissingError(KSError):
 
 def one_line(exc: BaseException, limit: int = 160) -> str:
     """What an error says, on one line: the system's words without the path where it has any."""
-    said = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    said = getattr(exc, "strerror", None) or str(exc)  # PyAV's errors have one too
     return " ".join(said.split())[:limit] or type(exc).__name__

@@ -20,7 +20,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import I64, U8
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _LAST_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
@@ -96,7 +96,7 @@ def _image_names(folder: Path) -> list[str]:
     try:
         names = [name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
     except OSError as exc:
-        raise DataError(f"{folder}: cannot list this folder of images ({exc.strerror}); check the path") from exc
+        raise DataError(f"{folder}: cannot list this folder of images ({one_line(exc)}); check the path") from exc
     return sorted(names, key=lambda name: (_number(name), name))
 
 
@@ -206,5 +206,4 @@ def _video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _broken(path: Path, exc: Exception) -> DataError:
-    reason = getattr(exc, "strerror", None) or exc
-    return DataError(f"{path}: this video cannot be decoded ({reason}); copy it again or re-encode it")
+    return DataError(f"{path}: this video cannot be decoded ({one_line(exc)}); copy it again or re-encode it")

@@ -10,7 +10,7 @@ from typing import Protocol
 from knowledge_spreader import metrics
 from knowledge_spreader.benchmarks.label_budget.plan import Run
 from knowledge_spreader.benchmarks.provenance import Row
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import DataError, KSError, one_line
 from knowledge_spreader.evaluation.report import Predictions, evaluate, without_nan
 
 LOGGED = ("pseudo_accuracy_kept", "pseudo_accuracy_dropped", "pseudo_dropped_share", "frames_per_s")  # last epoch's
@@ -105,7 +105,7 @@ def read_rows(path: Path) -> list[Row]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        raise DataError(f"cannot read {path}: {exc.strerror or exc}") from exc
+        raise DataError(f"cannot read {path}: {one_line(exc)}") from exc
     rows: list[Row] = []
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
@@ -133,7 +133,7 @@ def append_row(path: Path, row: Row) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
-        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out") from exc
+        raise KSError(f"cannot write {path}: {one_line(exc)}; choose another --out") from exc
 
 
 def done_keys(rows: Sequence[Row]) -> set[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from knowledge_spreader.benchmarks.label_budget.cells import Cell, Study, differences, is_plain
 from knowledge_spreader.benchmarks.label_budget.plan import ABLATIONS, NONE
-from knowledge_spreader.errors import KSError
+from knowledge_spreader.errors import KSError, one_line
 from knowledge_spreader.evaluation.paper_results import (
     ABLATION_ROWS,
     METHOD_NAMES,
@@ -215,4 +215,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise KSError(f"cannot write {path}: {exc.strerror or exc}; choose another --out") from exc
+        raise KSError(f"cannot write {path}: {one_line(exc)}; choose another --out") from exc

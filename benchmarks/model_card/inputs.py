@@ -94,7 +94,7 @@ def read_report(path: Path, wanted: int | None = None) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        raise DataError(f"{path} cannot be read ({exc.strerror}); check the path") from exc
+        raise DataError(f"{path} cannot be read ({one_line(exc)}); check the path") from exc
     except ValueError as exc:
         raise DataError(f"{path} is no JSON; give the file that a command wrote with --json") from exc
     if not isinstance(report, dict):

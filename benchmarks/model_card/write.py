@@ -22,7 +22,7 @@ from knowledge_spreader.benchmarks.model_card.tables import (
 )
 from knowledge_spreader.cli.run import make_parser, run
 from knowledge_spreader.engines.bundled import bundled_model
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.realtime.sinks.result_file import replace_whole
 
 CARD = bundled_model().with_name("README.md")
@@ -71,7 +71,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as exc:
-        raise DataError(f"{path} cannot be read ({exc.strerror}); give a page with its prose and markers") from exc
+        raise DataError(f"{path} cannot be read ({one_line(exc)}); give a page with its prose and markers") from exc
 
 
 def _replace(path: Path, text: str) -> None:

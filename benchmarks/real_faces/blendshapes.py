@@ -24,7 +24,7 @@ from typing import Any, Self
 import numpy as np
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.errors import MissingError, ModelError, one_line
 from knowledge_spreader.face.detector import Box, box_width
 
 CUT = 0.3
@@ -61,7 +61,7 @@ class Blendshapes:
         try:
             data = model.read_bytes()
         except OSError as exc:
-            raise MissingError(f"--landmarker {model}: cannot be read ({exc.strerror}); check the path") from exc
+            raise MissingError(f"--landmarker {model}: cannot be read ({one_line(exc)}); check the path") from exc
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=data), num_faces=4, output_face_blendshapes=True
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge_spreader.arrays import I64
-from knowledge_spreader.errors import DataError, ModelError
+from knowledge_spreader.errors import DataError, ModelError, one_line
 from knowledge_spreader.face.detector import Box, box_width
 from knowledge_spreader.spec import parse_aus
 
@@ -63,7 +63,7 @@ def read_labels(path: Path) -> CodedFaces:
             aus = _aus_of(columns, path)
             faces = tuple(_face(row, aus, f"{path}, line {reader.line_num}") for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        reason = getattr(exc, "strerror", None) or str(exc)
+        reason = one_line(exc)
         raise DataError(f"{path}: this table of labels cannot be read ({reason}); check the path") from exc
     if not faces:
         raise DataError(f"{path}: no coded face in it; write one row per face")

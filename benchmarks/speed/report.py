@@ -12,7 +12,7 @@ from rich.table import Table
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.benchmarks.speed.engine_worker import STAGES
 from knowledge_spreader.benchmarks.speed.timing import COV_LIMIT
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.figure_style import BLACK, BLUE, GREEN, PURPLE, VERMILION, new_figure, save, tidy
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_json(path: Path) -> Row:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        raise DataError(f"cannot read {path}: {exc.strerror or exc}") from exc
+        raise DataError(f"cannot read {path}: {one_line(exc)}") from exc
     except ValueError as exc:
         raise DataError(f"{path} is no JSON; ks-bench engine --json FILE writes one") from exc
     if not isinstance(result, dict) or any(name not in result for name in NEEDED) or not _are_rows(result["rows"]):

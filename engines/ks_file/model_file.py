@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge_spreader.engines.ks_file.half_storage import Span, cut, whole
-from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.errors import MissingError, ModelError, one_line
 from knowledge_spreader.files import whole_file
 from knowledge_spreader.spec import ModelSpec
 
@@ -176,7 +176,7 @@ def write_model(
             for name, (data, _) in stored.items():
                 archive.writestr(zipfile.ZipInfo(_member(name, halves)), data)  # ZipInfo: a fixed date
     except OSError as exc:
-        raise ModelError(f"{path}: cannot write the model ({exc.strerror}); check the folder and the space") from exc
+        raise ModelError(f"{path}: cannot write the model ({one_line(exc)}); check the folder and the space") from exc
     return open_model(path)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from knowledge_spreader.engines.trt.private_folder import PrivacyError, PrivateFolder
-from knowledge_spreader.errors import ModelError
+from knowledge_spreader.errors import ModelError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class PlanStore:
             try:
                 self.save(wanted, plan)
             except OSError as exc:
-                say(f"{self.path}: the plan works but cannot be kept ({exc.strerror}); the next start builds it again")
+                say(f"{self.path}: the plan works but cannot be kept ({one_line(exc)}); the next start builds it again")
             return plan
 
     def save(self, wanted: PlanFor, plan: bytes) -> None:
@@ -112,7 +112,7 @@ class PlanStore:
         try:
             self._folder.write(wanted.timing_name, data)
         except OSError as exc:
-            log.info("%s: kernel times cannot be kept (%s)", self.path, exc.strerror)
+            log.info("%s: kernel times cannot be kept (%s)", self.path, one_line(exc))
 
     def _describe(self, wanted: PlanFor) -> dict[str, object]:
         """The `.json`, checked field by field. Raises PlanError."""
@@ -137,7 +137,7 @@ class PlanStore:
         except PrivacyError as exc:
             raise PlanError(str(exc)) from exc
         except OSError as exc:
-            raise PlanError(f"{name} cannot be read ({exc.strerror})") from exc
+            raise PlanError(f"{name} cannot be read ({one_line(exc)})") from exc
 
 
 def read_foreign_plan(path: Path, trust_plan: bool) -> bytes:
@@ -150,7 +150,7 @@ def read_foreign_plan(path: Path, trust_plan: bool) -> bytes:
     try:
         plan = path.read_bytes()
     except OSError as exc:
-        raise ModelError(f"{path} cannot be read ({exc.strerror})") from exc
+        raise ModelError(f"{path} cannot be read ({one_line(exc)})") from exc
     if not plan:
         raise ModelError(f"{path} is empty, no plan")
     return plan

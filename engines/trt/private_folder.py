@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
-from knowledge_spreader.errors import ModelError
+from knowledge_spreader.errors import ModelError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class PrivateFolder:
                     file.unlink()
         except OSError as exc:
             raise ModelError(
-                f"{path}: no private folder can be made there ({exc.strerror}); set XDG_CACHE_HOME"
+                f"{path}: no private folder can be made there ({one_line(exc)}); set XDG_CACHE_HOME"
             ) from exc
 
     def read(self, name: str) -> bytes:
@@ -59,7 +59,7 @@ class PrivateFolder:
         except FileNotFoundError:
             raise
         except OSError as exc:  # a link, or no right to read
-            raise PrivacyError(f"{path} cannot be opened as a plain file of its user ({exc.strerror})") from exc
+            raise PrivacyError(f"{path} cannot be opened as a plain file of its user ({one_line(exc)})") from exc
         try:
             info = os.fstat(handle)  # of the open file: what is checked is what is read
             if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():

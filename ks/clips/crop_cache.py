@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.datasets.types import Video
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.face.alignment import CROP_VERSION
 from knowledge_spreader.files import whole_file
 from knowledge_spreader.frame_reader import list_images
@@ -85,7 +85,7 @@ class _File:
         try:
             self._handle = os.open(path, os.O_RDONLY)
         except OSError as exc:
-            raise DataError(f"{path}: the crops cannot be read ({exc.strerror}); run again to make them anew") from exc
+            raise DataError(f"{path}: the crops cannot be read ({one_line(exc)}); run again to make them anew") from exc
         self._path = path
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
@@ -165,7 +165,7 @@ def stamp(source: Path) -> list[tuple[str, int, int]]:
     try:
         stats = [(path.name, path.stat()) for path in (list_images(source) if source.is_dir() else (source,))]
     except OSError as exc:
-        raise DataError(f"{exc.filename or source}: cannot be read ({exc.strerror}); check the path") from exc
+        raise DataError(f"{exc.filename or source}: cannot be read ({one_line(exc)}); check the path") from exc
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
@@ -196,7 +196,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise DataError(f"{folder}: cannot be made ({exc.strerror}); give another folder with --cache") from exc
+        raise DataError(f"{folder}: cannot be made ({one_line(exc)}); give another folder with --cache") from exc
 
 
 def check_space(folder: Path, todo: Sequence[Entry]) -> None:

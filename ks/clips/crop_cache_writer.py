@@ -18,7 +18,7 @@ import numpy as np
 
 from knowledge_spreader.arrays import F64, U8
 from knowledge_spreader.clips.crop_cache import Entry
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 
 _DRAFTS = "*.tmp-*/"
 
@@ -69,7 +69,7 @@ def writing(entry: Entry) -> Iterator[Draft]:
                     raise
         _sync(entry.path.parent)
     except OSError as exc:
-        raise DataError(f"{entry.path.parent}: crops cannot be written ({exc.strerror or exc}); check --cache") from exc
+        raise DataError(f"{entry.path.parent}: crops cannot be written ({one_line(exc)}); check --cache") from exc
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

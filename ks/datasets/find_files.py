@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge_spreader.arrays import I32
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 
 
 def require_folder(root: Path) -> None:
@@ -82,7 +82,7 @@ def _listing(folder: Path) -> tuple[list[str], list[str]]:
                 if not entry.name.startswith("."):
                     (folders if entry.is_dir() else files).append(entry.name)
     except OSError as exc:
-        raise DataError(f"{folder}: cannot list this folder ({exc.strerror}); check its permissions") from exc
+        raise DataError(f"{folder}: cannot list this folder ({one_line(exc)}); check its permissions") from exc
     return sorted(folders), sorted(files)
 
 

@@ -69,7 +69,7 @@ class FaceDetector:
         try:
             weights = model.read_bytes()
         except OSError as exc:
-            raise MissingError(f"{model}: cannot read the face model ({exc.strerror}); check --face-model") from exc
+            raise MissingError(f"{model}: cannot read the face model ({one_line(exc)}); check --face-model") from exc
         try:
             with _notes_to_log():
                 options = vision.FaceDetectorOptions(

@@ -108,4 +108,4 @@ def _write_atomically(path: Path, data: bytes) -> None:
         with whole_file(path) as unfinished:
             unfinished.write_bytes(data)
     except OSError as exc:
-        raise MissingError(f"{path}: cannot be written ({exc.strerror}); name a model with --face-model PATH") from exc
+        raise MissingError(f"{path}: cannot be written ({one_line(exc)}); name a model with --face-model PATH") from exc

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.spec import AU_NAMES
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import AUS
@@ -92,7 +92,7 @@ def write_sheet(path: Path, tiles: Sequence[U8], columns: int, quality: int = 86
     try:
         path.write_bytes(packed.tobytes())
     except OSError as exc:
-        raise DataError(f"{path}: cannot be written ({exc.strerror}); free some space or give another path") from exc
+        raise DataError(f"{path}: cannot be written ({one_line(exc)}); free some space or give another path") from exc
 
 
 def _filled_row(tiles: Sequence[U8], columns: int) -> list[U8]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.dataset.clip_files import TRUTH, VIDEOS, finished, truth_path, video_path
 from knowledge_spreader.synth.dataset.drafts import DRAFT, drafts, remove
@@ -89,7 +89,7 @@ def _claim(plan: Plan, out: Path, driver: str) -> None:
     except FileNotFoundError:
         text = ""
     except OSError as exc:
-        raise DataError(f"{about}: cannot be read ({exc.strerror}); give another --out") from exc
+        raise DataError(f"{about}: cannot be read ({one_line(exc)}); give another --out") from exc
     if text:
         _compare(plan, about, text)
     elif (out / VIDEOS).exists():
@@ -98,7 +98,7 @@ def _claim(plan: Plan, out: Path, driver: str) -> None:
         try:
             (out / name).mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise DataError(f"{out}: the folder cannot be made ({exc.strerror}); give another --out") from exc
+            raise DataError(f"{out}: the folder cannot be made ({one_line(exc)}); give another --out") from exc
     _clear_drafts(out)
     if not text:
         known = {name: v for name in _MADE_WITH if (v := _version(name))}
@@ -153,7 +153,7 @@ def _read_truth(path: Path, frames: int) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as exc:
-        raise DataError(f"{path}: cannot be read ({exc.strerror}); delete its video too and run again") from exc
+        raise DataError(f"{path}: cannot be read ({one_line(exc)}); delete its video too and run again") from exc
     if len(rows) != frames or None in rows[-1].values():
         raise DataError(f"{path}: {len(rows)} whole rows, wanted {frames}; delete it and run again")
     return rows

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 
 DRAFT = ".draft-"
 
@@ -27,7 +27,7 @@ def drafts(*paths: Path) -> Iterator[tuple[Path, ...]]:
             os.replace(draft, path)
     except OSError as exc:
         raise DataError(
-            f"{paths[-1].parent}: cannot be written ({exc.strerror or exc}); free some space or give another --out"
+            f"{paths[-1].parent}: cannot be written ({one_line(exc)}); free some space or give another --out"
         ) from exc
     finally:
         for draft in found:

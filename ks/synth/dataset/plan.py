@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.motion.scripts import KINDS
 
@@ -124,7 +124,7 @@ def assets_digest(assets: Assets) -> str:
         try:
             digest.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
         except OSError as exc:
-            raise DataError(f"{path}: cannot be read ({exc.strerror}); copy the asset folder again") from exc
+            raise DataError(f"{path}: cannot be read ({one_line(exc)}); copy the asset folder again") from exc
     return digest.hexdigest()[:16]
 
 

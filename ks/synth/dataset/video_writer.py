@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 
 SOUND_RATE = 44_100
 
@@ -48,9 +48,8 @@ def write_video(
                 container.mux(audio.encode(wave))
                 container.mux(audio.encode(None))
     except (OSError, av.FFmpegError) as exc:
-        why = exc.strerror or exc
         raise DataError(
-            f"{path.parent}: no video can be written there ({why}); free some space or give another --out"
+            f"{path.parent}: no video can be written there ({one_line(exc)}); free some space or give another --out"
         ) from exc
     return count
 

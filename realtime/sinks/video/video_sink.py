@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import DataError, KSError, one_line
 from knowledge_spreader.realtime.overlay.draw import Overlay
 from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS
 from knowledge_spreader.realtime.sinks.video.writer import VideoWriter
@@ -55,7 +55,7 @@ def _check_place(path: Path) -> None:
     try:
         taken, folder = path.is_dir(), path.parent.is_dir()
     except OSError as exc:  # a name that is too long, a folder that may not be looked into
-        raise DataError(f"{path}: cannot save a video here ({exc.strerror}); choose another place") from exc
+        raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); choose another place") from exc
     if taken or not folder:
         what = "this is a folder" if taken else f"there is no folder {path.parent}"
         raise DataError(f"{path}: cannot save a video here, {what}; give the name of a file in a folder that exists")

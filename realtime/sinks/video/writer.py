@@ -19,7 +19,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound
 from knowledge_spreader.realtime.types import Frame
 
@@ -148,9 +148,9 @@ class VideoWriter:
         try:
             step()
         except (av.FFmpegError, OSError, ValueError) as exc:
-            self._fail(getattr(exc, "strerror", None) or str(exc), exc)
+            self._fail(one_line(exc), exc)
         if self._file.error is not None and not self._failed:
-            self._fail(self._file.error.strerror or str(self._file.error), self._file.error)
+            self._fail(one_line(self._file.error), self._file.error)
 
     def _fail(self, reason: str, exc: Exception) -> None:
         if self._failed:
@@ -175,7 +175,7 @@ class _GuardedFile:
         try:
             self._file: IO[bytes] = path.open("wb", buffering=0)
         except OSError as exc:
-            raise DataError(f"{path}: cannot save a video here ({exc.strerror}); choose another place") from exc
+            raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); choose another place") from exc
 
     def write(self, data: bytes) -> int:
         left = memoryview(data)
