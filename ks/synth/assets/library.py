@@ -40,7 +40,7 @@ class Wear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assets:
-    """Everything a face is made of. Shapes are named macro/.., units/<race>/.., arkit/.., ict/.., nose/.. and so on."""
+    """Everything a face is made of. Shapes are named macro/.., units/<race>/.., arkit/.., ict/.., nose/.. etc."""
 
     folder: Path
     base: Mesh  # hm08, all 19,158 vertices
