@@ -1,4 +1,4 @@
-"""Frames in, facial action units out: `watch` gives results as they come, `table` a whole recording as a DataFrame."""
+"""Frames in, facial action units out: `watch` yields results as they arrive, `table` returns a DataFrame."""
 
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult, Stream

@@ -1,4 +1,4 @@
-"""Options: all that can be chosen about a run of the live pipeline, checked once."""
+"""Options: the settings of a run of the live pipeline, checked when they are made."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,39 +12,39 @@ POLICIES = ("auto", "live", "every-frame")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The defaults are what ks-live does without further words. Raises DataError at birth on an impossible value."""
+    """The defaults are those of ks-live. Raises DataError on an invalid value."""
 
-    model: str = ""  # a .ks file; "" = the bundled one
+    model: str = ""  # a .ks file; "" = the bundled model
     device: str = "auto"  # engines/open.py: open_engine
     precision: str = "auto"
     threads: int = 0  # of a CPU engine; 0 = the backend's choice
-    face_model: str = ""  # BlazeFace; "" = the user's cache, else a download
-    policy: str = "auto"  # live for cameras and streams, every-frame for recordings
-    person: bool = True  # answers relative to the person, where the model has learned it
-    neutral_s: float = 0.0  # a face is taken to be neutral for so long at first; 0 = no calibration to the person
-    hysteresis: float = HYSTERESIS  # an AU begins so much above its threshold, and ends so much below it
-    min_face_px: float = MIN_FACE_PX  # smallest width of a face that is judged
-    max_faces: int = 0  # of a frame, the largest; 0 = all
+    face_model: str = ""  # BlazeFace file; "" = the copy in the user's cache, downloaded if missing
+    policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings
+    person: bool = True  # subtract the person baseline, if the model has learned one
+    neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
+    hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
+    min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected
+    max_faces: int = 0  # per frame, largest first; 0 = all
     camera_size: str = ""  # like 1280x720; "" = the camera's choice
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
     camera_backend: str = "auto"
-    camera_format: str = ""  # of its pictures, as the backend calls it: mjpeg, yuyv422; "" = the camera's choice
+    camera_format: str = ""  # pixel format by the backend's name: mjpeg, yuyv422; "" = the camera's choice
     image_rate: float = 25.0  # frames per second of a folder of images
     rtsp_transport: str = "tcp"
-    timeout_s: float = 4.0  # a stream that is silent for longer is opened anew
-    audio: bool = False  # carry audio packets along, for a copy of the video
+    timeout_s: float = 4.0  # a stream without a frame for longer is reopened
+    audio: bool = False  # keep audio packets, to copy them into a saved video
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
-            raise DataError(f"the policy is one of {', '.join(POLICIES)}; got {self.policy!r}")
+            raise DataError(f"--policy must be one of {', '.join(POLICIES)}; got {self.policy!r}")
         if self.neutral_s < 0:
-            raise DataError(f"--neutral is a time of 0 s or more; got {self.neutral_s:g}")
+            raise DataError(f"--neutral must be 0 s or more; got {self.neutral_s:g}")
         if not 0.1 <= self.timeout_s <= 60:
-            raise DataError(f"the time-out is 0.1 to 60 s; got {self.timeout_s:g}")
+            raise DataError(f"--timeout must be 0.1 to 60 s; got {self.timeout_s:g}")
         if not 0 <= self.hysteresis < 0.5:
-            raise DataError(f"--hysteresis is 0 to 0.5, in probability; got {self.hysteresis:g}")
+            raise DataError(f"--hysteresis must be at least 0 and below 0.5; got {self.hysteresis:g}")
         if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0:
-            raise DataError("--max-faces, --min-face, --threads and --camera-rate are 0 or more")
+            raise DataError("--max-faces, --min-face, --threads and --camera-rate must be 0 or more")
 
     @property
     def own_face_model(self) -> str | None:

@@ -1,10 +1,10 @@
-"""analyse(): frames in, one FrameResult per frame out, in order, a row in it for each face.
+"""analyse(): frames in, one FrameResult per frame out, in order, with a row for each face.
 
-    frames -> look: find, follow, crop -> encode: all faces of all frames in one batch
-           -> window per face -> predict -> relative to the person -> occurrence, events -> FrameResult
+    frames -> look: find, track, crop -> encode: all faces of all frames in one batch
+           -> window per face -> predict -> baselines -> occurrence, events -> FrameResult
 
-A batch is the newest frame of each camera, or some frames of a recording in a row: the same code, and so the same
-numbers for the same frames.
+A batch is the newest frame of each camera, or consecutive frames of a recording. Both run the same code, so the same
+frames give the same numbers.
 """
 
 import queue
@@ -30,7 +30,7 @@ from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, Frame
 
 
 class Finder(Protocol):
-    """What FaceFinder (realtime/faces/finder.py) does."""
+    """The methods of FaceFinder (realtime/faces/finder.py) that are used here."""
 
     def find(self, frame: Frame) -> list[FoundFace]: ...
     def forget(self, stream_number: int) -> None: ...
@@ -41,11 +41,11 @@ class Looked:
     """A batch of frames with their faces."""
 
     frames: tuple[Frame, ...]
-    faces: tuple[tuple[FoundFace, ...], ...]  # of each frame
+    faces: tuple[tuple[FoundFace, ...], ...]  # one tuple per frame
 
 
 class Analyser:
-    """Everything between a frame and its result. Keeps what lasts: tracks, windows, people, occurrence."""
+    """Turns frames into results. Keeps the state between frames: tracks, windows, baselines, occurrence."""
 
     def __init__(
         self,
@@ -66,17 +66,17 @@ class Analyser:
         self.stages = stages or Stages()
 
     def look(self, frames: Sequence[Frame]) -> Looked:
-        """The first half, which needs no engine. Batches must be looked at in order, by one thread at a time."""
+        """First half, without the engine: finds the faces. Call it with batches in order, from one thread at a time."""
         with self.stages.measure("find", len(frames)):
             return Looked(tuple(frames), tuple(tuple(self._finder.find(frame)) for frame in frames))
 
     def answer(self, looked: Looked) -> list[FrameResult]:
-        """The second half: a result for each frame of the batch."""
+        """Second half, with the engine: one result for each frame of the batch."""
         waiting = iter(self._answers(looked))
         return [self._result(frame, faces, waiting) for frame, faces in zip(looked.frames, looked.faces, strict=True)]
 
     def forget(self, stream: int) -> None:
-        """A stream ended: its tracks, windows and events end too."""
+        """Drops all state of a stream that has ended."""
         self._finder.forget(stream)
         self._windows.forget(stream)
         self._people.forget(stream)
@@ -84,7 +84,7 @@ class Analyser:
         self._occurrences.lost(stream)
 
     def _answers(self, looked: Looked) -> list["_Answer"]:
-        """One for each face of good quality: encoded in one batch, windows filled in order, predicted in one batch."""
+        """One answer per accepted face: encode in one batch, fill the windows in order, predict in one batch."""
         good = [found for faces in looked.faces for found in faces if not found.face.rejected]
         if not good:
             self._push(looked, ())
@@ -105,7 +105,7 @@ class Analyser:
                 if not found.face.rejected:
                     windows.append(self._windows.push(key, frame.time_s, next(features), found.face.fresh))
                 elif found.face.fresh:
-                    self._windows.drop(key)  # the next good frame will not say any more that it starts afresh
+                    self._windows.drop(key)  # the next accepted face is no longer marked fresh
         return windows
 
     def _result(self, frame: Frame, faces: Sequence[FoundFace], answers: Iterator["_Answer"]) -> FrameResult:
@@ -137,7 +137,7 @@ class Analyser:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answer:
-    """What the engine says of one face."""
+    """The engine's prediction for one face."""
 
     probability: F32  # (U,)
     disagreement: F32  # (U,)
@@ -155,7 +155,7 @@ def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[i
 
 
 def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:
-    """The row of a face that allows no answer."""
+    """The row of a rejected face."""
     nan = np.full(len(aus), np.nan, np.float32)
     return FaceAUs(face, aus, nan, np.zeros(len(aus), np.bool_), nan, float("nan"), 0)
 
@@ -163,8 +163,8 @@ def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:
 def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, ahead: int = 0) -> Iterator[FrameResult]:
     """One FrameResult per frame, in order. ahead: batches that are read and looked at while the engine works.
 
-    With ahead > 0 a thread reads and looks, so that on several cores decoding and face finding cost no extra time; a
-    live source is looked at when it is its turn, and has no use for it.
+    With ahead > 0 a second thread decodes and finds faces, which costs no extra time on several cores. For live
+    sources leave it at 0: reading ahead only makes the frames older.
     """
     looked = (analyser.look(frames) for frames in batches)
     with closing(_ahead(looked, ahead) if ahead else looked) as ready:
@@ -173,7 +173,7 @@ def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, ahead: int =
 
 
 def _ahead(items: Generator[Looked, None, None], size: int) -> Generator[Looked, None, None]:
-    """The items, made by a thread up to `size` ahead; what it raises is raised here; ends with its consumer."""
+    """The items, computed up to `size` ahead in a thread. Its exceptions are raised here; it ends with its consumer."""
     ready: queue.Queue[Looked | BaseException | None] = queue.Queue(size)
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""watch(): a run of the live pipeline as an iterator of results, the same that ks-live runs."""
+"""watch() and table(): run the pipeline of ks-live from Python."""
 
 import logging
 import threading
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BATCH = 4  # frames of a recording that go through a CPU together: more gain nothing there
+_BATCH = 4  # frames of a recording per batch on a CPU; larger batches are not faster
 _BATCH_GPU = 32
-_BATCH_BYTES = 1 << 26
-_AHEAD = 2  # batches
+_BATCH_BYTES = 1 << 26  # memory limit of the frames in a batch
+_AHEAD = 2  # batches read while the engine works
 
 
 class Watch:
-    """One run over some sources: a context manager, and an iterator of FrameResults in order.
+    """One run over one or more sources: a context manager, and an iterator of FrameResults in order.
 
-    Recordings follow one another; cameras and streams run at the same time, the faces of all in one batch. Raises
-    KSError where a model or source cannot be used. When it has ended, or in between, report() tells what happened.
+    Recordings run one after another. Cameras and streams run at the same time, with the faces of all in one batch.
+    Raises KSError if a model or a source cannot be used. report() gives the counts and latencies at any time.
     """
 
     def __init__(self, sources: Sequence[Target], options: Options) -> None:
@@ -52,7 +52,7 @@ class Watch:
             self.model: ModelFile = open_model(options.model or bundled_model())
             engine = open_engine(self.model, options.device, options.precision, threads=options.threads)
             opening.callback(engine.close)
-            face_model = find_face_model(options.own_face_model)  # fetched at first: after what may refuse
+            face_model = find_face_model(options.own_face_model)  # may download: after the checks that can fail
             finder = opening.enter_context(_finder(face_model, self.model.spec.side_px, options))
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
@@ -74,7 +74,7 @@ class Watch:
             "experimental": list(map(au_label, self.model.spec.experimental)),
         }
         self.tally = Tally(engine.choice, described, self._stages)
-        self.idle: Callable[[], None] = lambda: None  # called now and then while no frame comes in a live run
+        self.idle: Callable[[], None] = lambda: None  # called in a live run while no frame arrives
         self._results = self._run()
 
     def __enter__(self) -> Self:
@@ -96,21 +96,21 @@ class Watch:
 
     @property
     def stages(self) -> Stages:
-        """For what happens to results outside, to be told beside the rest."""
+        """Time per stage; a caller can add its own stages, such as writing results."""
         return self._stages
 
     def stop(self) -> None:
-        """Ends the run after what is under way. May be called from another thread and from a signal handler."""
+        """Ends the run after the current batch. May be called from another thread or a signal handler."""
         self._stop.set()
 
     def close(self) -> None:
-        """Closes the sources, the engine and the face finder; safe to be called twice."""
+        """Closes the sources, the engine and the face finder. May be called twice."""
         self._stop.set()
         self._results.close()
         self._open.close()
 
     def report(self) -> dict[str, Any]:
-        """Counts, latencies, stages, engine: what `ks-live --report` writes."""
+        """Counts, latencies, stages and engine, as `ks-live --report` writes them."""
         return self.tally.report()
 
     def _run(self) -> Generator[FrameResult, None, None]:
@@ -140,7 +140,7 @@ class Watch:
 
     def _left_out(self, capture: Capture, exc: KSError) -> None:
         self.tally.failed(capture.stream.name, str(exc))
-        log.warning("%s; going on without it", exc)
+        log.warning("%s; continuing without it", exc)
 
     def _recorded(self) -> Iterator[FrameResult]:
         self.tally.start()
@@ -153,7 +153,7 @@ class Watch:
                 self.tally.failed(target.name, str(exc))
                 if len(self._targets) == 1:
                     raise
-                log.warning("%s; going on with the next source", exc)
+                log.warning("%s; continuing with the next source", exc)
 
     def _recording(self, target: Target, number: int) -> Iterator[FrameResult]:
         timeout_s = self._options.timeout_s
@@ -166,7 +166,7 @@ class Watch:
                 self._analyser.forget(number)
 
     def _batches(self, recording: Recording) -> Iterator[list[Frame]]:
-        """Frames in a row, few enough at a time for the memory that they take."""
+        """Consecutive frames, limited by number and by memory."""
         batch: list[Frame] = []
         frames = iter(recording.frames())
         most = _BATCH_GPU if self.choice.backend in ("tensorrt", "torch-cuda") else _BATCH
@@ -184,14 +184,14 @@ class Watch:
 
 
 def _is_live(sources: Sequence[Target], policy: str) -> bool:
-    """Raises DataError where nothing, or cameras and recordings together are to be watched without a word on how."""
+    """Raises DataError without a source, or if the policy does not fit the sources."""
     if not sources:
-        raise DataError("there is nothing to watch; give --camera 0 or --source FILE, URL or FOLDER")
+        raise DataError("no source given; give --camera 0 or --source FILE, URL or FOLDER")
     live = [target.live for target in sources]
     if policy == "auto" and any(live) != all(live):
         raise DataError(
-            "cameras or streams and recordings come together; say how: --policy live plays the recordings at their own "
-            "pace, --policy every-frame waits for each frame of a stream"
+            "cannot choose a policy: live sources and recordings are mixed; give --policy live to play the recordings "
+            "in real time, or run them separately"
         )
     if policy == "every-frame" and len(sources) > 1 and any(live):
         raise DataError("--policy every-frame takes one camera or stream at a time; give one, or use --policy live")
@@ -199,7 +199,7 @@ def _is_live(sources: Sequence[Target], policy: str) -> bool:
 
 
 def _told_apart(sources: Sequence[Target]) -> list[Target]:
-    """Names that differ: the second of a name is called "name #2"."""
+    """Makes names unique: the second source of a name is called "name #2"."""
     found: list[Target] = []
     for target in sources:
         same = 1 + sum(earlier.name == target.name for earlier in sources[: len(found)])
@@ -212,13 +212,13 @@ def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
 
 
 def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:
-    """Results of cameras (numbers), streams, files and folders, frame by frame, as they come.
+    """Results of cameras (numbers), streams, files or folders, frame by frame, as they arrive.
 
         with knowledge_spreader.realtime.watch("rtsp://camera/door", model="b1.ks") as results:
             for result in results:
                 for row in result.faces: ...
 
-    model: a .ks file; "" = options.model, else the bundled one. Raises KSError like Watch.
+    model: a .ks file; "" = options.model, else the bundled model. Raises KSError like Watch.
     """
     options = options or Options()
     if model:
@@ -227,7 +227,7 @@ def watch(*sources: str | int | Path, model: str | Path = "", options: Options |
 
 
 def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list[Target]:
-    """Cameras are numbers, all else is what --source takes. Raises KSError on what cannot be opened."""
+    """Integers are cameras; everything else is read like --source. Raises KSError on a source that is not valid."""
     return targets(
         [str(source) for source in sources if not isinstance(source, int)],
         [str(source) for source in sources if isinstance(source, int)],
@@ -241,7 +241,7 @@ def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list
 
 
 def table(source: str | Path, model: str | Path = "", options: Options | None = None) -> "pd.DataFrame":
-    """All rows of a recording as a pandas frame, with the columns of --csv. Raises KSError like Watch."""
+    """All rows of a recording as a pandas DataFrame, with the columns of --csv. Raises KSError like Watch."""
     from knowledge_spreader.realtime.sinks.data_frame import rows_to_frame
     from knowledge_spreader.realtime.sinks.rows import rows
 

@@ -225,7 +225,7 @@ def test_a_source_that_cannot_go_on_leaves_the_others_alone(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ([], "nothing to watch"),
+        ([], "no source given"),
         (["--source", "no_such.mp4"], "no_such.mp4"),
         (["--source", "{clip}", "--model", "no_such.ks"], "no_such.ks"),
         (["--source", "{clip}", "--csv", "no_such/folder/o.csv"], "no_such"),
@@ -265,5 +265,5 @@ def test_the_python_interface_reads_like_the_command(media: Path, face_model: Pa
 def test_an_error_of_the_interface_is_a_ks_error(tmp_path: Path) -> None:
     with pytest.raises(KSError):
         watch(tmp_path / "no.mp4")
-    with pytest.raises(DataError, match="nothing to watch"):
+    with pytest.raises(DataError, match="no source given"):
         watch()
