@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,18 @@ def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """The file with this text in UTF-8, whole or as before. Raises DataError, one line, where it cannot be written."""
+def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Puts a file in place that `write` makes, whole or not at all. Raises DataError on a full disk and the like."""
     try:
         with whole_file(path) as unfinished:
-            unfinished.write_bytes(text.encode())
+            write(unfinished)
     except OSError as exc:
         raise DataError(f"{path} cannot be written ({one_line(exc)}); check the folder and the space") from exc
+
+
+def write_text(path: Path, text: str) -> None:
+    """The file with this text in UTF-8, whole or as before. Raises DataError, one line, where it cannot be written."""
+    replace_whole(path, lambda unfinished: unfinished.write_bytes(text.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -46,6 +51,21 @@ def write_json(path: Path, value: Any) -> None:
     except OSError as exc:
         raise DataError(f"{path} cannot be written ({one_line(exc)}); choose another place") from exc
     write_text(path, text)
+
+
+def read_json(path: Path, command: str) -> dict[str, Any]:
+    """The JSON object that a command wrote. Raises DataError, one line that names the command, where it is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise DataError(f"{path} cannot be read ({one_line(exc)}); check the path") from exc
+    except ValueError as exc:
+        raise DataError(f"{path} is no JSON; give the file that {command} wrote with --json") from exc
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{path} holds no report but {str(found)[:40]!r}; give the file that {command} wrote with --json"
+        )
+    return found
 
 
 def check_place(option: str, path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a model card is made of: the reports of ks-eval and ks-real on one model, read and checked."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from knowledge_spreader.benchmarks.real_faces.run import FORMAT as REAL_FORMAT
 from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.evaluation.report import FORMAT as EVAL_FORMAT
+from knowledge_spreader.files import read_json
 from knowledge_spreader.spec import au_label, parse_aus
 
 CLASSES = 5  # of probability in the table of calibration
@@ -91,16 +91,7 @@ def read_inputs(eval_path: Path, real_path: Path) -> tuple[HeldOut, Real]:
 
 def read_report(path: Path, wanted: int | None = None) -> dict[str, Any]:
     """A JSON object, of a format where one is wanted. Raises DataError where it is none."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise DataError(f"{path} cannot be read ({one_line(exc)}); check the path") from exc
-    except ValueError as exc:
-        raise DataError(f"{path} is no JSON; give the file that a command wrote with --json") from exc
-    if not isinstance(report, dict):
-        raise DataError(
-            f"{path} holds no report but {str(report)[:40]!r}; give the file that a command wrote with --json"
-        )
+    report = read_json(path, "a command")
     if wanted is not None and report["format"] != wanted:
         raise DataError(f"{path} has format {report['format']!r}, wanted {wanted}; write it anew")
     return report

@@ -23,7 +23,7 @@ from knowledge_spreader.benchmarks.model_card.tables import (
 from knowledge_spreader.cli.run import make_parser, run
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.errors import DataError, one_line
-from knowledge_spreader.realtime.sinks.result_file import replace_whole
+from knowledge_spreader.files import write_text
 
 CARD = bundled_model().with_name("README.md")
 END = "<!-- end -->"
@@ -61,7 +61,7 @@ def _write(args: argparse.Namespace) -> None:
         tables["training"] = _training(args.training)
     filled = {path: fill(_read(path), tables, str(path)) for path in args.out}
     for path, text in filled.items():
-        _replace(path, text)
+        write_text(path, text)
     listed = ",".join(map(str, experimental(real)))
     pages = ", ".join(map(str, args.out))
     print(f"{pages}: tables written; experimental: {listed or 'none'} (ks-compile --experimental '{listed}')")
@@ -72,10 +72,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as exc:
         raise DataError(f"{path} cannot be read ({one_line(exc)}); give a page with its prose and markers") from exc
-
-
-def _replace(path: Path, text: str) -> None:
-    replace_whole(path, lambda unfinished: unfinished.write_bytes(text.encode()))
 
 
 def _speed(path: Path, real: Real) -> str:

@@ -1,6 +1,5 @@
 """A result of ks-bench -> table and warnings on the terminal, JSON, PNG."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from knowledge_spreader import files
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.benchmarks.speed.engine_worker import STAGES
 from knowledge_spreader.benchmarks.speed.timing import COV_LIMIT
-from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.errors import DataError
 from knowledge_spreader.figure_style import BLACK, BLUE, GREEN, PURPLE, VERMILION, new_figure, save, tidy
 
 if TYPE_CHECKING:
@@ -30,13 +30,8 @@ def engine_name(row: Row) -> str:
 
 def read_json(path: Path) -> Row:
     """Raises DataError, one line, on a file that is no result."""
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise DataError(f"cannot read {path}: {one_line(exc)}") from exc
-    except ValueError as exc:
-        raise DataError(f"{path} is no JSON; ks-bench engine --json FILE writes one") from exc
-    if not isinstance(result, dict) or any(name not in result for name in NEEDED) or not _are_rows(result["rows"]):
+    result = files.read_json(path, "ks-bench engine")
+    if any(name not in result for name in NEEDED) or not _are_rows(result["rows"]):
         raise DataError(f"{path} is no result of ks-bench: it has {', '.join(NEEDED)}")
     return result
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.files import replace_whole
 from knowledge_spreader.realtime.sinks.csv_sink import quoted
-from knowledge_spreader.realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
+from knowledge_spreader.realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line
 from knowledge_spreader.realtime.sinks.rows import printable
 from knowledge_spreader.realtime.types import Event, Stream
 from knowledge_spreader.spec import au_label, au_meaning

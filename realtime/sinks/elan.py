@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line, replace_whole
+from knowledge_spreader.files import replace_whole
+from knowledge_spreader.realtime.sinks.result_file import ResultFile, check_writable, drop_torn_line
 from knowledge_spreader.realtime.sinks.rows import printable
 from knowledge_spreader.realtime.types import Event, Stream
 from knowledge_spreader.spec import AU_NAMES, au_label, experimental_note

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from knowledge_spreader.errors import DataError, MissingError, one_line
+from knowledge_spreader.files import replace_whole
 from knowledge_spreader.realtime.sinks.csv_sink import CsvLines
 from knowledge_spreader.realtime.sinks.result_file import (
     ResultFile,
     check_writable,
     drop_torn_line,
-    replace_whole,
 )
 from knowledge_spreader.realtime.sinks.rows import Column, Kind, columns, columns_of, rows
 from knowledge_spreader.realtime.types import FrameResult
