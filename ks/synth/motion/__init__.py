@@ -1,1 +1,1 @@
-"""What a face does over time: scripts of AUs, onset and offset, head pose, motion captures."""
+"""What a face does over time: AU intensities from scripts or motion captures, gaze and head pose."""

@@ -1,4 +1,4 @@
-"""What a face does in a clip: AU events, together or exclusive as FACS says; speech, blinks, gaze, head."""
+"""What a face does in a clip: AU events that combine or exclude each other as in FACS, speech, blinks, gaze, head."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from knowledge_spreader.synth.au_recipes import AUS, BESIDE
 from knowledge_spreader.synth.motion.pose import Pose
 from knowledge_spreader.synth.motion.timing import pulse, steps, wander
 
-_TOGETHER: tuple[tuple[tuple[int, ...], float], ...] = (  # units that often act as one, and how often
+_TOGETHER: tuple[tuple[tuple[int, ...], float], ...] = (  # usual combinations, and their weights in the draw
     ((1, 2), 2.0),
     ((1, 2, 5), 0.7),
     ((1, 2, 5, 25, 26), 0.8),
@@ -36,9 +36,9 @@ _TOGETHER: tuple[tuple[tuple[int, ...], float], ...] = (  # units that often act
     ((25, 26), 1.6),
     ((6, 43), 0.4),
 )
-_ALONE = {25: 0.7, 26: 0.6, 43: 0.7}  # the rest 1: each unit must also be seen without its usual company
+_ALONE = {25: 0.7, 26: 0.6, 43: 0.7}  # weights of single AUs, 1 for the others: each must also be seen by itself
 _EXCLUDES = ((5, 43), (23, 25), (23, 26), (24, 25), (24, 26), (12, 15), (23, 24), (7, 5), (20, 12))
-_ONE_SIDED = {
+_ONE_SIDED = {  # AU -> how often it acts on one side only
     1: 0.10,
     2: 0.25,
     4: 0.08,
@@ -58,7 +58,7 @@ _B = {name: i for i, name in enumerate(BESIDE)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
-    """A clip's movements, frame by frame; see Pose for the units."""
+    """A clip's movements, frame by frame. Units as in Pose."""
 
     fps: float
     au: F32  # (T, 18, 2)
@@ -71,7 +71,7 @@ class Performance:
         return len(self.au)
 
     def cut(self, start: int, end: int) -> "Performance":
-        """The frames from start up to, not with, end."""
+        """The frames from start to end - 1."""
         parts = (x[start:end] for x in (self.au, self.beside, self.gaze, self.head, self.shift))
         return Performance(self.fps, *parts)
 
@@ -81,7 +81,7 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One unit's rise and fall. left and right are the peaks on either side, 0 to 1."""
+    """One AU's onset, apex and offset. left and right: the peak intensity on each side, 0 to 1."""
 
     unit: int
     start_s: float
@@ -93,7 +93,7 @@ class Event:
 
 
 def perform(seed: int, frames: int, fps: float) -> Performance:
-    """A clip of random behaviour: a tenth keep a neutral face, a quarter speak."""
+    """Random behaviour. A tenth of the clips keep a neutral face, a quarter speak."""
     rng = np.random.default_rng([0xAC7, seed])
     time = np.arange(frames) / fps
     manner = rng.random()
@@ -111,7 +111,7 @@ def perform(seed: int, frames: int, fps: float) -> Performance:
 
 
 def sample_events(rng: np.random.Generator, seconds: float) -> list[Event]:
-    """Events of single units and of usual combinations, faint ones as often as strong ones."""
+    """Events of single AUs and of usual combinations. Faint ones are as frequent as strong ones."""
     found: list[Event] = []
     at = -float(rng.uniform(0, 1.0))
     while at < seconds:
@@ -126,7 +126,7 @@ def sample_events(rng: np.random.Generator, seconds: float) -> list[Event]:
         apex = float(rng.exponential(0.7)) + 0.05
         for unit in units:
             if len(units) > 1 and rng.random() < 0.15:
-                continue  # a combination is rarely whole
+                continue  # combinations are rarely complete
             found.append(event_of(rng, unit, at, onset, apex, offset, peak))
         at += float(rng.exponential(1.1)) + 0.15
     return found
@@ -148,7 +148,7 @@ def event_of(
 
 
 def play(events: list[Event], time_s: np.ndarray) -> F32:
-    """(T, 18, 2) of events; where two of one unit overlap, the stronger counts."""
+    """(T, 18, 2) intensities of the events. Where two events of one AU overlap, the stronger counts."""
     au = np.zeros((len(time_s), len(AUS), 2), np.float32)
     for event in events:
         shape = pulse(time_s, event.start_s, event.onset_s, event.apex_s, event.offset_s)
@@ -158,7 +158,7 @@ def play(events: list[Event], time_s: np.ndarray) -> F32:
 
 
 def blink(rng: np.random.Generator, time_s: np.ndarray, au: F32) -> None:
-    """Adds blinks to au: every 3 s or so, shut within 80 ms, open within 200."""
+    """Adds blinks to au (T, 18, 2): about every 3 s, closing in 80 ms, opening in 200 ms."""
     at = float(rng.uniform(0, 3.5))
     while at < time_s[-1]:
         depth = float(np.clip(rng.normal(1.0, 0.08), 0.7, 1.0))
@@ -183,7 +183,7 @@ _SOUNDS: tuple[dict[int | str, float], ...] = (  # mouth shapes of speech
 
 
 def speak(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) -> None:
-    """Adds speech: 3 to 6 mouth shapes a second in phrases with pauses between."""
+    """Adds speech to au and beside: 3 to 6 mouth shapes a second, in phrases with pauses."""
     at, loud = float(rng.uniform(-1, 1)), float(rng.uniform(0.6, 1.15))
     phrase_end = at + float(rng.uniform(1, 4))
     while at < time_s[-1]:
@@ -201,7 +201,7 @@ def speak(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) ->
 
 
 def pout(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> None:
-    """A movement without a label, so that not all that moves is one of the 18."""
+    """Adds one or two unlabelled movements to beside (T, B), so that not every movement is one of the 18 AUs."""
     names = [
         "18 lip pucker",
         "22 lip funneler",
@@ -220,7 +220,7 @@ def pout(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> None:
 
 
 def move_head(rng: np.random.Generator, time_s: np.ndarray) -> tuple[F32, F32]:
-    """(T, 3) rotation and (T, 3) shift: where this person holds the head, and small motion about it."""
+    """(T, 3) rotation in radians and (T, 3) shift in dm: how the head is held, and small motion around that."""
     held = np.radians(rng.normal(0, [7, 15, 4]))
     lively = float(rng.lognormal(-0.3, 0.7))
     swing = np.radians([2.0, 3.2, 1.3]) * lively
@@ -234,7 +234,7 @@ def move_head(rng: np.random.Generator, time_s: np.ndarray) -> tuple[F32, F32]:
 
 
 def held_apart(au: F32) -> F32:
-    """Where two units exclude each other the weaker gives way, side by side."""
+    """au (T, 18, 2) without AUs that exclude each other: on each side the stronger pushes back the weaker."""
     for a, b in _EXCLUDES:
         first, second = au[:, _I[a]].copy(), au[:, _I[b]].copy()
         au[:, _I[a]] = np.clip(first - np.where(first < second, second, 0), 0, 1)

@@ -1,4 +1,4 @@
-"""Motion captures of real faces, replayed on rendered ones: ARKit's channels as our AUs, gaze and head."""
+"""Replays motion captures of real faces on rendered ones: ARKit's channels become AUs, gaze and head pose."""
 
 import csv
 import logging
@@ -16,7 +16,7 @@ from knowledge_spreader.synth.motion.action import Performance
 
 log = logging.getLogger(__name__)
 
-# ARKit's channel -> AU and the intensity that the channel's 1 stands for. Both sides, or "" where there is one channel.
+# ARKit channel (with or without sides) -> AU, and the AU's intensity where the channel is 1.
 _TO_AU = {
     "browInnerUp": (1, 1.1),
     "browOuterUp": (2, 1.1),
@@ -44,28 +44,28 @@ _TO_BESIDE = {
     "jawRight": ("30 jaw right", 1.0),
     "cheekPuff": ("34 cheek puff", 1.0),
 }
-_LOOK_RAD = 0.45  # of a gaze channel's 1
-_REST_PERCENTILE = 12.0  # what a channel shows while the face rests
-_STILL = 0.05  # below it a channel only trembles
+_LOOK_RAD = 0.45  # gaze angle where a gaze channel is 1
+_REST_PERCENTILE = 12.0  # this percentile of a channel is its resting value
+_STILL = 0.05  # below this a channel shows only noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capture:
-    """One recording: channels by ARKit's names, 0 to 1, with the resting value taken off."""
+    """One recording: channels by ARKit's names, 0 to 1, with the resting value subtracted."""
 
     time_s: F32  # (T,)
-    channels: dict[str, F32]  # name, lower case first, sides as _L and _R -> (T,)
-    head: F32  # (T, 3) rotation in radians: nod down, turn to the left, tilt
+    channels: dict[str, F32]  # name, with sides as in eyeBlink_L -> (T,)
+    head: F32  # (T, 3) rotation vector in radians: nod down, turn to the left, tilt
 
 
 def captures(folder: Path) -> list[Capture]:
-    """All captures of a folder: LiveLinkFace and facecap CSV, .gz or not."""
+    """All captures in a folder: CSV files of LiveLinkFace and facecap, also .gz."""
     names = sorted({path.name.removesuffix(".gz") for path in folder.glob("*.csv*")})
     return [read_capture(folder / name) for name in names]
 
 
 def read_capture(path: Path) -> Capture:
-    """One CSV. Raises DataError where it is no capture."""
+    """Reads one CSV file. Raises DataError if it is not a capture."""
     rows = list(csv.reader(StringIO(read_text(path))))
     try:
         header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
@@ -79,7 +79,7 @@ def read_capture(path: Path) -> Capture:
         }
         turns = np.stack([_head(columns, row) for row in body])
     except (KeyError, IndexError, ValueError) as exc:
-        raise DataError(f"{path}: no face capture ({exc}); copy the asset folder again") from exc
+        raise DataError(f"{path}: not a face capture ({exc}); copy the asset folder again") from exc
     order = np.argsort(time, kind="stable")
     rested = {name: np.clip(x - np.percentile(x, _REST_PERCENTILE), 0, 1)[order] for name, x in numbers.items()}
     head = (turns - np.median(turns, 0))[order]
@@ -87,7 +87,7 @@ def read_capture(path: Path) -> Capture:
 
 
 def replay(capture: Capture, seed: int, frames: int, fps: float) -> Performance:
-    """A stretch of a capture, at a speed near its own, as it was or mirrored."""
+    """A random part of a capture, with speed and strength varied a little; half of them are mirrored."""
     rng = np.random.default_rng([0x40CA, seed])
     speed, strength, mirror = rng.uniform(0.8, 1.2), rng.uniform(0.7, 1.2), bool(rng.random() < 0.5)
     length = frames / fps * speed
@@ -122,7 +122,7 @@ def _is_channel(name: str) -> bool:
 
 
 def _name(column: str) -> str:
-    """EyeBlinkLeft -> eyeBlink_L; mouthLeft and jawLeft are movements to the left, not sides."""
+    """EyeBlinkLeft -> eyeBlink_L. mouthLeft and jawLeft stay: they are movements to the left, not sides."""
     name = column[0].lower() + column[1:]
     if name not in ("mouthLeft", "mouthRight", "jawLeft", "jawRight"):
         for side in ("Left", "Right"):
@@ -132,7 +132,7 @@ def _name(column: str) -> str:
 
 
 def _seconds(timecode: str) -> float:
-    """13:13:04:31.652 is hours, minutes, seconds, frames of a sixtieth."""
+    """Seconds of a time code such as 13:13:04:31.652: hours, minutes, seconds, frames of 1/60 s."""
     hours, minutes, seconds, frames = timecode.split(":")
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(frames) / 60
 

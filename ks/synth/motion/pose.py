@@ -1,4 +1,4 @@
-"""The face at one moment: how strong each action unit is on either side, gaze, and where the head points."""
+"""The face at one moment: AU intensities by side, gaze and head pose; and the skin folds that they make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ def _zeros(*shape: int) -> F32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """All zero: a neutral face that looks straight ahead. Angles in radians, moves in dm."""
+    """AU intensities, gaze and head pose. All zero is a neutral face that looks straight ahead."""
 
     au: F32 = field(default_factory=lambda: _zeros(len(AUS), 2))  # 0 to 1; left, right
-    beside: F32 = field(default_factory=lambda: _zeros(len(BESIDE)))  # 0 to 1
-    gaze: F32 = field(default_factory=lambda: _zeros(2))  # to the person's left, up
-    head: F32 = field(default_factory=lambda: _zeros(3))  # rotation vector: nod down, turn to the left, tilt
-    shift: F32 = field(default_factory=lambda: _zeros(3))  # of head and body
+    beside: F32 = field(default_factory=lambda: _zeros(len(BESIDE)))  # unlabelled movements, 0 to 1
+    gaze: F32 = field(default_factory=lambda: _zeros(2))  # radians to the person's left, up
+    head: F32 = field(default_factory=lambda: _zeros(3))  # rotation vector, radians: nod down, turn to the left, tilt
+    shift: F32 = field(default_factory=lambda: _zeros(3))  # of head and body, dm
 
     def strength(self, au: int) -> float:
-        """The stronger side, as FACS scores it."""
+        """The intensity of an AU on its stronger side, which FACS scores."""
         return float(self.au[AUS.index(au)].max())
 
 
 def pose_of(aus: dict[int, float], **rest: F32) -> Pose:
-    """A pose with some AUs, the same on both sides."""
+    """A pose with these AU intensities on both sides."""
     au = _zeros(len(AUS), 2)
     for unit, strength in aus.items():
         au[AUS.index(unit)] = strength
@@ -40,18 +40,18 @@ def pose_of(aus: dict[int, float], **rest: F32) -> Pose:
 class Folding:
     """How one person's skin folds."""
 
-    depth: float = 1.0  # of folds that movement makes
-    resting: float = 0.0  # folds that stay, with age
+    depth: float = 1.0  # of the folds that movements make
+    resting: float = 0.0  # depth of permanent folds, which come with age
     phase: float = 0.3
     spacing_dm: float = 0.085  # of forehead lines
     wobble: float = 0.6
     width: float = 1.0
-    smile_dimple: float = 0.25  # how far a smile alone dimples the cheeks beside it, as AU 14 does
-    share: Mapping[str, float] = field(default_factory=dict)  # of the depth, by the fold's name in the shader; else 1
+    smile_dimple: float = 0.25  # how far AU 12 alone dimples the cheeks, as a share of AU 14's dimple
+    share: Mapping[str, float] = field(default_factory=dict)  # fold's name in the shader -> factor on depth; else 1
 
 
 def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
-    """Strength of each fold, by its name in the shader: left and right, or one."""
+    """Strength of each fold by its name in the shader: (left, right), or one number for folds in the middle."""
     au = {unit: pose.au[i] for i, unit in enumerate(AUS)}
     beside = dict(zip(BESIDE, pose.beside, strict=True))
     stay = skin.resting
@@ -75,19 +75,19 @@ def folds(pose: Pose, skin: Folding) -> dict[str, tuple[float, ...]]:
     return {name: tuple(skin.share.get(name, 1.0) * x for x in value) for name, value in found.items()}
 
 
-_USUAL = {"fold_dimple": 0.3, "fold_mouth_corner": 0.35, "fold_chin": 0.6}  # of the depth, in the middle; else 0.75
+_USUAL = {"fold_dimple": 0.3, "fold_mouth_corner": 0.35, "fold_chin": 0.6}  # mean of Folding.share; else 0.75
 _FOREHEAD = ("fold_inner_brow", "fold_outer_brow")
 
 
 def smile_dimple_of(rng: np.random.Generator) -> float:
-    """Every third person's smile dimples the cheeks, which is no AU14: a network took every real dimple for one."""
+    """Every third person's smile dimples the cheeks without AU 14. Otherwise a network reads every dimple as AU 14."""
     return float(rng.uniform(0.5, 1.1) if rng.random() < 0.35 else rng.uniform(0.0, 0.35))
 
 
 def fold_shares(rng: np.random.Generator) -> dict[str, float]:
-    """How deep each fold of a person is beside the others: brows rise and corners of mouths fall with or without one.
+    """Folding.share of a person: on some faces an AU makes a deep fold, on others none.
 
-    Where every movement folds everybody's skin the same way, a network looks for the fold and not for the movement.
+    If an AU folded everybody's skin the same way, a network would look for the fold and not for the movement.
     """
     names = sorted(folds(Pose(), Folding()))
     found = {name: float(np.clip(rng.normal(_USUAL.get(name, 0.75), 0.32), 0, 1.3)) for name in names}

@@ -1,11 +1,10 @@
-"""What the faces of a data set do: clips of several kinds, sampled so that no AU gives another away.
+"""Scripts of AU intensities for a data set: several kinds of clips, sampled so that no AU predicts another.
 
-In life brows rise with wide eyes and cheeks rise with smiles. A network that sees only that reads AU 1 off the eyelids.
-So here brows, lids, nose, mouth and jaw move on clocks of their own in half of the clips. But a network that sees no
-usual combination at all takes the smile out of a raised cheek, and on real faces it is the smile that raises the cheek:
-a quarter of the clips move as in life, and in the others most clear smiles raise the cheeks. And what people do most
-before a camera is to smile and nothing else: every seventh clip does that. Half the peaks are faint. Gaze is always
-drawn by itself.
+On real faces AUs go together: brows rise with wide eyes, cheeks with smiles. A network trained only on that reads AU 1
+off the eyelids. So in half of the clips brows, lids, nose, mouth and jaw move independently. A network that never sees
+the usual combinations fails too: it takes a smile as evidence against AU 6. So a quarter of the clips move as real
+faces do, and in the others most clear smiles raise the cheeks. Every seventh clip only smiles, which is what people do
+most in front of a camera. Half of all peaks are faint. Gaze is independent of the AUs.
 """
 
 import dataclasses
@@ -32,15 +31,15 @@ from knowledge_spreader.synth.motion.timing import pulse, steps
 
 # The share of each kind among the clips of a set.
 KINDS = {
-    "posed": 0.17,  # a few units, one after the other, alone or two or three drawn at random
-    "apart": 0.21,  # every region of the face on its own clock
-    "together": 0.21,  # combinations that are usual in life
-    "smile": 0.15,  # from a trace to a laugh; in a grin both rows of teeth show and the jaw is shut
-    "speech": 0.08,  # with brows and lids that go their own way
+    "posed": 0.17,  # one, two or three random AUs at a time, with the neutral face between
+    "apart": 0.21,  # every region of the face moves independently
+    "together": 0.21,  # usual combinations of AUs
+    "smile": 0.15,  # from a trace to a laugh; a grin shows both rows of teeth with the jaw shut
+    "speech": 0.08,  # with independent brows and lids
     "replay": 0.06,  # a motion capture
-    "still": 0.12,  # neutral: only blinks, gaze, head, and movements that have no label
+    "still": 0.12,  # neutral: only blinks, gaze, head pose and unlabelled movements
 }
-_REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each region has its own clock
+_REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # the AUs that start together, by independent region
     ((1,), (2,), (4,), (1, 2), (1, 4), (2, 4), (1, 2, 4)),
     ((5,), (7,), (43,), (7,)),
     ((6,), (9,), (6,), (9,), (6, 9), (9,)),
@@ -49,17 +48,17 @@ _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # what moves as one; each
     ((17,), (23,), (24,), (17, 24), (17, 23)),
     ((25,), (26,), (25, 26), (25,), (26,)),
 )
-_COMPANY = {12: (6, 0.65), 6: (12, 0.6)}  # unit: what joins it when it is clear, and how often
+_COMPANY = {12: (6, 0.65), 6: (12, 0.6)}  # AU -> the AU that joins it where it is clear, and how often
 _LONG_SHUT_S = 1.5
 _LEAST_S = 4.0
-_FARTHEST_RAD = np.array([0.42, 0.60, 0.30])  # nod, turn, tilt; beyond 35 degrees the product judges no face
+_FARTHEST_RAD = np.array([0.42, 0.60, 0.30])  # nod, turn, tilt; faces turned more than 35 degrees are not judged
 _OPEN = ("18 lip pucker", "22 lip funneler")
 
 
 def script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Capture] = ()) -> Performance:
-    """A performance of this kind. captures: what `replay` chooses from; without any it is a clip of kind `apart`.
+    """A performance of one of KINDS. captures: the choice for `replay`, which without any becomes `apart`.
 
-    A clip shorter than _LEAST_S is cut out of one that is not: in the first second of a scene little has begun.
+    A clip shorter than _LEAST_S is cut out of a longer one, because few events begin in a clip's first second.
     """
     whole = round(_LEAST_S * fps)
     if frames >= whole:
@@ -95,13 +94,13 @@ def _script(kind: str, seed: int, frames: int, fps: float, captures: Sequence[Ca
 
 
 def _reading(rng: np.random.Generator, time_s: np.ndarray) -> F32:
-    """(T,) rad that someone looks down for a while: lids go with the eyes, and lowered is not closed."""
+    """(T,) radians of looking down for a while. The lids follow the eyes: lowered lids are not AU 43."""
     shape = pulse(time_s, rng.uniform(-2, time_s[-1] + 1e-6), 0.15, rng.uniform(0.5, 6), 0.2)
     return np.asarray(rng.uniform(0.12, 0.36) * shape, np.float32)
 
 
 def _not_too_far(head: F32) -> F32:
-    """The same motion, so small that the face can still be judged: see _FARTHEST_RAD."""
+    """The same head motion (T, 3), scaled down to stay within _FARTHEST_RAD."""
     farthest = np.abs(head).max(0)
     return np.asarray(head * np.minimum(1, _FARTHEST_RAD / np.maximum(farthest, 1e-6)), np.float32)
 
@@ -117,9 +116,9 @@ def _events(kind: str, rng: np.random.Generator, seconds: float) -> list[Event]:
 
 
 def _with_company(rng: np.random.Generator, events: list[Event]) -> list[Event]:
-    """The events, with raised cheeks beside most clear smiles, and smiles beside most clearly raised cheeks.
+    """The events, with AU 6 added to most clear AU 12 and AU 12 to most clear AU 6, as on real faces.
 
-    As in life. On clocks of their own a model holds a smile against AU6, and finds cheeks that rise alone everywhere.
+    If the two were independent, a model would take a smile as evidence against AU 6 and report AU 6 alone too often.
     """
     found = list(events)
     for event in events:
@@ -134,7 +133,7 @@ def _with_company(rng: np.random.Generator, events: list[Event]) -> list[Event]:
 
 
 def _posed(rng: np.random.Generator, seconds: float) -> list[Event]:
-    """One thing after the other with the neutral face between, as a FACS manual shows them."""
+    """One movement after the other with the neutral face between, as the FACS manual shows them."""
     found: list[Event] = []
     at = float(rng.uniform(-0.4, 0.6))
     while at < seconds:
@@ -147,7 +146,7 @@ def _posed(rng: np.random.Generator, seconds: float) -> list[Event]:
 
 
 def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[int, ...], ...], ...]) -> list[Event]:
-    """Each region starts and ends when it likes; in a clip one in five of them rests."""
+    """Each region moves independently of the others. One region in five does not move."""
     found: list[Event] = []
     for sets in regions:
         if rng.random() < 0.2:
@@ -165,9 +164,9 @@ def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[
 
 
 def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
-    """The usual combinations without what would tie brows to lids; in a quarter of the clips 6 or 12 is left out."""
+    """Usual combinations, with the lids made independent of the brows. A quarter of the clips leave out AU 6 or 12."""
     found: list[Event] = []
-    drop = int(rng.choice([6, 12, 0], p=[0.17, 0.08, 0.75]))  # fewer smile with the cheeks alone
+    drop = int(rng.choice([6, 12, 0], p=[0.17, 0.08, 0.75]))  # AU 6 without AU 12 is rarer on real faces
     for event in sample_events(rng, seconds):
         if event.unit not in (5, 7, 43, drop):
             found.append(event)
@@ -175,9 +174,9 @@ def _together(rng: np.random.Generator, seconds: float) -> list[Event]:
 
 
 def _smile(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> F32:
-    """(T, 18, 2) of smiles and little else; adds the lower lip of grins to beside.
+    """(T, 18, 2) intensities of smiles and little else. Lowers the lower lip of grins in beside.
 
-    In a grin the lips part far over shut teeth: without it a model takes all those teeth for a dropped jaw.
+    A grin parts the lips far over closed teeth. Without grins a model takes visible teeth for AU 26.
     """
     events: list[Event] = []
     lower_lip = beside[:, list(BESIDE).index("16 lower lip depressor")]
@@ -203,12 +202,12 @@ def _smile(rng: np.random.Generator, time_s: np.ndarray, beside: F32) -> F32:
 
 
 def peak_of(rng: np.random.Generator) -> float:
-    """The peak of a movement: faint ones, about FACS A to C, as often as strong ones."""
+    """A random peak intensity: faint ones, about FACS A to C, are as frequent as strong ones."""
     return float(rng.uniform(0.15, 0.55) if rng.random() < 0.5 else rng.uniform(0.5, 1.0))
 
 
 def _open_pout(rng: np.random.Generator, time_s: np.ndarray, au: F32, beside: F32) -> None:
-    """Rounded lips on an open mouth: round is not closed."""
+    """Adds rounded lips on an open mouth: rounded lips are not closed lips."""
     shape = pulse(time_s, rng.uniform(0, time_s[-1] + 1e-6), rng.uniform(0.15, 0.5), rng.uniform(0.2, 1.0), 0.4)
     beside[:, list(BESIDE).index(str(rng.choice(_OPEN)))] = shape * np.float32(rng.uniform(0.4, 1.0))
     for unit in (25, 26):

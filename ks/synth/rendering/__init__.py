@@ -1,1 +1,1 @@
-"""Pixels, by OpenGL without a window: scene, light, camera, sensor."""
+"""Draws pixels with headless OpenGL: head, scene, lighting, camera, sensor."""

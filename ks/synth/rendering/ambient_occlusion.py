@@ -1,4 +1,4 @@
-"""How much of the sky each point of a neutral head sees: depth maps from many sides, once per person."""
+"""Ambient occlusion of a neutral head, from depth maps seen from many directions. Computed once per person."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ class Drawable(Protocol):
 
 
 def sky_share(gl: Any, layers: Mapping[str, Drawable], moved: Mapping[str, Moved], depth: Any) -> dict[str, F32]:
-    """Layer -> (V,) share of the hemisphere over each vertex that neither skin nor hair hides, weighted by cosine."""
+    """Layer -> (V,) cosine-weighted share of the hemisphere over each vertex that skin and hair leave free."""
     centre = _centre(moved["skin"].position)
     total = {name: np.zeros(len(m.position), np.float32) for name, m in moved.items()}
     weight = {name: np.full(len(m.position), 1e-6, np.float32) for name, m in moved.items()}
@@ -34,7 +34,7 @@ def sky_share(gl: Any, layers: Mapping[str, Drawable], moved: Mapping[str, Moved
         target.clear(depth=1.0)
         for name in ("skin", "hair"):
             if name in layers:
-                gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if name == "skin" else 0))  # hair has no back
+                gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if name == "skin" else 0))  # hair has two sides
                 put(
                     depth,
                     {"view_projection": matrix.T, "inflate": 0.0, "low": 0.5 if name == "hair" else 0.0, "picture": 0},
@@ -67,7 +67,7 @@ def _centre(skin: F32) -> F32:
 
 
 def _sphere(count: int) -> F32:
-    """(count, 3) directions spread evenly, a Fibonacci spiral; the lowest tenth, where there is a body, is left out."""
+    """(count, 3) evenly spread directions (Fibonacci spiral), without the lowest ones, where the body is."""
     k = np.arange(count) + 0.5
     y = 1 - 1.85 * k / count
     angle = k * 2.399963

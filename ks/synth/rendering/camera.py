@@ -1,4 +1,4 @@
-"""Where the picture is taken from, as matrices: a camera before the face, and the lamp's view for shadows."""
+"""Matrices of the camera in front of the face, and of the lamp's view for the shadow map."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +10,11 @@ from knowledge_spreader.arrays import F32
 if TYPE_CHECKING:
     from knowledge_spreader.synth.rendering.head import Head
 
-_FACE_DM = 1.75  # from above the brows to the chin of the base mesh, about
+_FACE_DM = 1.75  # about the height from above the brows to the chin on the base mesh
 
 
 def look_at(place: F32, target: F32, roll: float = 0.0) -> F32:
-    """(4, 4) world -> camera, which looks along -z."""
+    """(4, 4) world -> camera space, in which the camera looks along -z. roll in radians."""
     forward = (target - place) / np.linalg.norm(target - place)
     up = np.array([0, 1, 0] if abs(forward[1]) < 0.99 else [0, 0, 1], np.float32)
     right = np.cross(forward, up)
@@ -28,7 +28,7 @@ def look_at(place: F32, target: F32, roll: float = 0.0) -> F32:
 
 
 def perspective(height_rad: float, aspect: float, near: float, far: float) -> F32:
-    """(4, 4) camera -> clip space; height_rad is the whole vertical angle."""
+    """(4, 4) camera -> clip space. height_rad: the full vertical field of view."""
     f = 1 / np.tan(height_rad / 2)
     matrix = np.zeros((4, 4), np.float32)
     matrix[0, 0], matrix[1, 1] = f / aspect, f
@@ -39,18 +39,18 @@ def perspective(height_rad: float, aspect: float, near: float, far: float) -> F3
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera before the face. Angles in degrees; offsets as shares of the picture."""
+    """A camera in front of the face."""
 
     angle_deg: float = 24.0  # vertical field of view
-    face: float = 0.45  # height of brows to chin as a share of the picture's
-    right: float = 0.0  # of the picture's centre against the face, in picture heights
+    face: float = 0.45  # height from brows to chin, as a share of the picture's height
+    right: float = 0.0  # the picture's centre relative to the face, in picture heights
     up: float = 0.0
-    yaw_deg: float = 0.0  # of the camera about the face
+    yaw_deg: float = 0.0  # of the camera around the face
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
 
     def matrices(self, size: tuple[int, int], head: "Head") -> tuple[F32, F32]:
-        """(4, 4) world -> clip space, and the camera's place (3,)."""
+        """(4, 4) world -> clip space, and (3,) the camera's position in dm. size: width and height in pixels."""
         half = np.radians(self.angle_deg) / 2
         seen_dm = _FACE_DM * head.scale / self.face
         distance = seen_dm / 2 / np.tan(half)
@@ -66,7 +66,7 @@ class Camera:
 
 
 def projected(view: F32, points: F32) -> F32:
-    """(n, 2) where points (n, 3) lie in the picture: shares from the left and from the top."""
+    """(n, 2) points (n, 3) in the picture, as shares of its width from the left and of its height from the top."""
     clip = points @ view[:3, :3].T + view[:3, 3]
     depth = points @ view[3, :3] + view[3, 3]
     flat = clip[:, :2] / depth[:, None]
@@ -74,7 +74,7 @@ def projected(view: F32, points: F32) -> F32:
 
 
 def lamp_view(centre: F32, direction: F32, reach_dm: float) -> F32:
-    """(4, 4) of parallel light onto a sphere of reach_dm about centre."""
+    """(4, 4) world -> clip space of parallel light from `direction` onto a sphere of radius reach_dm around centre."""
     view = look_at(centre + direction * np.float32(2 * reach_dm), centre)
     box = np.eye(4, dtype=np.float32)
     box[0, 0] = box[1, 1] = 1 / reach_dm

@@ -1,4 +1,4 @@
-"""OpenGL without a window: one context, its programs, and the textures that pictures become."""
+"""Headless OpenGL: the context, its shader programs, and textures from pictures."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _MESHES = ("skin", "eye", "cornea", "hair", "mouth", "cloth", "fur", "frame", "l
 
 
 class Graphics:
-    """A headless OpenGL context and every program of the package. Raises MissingError without library or driver."""
+    """A headless OpenGL context with all shader programs. Raises MissingError without moderngl or a driver."""
 
     def __init__(self) -> None:
         self.context, self._error = _open_context()
@@ -31,7 +31,7 @@ class Graphics:
                 self.programs[name] = self._program("screen.vert", (f"{name}.frag",))
         except self._error as exc:
             said = one_line(exc)
-            raise MissingError(f"the OpenGL driver refuses a shader ({said}); update the graphics driver") from exc
+            raise MissingError(f"the OpenGL driver rejects a shader ({said}); update the graphics driver") from exc
 
     def _program(self, vertex: str, fragments: Sequence[str]) -> Any:
         head = f"#version 330 core\n#define TAPS {9 if fragments[-1] == 'skin.frag' else 5}\n"
@@ -47,7 +47,7 @@ class Graphics:
 
 
 def put(program: Any, values: Mapping[str, Any]) -> None:
-    """Sets the uniforms that the program has; a compiler drops those that it does not need."""
+    """Sets uniforms, skipping names that the program lacks: compilers drop unused ones."""
     for name, value in values.items():
         if name in program:
             if isinstance(value, np.ndarray):
@@ -57,12 +57,12 @@ def put(program: Any, values: Mapping[str, Any]) -> None:
 
 
 def picture(path: Path) -> np.ndarray:
-    """(H, W, 4) uint8 RGBA, row 0 at the bottom as OpenGL counts. Raises DataError for a file that is cut off."""
+    """(H, W, 4) uint8 RGBA with row 0 at the bottom, as in OpenGL. Raises DataError for a file that is cut off."""
     data = path.read_bytes()
     whole = data.rstrip(b"\0")[-2:] == b"\xff\xd9" if data[:2] == b"\xff\xd8" else data[-8:-4] == b"IEND"
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole else None
     if image is None:
-        raise DataError(f"{path}: no whole picture; copy the asset folder again")
+        raise DataError(f"{path}: not a complete picture; copy the asset folder again")
     if image.dtype != np.uint8:
         image = np.asarray(image // 256, np.uint8)
     if image.ndim == 2:
@@ -73,9 +73,9 @@ def picture(path: Path) -> np.ndarray:
 
 
 def bled(image: np.ndarray) -> np.ndarray:
-    """RGBA whose clear parts take the colour of what is beside them, so that no dark rim shows where they blend.
+    """RGBA whose transparent parts take the colour of nearby opaque parts. Otherwise blending shows dark edges.
 
-    Texels of pure black and the picture's border were never painted, whatever their alpha says.
+    Black texels and the border count as transparent, whatever their alpha: nobody painted them.
     """
     image = image.copy()
     image[..., 3][image[..., :3].max(-1) < 2] = 0
@@ -84,7 +84,7 @@ def bled(image: np.ndarray) -> np.ndarray:
     solid = (small[..., 3] > 100).astype(np.float32)
     colour = small[..., :3] * solid[..., None]
     spread = np.zeros((256, 256, 3), np.float32)
-    for sigma in (40.0, 8.0, 2.0):  # far first; what is nearer counts more
+    for sigma in (40.0, 8.0, 2.0):  # widest first, so that nearer colours replace it
         weight = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
         near = np.minimum(weight * 20, 1)
         spread = spread * (1 - near) + near * cv2.GaussianBlur(colour, (0, 0), sigma) / np.maximum(weight, 1e-4)
@@ -95,7 +95,7 @@ def bled(image: np.ndarray) -> np.ndarray:
 
 
 def stencil(image: np.ndarray) -> np.ndarray:
-    """RGBA of which only the alpha counts: brows and lashes are painted in black or nearly, which `bled` clears."""
+    """Grey RGBA with the picture's alpha, for brows and lashes: they are painted black, which `bled` would erase."""
     image = image.copy()
     image[..., :3] = 128
     _clear_border(image)
@@ -107,14 +107,14 @@ def _clear_border(image: np.ndarray) -> None:
 
 
 def brightness(image: np.ndarray) -> float:
-    """Mean linear luminance of the opaque part."""
+    """Mean linear brightness of the opaque part, 0 to 1."""
     image = image[::4, ::4]
     solid = image[..., 3] > 100
     return float(((image[..., :3][solid] / 255.0) ** 2.2).mean()) if solid.any() else 0.5
 
 
 def texture(context: Any, image: np.ndarray, *, mipmaps: bool = True) -> Any:
-    """A texture of uint8 or float32 (H, W, channels)."""
+    """A texture from uint8 or float32 (H, W, channels)."""
     kind = "f1" if image.dtype == np.uint8 else "f4"
     made = context.texture(
         (image.shape[1], image.shape[0]), image.shape[2], np.ascontiguousarray(image).tobytes(), dtype=kind
@@ -126,7 +126,7 @@ def texture(context: Any, image: np.ndarray, *, mipmaps: bool = True) -> Any:
 
 
 def noise_picture() -> np.ndarray:
-    """(256, 256, 4) uint8 smooth noise that tiles: four independent fields of several octaves."""
+    """(256, 256, 4) uint8 smooth tileable noise: four independent channels of several octaves."""
     rng = np.random.default_rng(20)
     fields = []
     for _ in range(4):
@@ -154,7 +154,7 @@ def _open_context() -> tuple[Any, type[Exception]]:
     for options in ({"backend": "egl"}, {}):
         try:
             return moderngl.create_standalone_context(require=330, **options), moderngl.Error  # type: ignore[arg-type]
-        except Exception as exc:  # a driver that is missing or too old comes as a bare Exception
+        except Exception as exc:  # moderngl raises a bare Exception for a missing or old driver
             reasons.append(one_line(exc))
     cure = "on Debian: apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
-    raise MissingError(f"no OpenGL 3.3 without a window ({'; '.join(reasons)}); {cure}")
+    raise MissingError(f"no headless OpenGL 3.3 ({'; '.join(reasons)}); {cure}")

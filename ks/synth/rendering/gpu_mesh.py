@@ -1,4 +1,4 @@
-"""A mesh as it lies on the graphics card: its buffers, what draws it, and how a skin's picture is tinted."""
+"""A mesh on the graphics card: its buffers and the programs that draw it. Also the tint of a skin's texture."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.synth.rendering.gl import Graphics
 from knowledge_spreader.synth.rendering.head import Layer, Moved
 
-Faces = npt.NDArray[np.bool_]  # (F,) which of them
-_PROGRAMS = {  # layer -> what draws it; cards of hair else
+Faces = npt.NDArray[np.bool_]  # (F,) true for the faces meant
+_PROGRAMS = {  # layer -> programs that draw it; other layers are hair cards
     "skin": ("skin", "depth"),
     "eyes": ("eye", "cornea", "depth"),
     "teeth": ("mouth", "depth"),
@@ -18,7 +18,7 @@ _PROGRAMS = {  # layer -> what draws it; cards of hair else
     "frame": ("frame", "depth"),
     "lens": ("lens", "depth"),
 }
-_COLLAR_DM = 6.2  # no neck line of cloth.frag is higher, on the resting mesh where x is 0
+_COLLAR_DM = 6.2  # height at x = 0 on the resting mesh above which cloth.frag draws no cloth
 
 
 class Drawn:
@@ -34,7 +34,7 @@ class Drawn:
         self._arrays: dict[str, Any] = {}
         for name in _PROGRAMS.get(layer.name, ("hair", "depth")):
             self._arrays[name] = self._array(graphics, name, self._index)
-        self._some: list[Any] = []  # indices of a part of the faces
+        self._some: list[Any] = []  # index buffers of parts that draw only some faces
         if layer.name == "skin":
             at = layer.rest
             self._furry: Faces = np.any((layer.mask[:, 1:3].max(1) > 0.03)[drawn.faces], 1)
@@ -43,7 +43,7 @@ class Drawn:
         self.write_static(np.ones(len(layer.rest), np.float32))
 
     def set_apart(self, graphics: Graphics, inside: npt.NDArray[np.bool_]) -> None:
-        """Of a skin: the faces between these vertices (V,) become the part `inside`; no other part draws them."""
+        """Moves the skin's faces between the vertices `inside` (V,) to a part `inside`. No other part draws them."""
         within: Faces = np.all(inside[self.layer.surface.faces], 1)
         self._draw_only(graphics, "inside", within, "skin")
         for part in ("skin", "depth"):
@@ -51,7 +51,7 @@ class Drawn:
         self._draw_only(graphics, "fur", ~within & self._furry)
 
     def _draw_only(self, graphics: Graphics, part: str, faces: Faces, program: str = "") -> None:
-        """The part draws only these faces (F,), by the program of its name or another."""
+        """Makes `part` draw only these faces (F,). program: default is the one named like the part."""
         index = graphics.context.buffer(self.layer.surface.triangles[faces].astype(np.int32).tobytes() or bytes(12))
         if part in self._arrays:
             self._arrays[part].release()
@@ -93,9 +93,9 @@ class Drawn:
 
 
 def skin_tint(skin: Layer, image: U8, tone: tuple[float, float, float]) -> tuple[float, tuple[float, ...]]:
-    """How vivid a skin's picture may be, and what it is multiplied with, for the face to have this mean albedo.
+    """(saturation, RGB factor) that give a skin texture the mean albedo `tone`.
 
-    Some pictures are deep orange: brought to a tone by a factor alone they would turn green where they were pale.
+    Some textures are deep orange. A factor alone would turn their pale parts green, so they lose saturation first.
     """
     at = skin.rest[skin.surface.corner]
     front = (at[:, 2] > 1.15) & (at[:, 1] > 6.3) & (at[:, 1] < 7.9)

@@ -1,4 +1,4 @@
-"""One person's head, ready to move: pose -> positions and normals of every mesh that is drawn."""
+"""One person's head: a pose -> positions and normals of every mesh that is drawn."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,8 +29,8 @@ from knowledge_spreader.synth.person.shapes import (
     smoothstep,
 )
 
-_LOWEST_DM = 3.9  # of the body that is drawn, on the resting mesh
-_BALLS = (slice(14_598, 14_670), slice(14_670, 14_742))  # helpers of the left and the right eyeball
+_LOWEST_DM = 3.9  # the body is drawn from this height of the resting mesh upwards
+_BALLS = (slice(14_598, 14_670), slice(14_670, 14_742))  # helper vertices of the left and the right eyeball
 _REST_EYES_DM = 0.6155  # between the eyes of the base mesh
 
 
@@ -40,10 +40,10 @@ class Layer:
 
     name: str  # skin, eyes, teeth, tongue, brows, lashes, hair, frame, lens
     surface: Surface
-    seat: Seat | None  # None for the skin, whose vertices are the base mesh's, and for what is rigid
-    rest: F32  # (V, 3) where each vertex lies on the resting base mesh
+    seat: Seat | None  # None for the skin, whose vertices are the base mesh's, and for rigid layers
+    rest: F32  # (V, 3) each vertex on the resting base mesh
     mask: F32  # (V, 4) see mesh.vert
-    rigid: F32 | None = None  # (V, 3) where it lies on the neutral head, which it only turns with
+    rigid: F32 | None = None  # (V, 3) on the neutral head; such a layer (glasses) only turns with the head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Moved:
 
 
 class Head:
-    """A person's geometry. Only the vertices that something drawn needs are kept and moved."""
+    """A person's geometry. Keeps and moves only the vertices that are drawn or that a layer sits on."""
 
     def __init__(self, assets: Assets, person: Person) -> None:
         base = assets.base
@@ -131,7 +131,7 @@ class Head:
         self.neutral = rested(self.neutral, self.moves, lids, (left, right), lid_height * _REST_EYES_DM * self.scale)
 
     def _lids(self) -> list[tuple[np.ndarray, F32, F32]]:
-        """For each eye: lid vertices, the ball's centre, and how near to it each may come while it closes."""
+        """Per eye: the lid's vertices, the eyeball's centre, and how near to it each vertex may come in closing."""
         found = []
         shut = self.neutral + self.moves.left[-1] + self.moves.right[-1]
         for centre, radius in self._balls:
@@ -143,21 +143,21 @@ class Head:
         return found
 
     def lip_gap_dm(self, pose: Pose) -> float:
-        """How far the middles of the lips are apart. At rest they touch, unless the face leans to part them."""
+        """Distance between the middles of the lips, in dm. 0 at rest, unless the person's resting face parts them."""
         moves = self.moves.at(damped(pose.au, self._smile_lift), self._beside(pose), self._lips)
         return max(0.0, self._rest_gap_dm + _gap(moves))
 
     def lid_share(self) -> F32:
-        """(V,) of the skin's vertices: 1 on the lids, which unfold when they close."""
+        """(V,) 0 to 1 over the skin's vertices: 1 on the eyelids, which unfold when they close."""
         moves = np.linalg.norm(self.moves.left[-1] + self.moves.right[-1], axis=1)[self.skin_places]
         return np.asarray(np.clip(2.5 * moves / moves.max(), 0, 1), np.float32)
 
     def eyes(self) -> tuple[F32, F32]:
-        """Centres of the left and right eyeball of the neutral head."""
+        """(3,) centres of the left and of the right eyeball on the neutral head, in dm."""
         return self._balls[0][0], self._balls[1][0]
 
     def _beside(self, pose: Pose) -> F32:
-        """The movements beside, with what gaze does to the lids and a smile that shows teeth to the lower lip."""
+        """(B,) unlabelled movements, with gaze's effect on the lids and a toothy smile's effect on the lower lip."""
         beside = pose.beside.copy()
         beside[self._beside_up] += max(float(pose.gaze[1]), 0.0) * 1.2
         beside[self._beside_down] += max(-float(pose.gaze[1]), 0.0) * 1.2
@@ -165,9 +165,9 @@ class Head:
         return beside
 
     def moved(self, pose: Pose) -> tuple[dict[str, Moved], tuple[F32, F32]]:
-        """Every layer in this pose, and the eyeballs' centres."""
+        """Every layer in this pose by name, and (3,) the centres of both eyeballs."""
         au = damped(pose.au, self._smile_lift)
-        sunk = min(1.0, 1.1 * max(-float(pose.gaze[1]), 0.0))  # lids sink with eyes that look down
+        sunk = min(1.0, 1.1 * max(-float(pose.gaze[1]), 0.0))  # lids follow a downward gaze
         au[-1] += (1 - au[-1]) * sunk  # AU 43 is the last
         vertices = self.neutral + self.moves.at(au, self._beside(pose))
         for near, centre, floor in self._eyelids:
@@ -196,7 +196,7 @@ class Head:
         return found, (balls[0], balls[1])
 
     def _looking(self, position: F32, pose: Pose) -> F32:
-        """The eyeballs turned to where they look, then with the head."""
+        """The eyeballs, turned by the gaze and then with the head."""
         all_of = np.ones(1, np.float32)
         out = position.copy()
         for side, (centre, _) in enumerate(self._balls):
@@ -214,7 +214,7 @@ def _skin_surface(base: Mesh) -> tuple[Surface, I32]:
 
 @lru_cache(maxsize=64)
 def _worn_surface(mesh: Mesh) -> tuple[Surface, I32]:
-    """Of assets, which many people wear."""
+    """The surface of an asset. Cached, because many people wear the same one."""
     return surface(mesh)
 
 
@@ -231,13 +231,13 @@ def _joint(assets: Assets, vertices: F32, name: str) -> F32:
 
 
 def _gap(moves: F32) -> float:
-    """How far moves (2, 3) of the upper and the lower lip part them; below 0 where they are pressed together."""
+    """How far the displacements (2, 3) of upper and lower lip part them; negative where they press together."""
     return float(moves[0, 1] - moves[1, 1])
 
 
 def _lip_middles(assets: Assets) -> tuple[int, int]:
-    """The base mesh's vertices where the lips' middles touch: above, and below, which a falling jaw takes along."""
-    rest, falls = assets.base.vertices[:BODY], dense(assets, "arkit/jawOpen")[:BODY, 1]  # teeth are helpers
+    """The base mesh's vertices where the middles of upper and lower lip touch. The lower one moves with the jaw."""
+    rest, falls = assets.base.vertices[:BODY], dense(assets, "arkit/jawOpen")[:BODY, 1]  # teeth are helper vertices
     middle = np.flatnonzero(
         (np.abs(rest[:, 0]) < 0.02) & (rest[:, 2] > 1.46) & (rest[:, 1] > 6.5) & (rest[:, 1] < 6.72)
     )
@@ -247,7 +247,7 @@ def _lip_middles(assets: Assets) -> tuple[int, int]:
 
 
 def _skin_masks(assets: Assets, keep: I32, person: Person) -> F32:
-    """(V, 4) lips, scalp, beard, wet lids, 0 to 1."""
+    """(V, 4) lips, scalp, beard, wet lid edges; each 0 to 1."""
     rest = assets.base.vertices[keep]
     x, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     lips = np.zeros(len(keep), np.float32)

@@ -1,4 +1,4 @@
-"""What a panorama of light does: a sky without its brightest spot, that spot as a lamp, ambient light as harmonics."""
+"""Lighting from a panorama: its brightest spot becomes a lamp; the rest is ambient light as spherical harmonics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,32 +9,32 @@ import numpy as np
 from knowledge_spreader.arrays import F32
 from knowledge_spreader.errors import DataError
 
-LEVELS = 6  # of the blurred copies that rough surfaces mirror
+LEVELS = 6  # blurred copies of the panorama, which rough surfaces mirror
 _WIDTH = 256
-_MOST_LAMP = 4.5  # times the light from all around
+_MOST_LAMP = 4.5  # the lamp's highest brightness, relative to the ambient light
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """Linear RGB light from all around, in the panorama's own units. Directions: x right, y up, z to the viewer."""
+    """Linear RGB light in the panorama's own unit. Directions: x right, y up, z towards the viewer."""
 
-    levels: tuple[F32, ...]  # (h, w, 3), from sharp to one colour
+    levels: tuple[F32, ...]  # (h, w, 3) panoramas without the lamp, from sharp to blurred
     harmonics: F32  # (9, 3) irradiance / pi
     lamp_direction: F32  # (3,) towards the lamp
-    lamp_colour: F32  # (3,) irradiance / pi of a surface that faces it
+    lamp_colour: F32  # (3,) irradiance / pi of a surface that faces the lamp
 
 
 def read_panorama(path: Path) -> F32:
-    """(128, 256, 3) linear RGB. Raises DataError for a file that is no panorama."""
+    """(128, 256, 3) linear RGB. Raises DataError if the file is not an .hdr picture."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.dtype != np.float32 or not np.isfinite(image).all():
-        raise DataError(f"{path}: no .hdr picture; copy the asset folder again")
+        raise DataError(f"{path}: not an .hdr picture; copy the asset folder again")
     small = cv2.resize(image[..., 2::-1], (_WIDTH, _WIDTH // 2), interpolation=cv2.INTER_AREA)
     return np.maximum(small, 0).astype(np.float32)
 
 
 def studio_panorama(key: float = 1.0, fill: float = 0.5, rim: float = 0.6) -> F32:
-    """(128, 256, 3) a portrait studio of ours: a large soft key to the picture's left, a fill, a rim, grey walls."""
+    """(128, 256, 3) a portrait studio: a large soft key light on the picture's left, fill, rim lights, grey walls."""
     towards, _ = directions(_WIDTH // 2, _WIDTH)
 
     def panel(x: float, y: float, z: float, size: float, colour: tuple[float, float, float]) -> F32:
@@ -53,7 +53,7 @@ def studio_panorama(key: float = 1.0, fill: float = 0.5, rim: float = 0.6) -> F3
 
 
 def directions(height: int, width: int) -> tuple[F32, F32]:
-    """(h, w, 3) direction and (h, w) solid angle of each texel; column 0 looks along -z, half way is +z."""
+    """(h, w, 3) direction and (h, w) solid angle of each texel. Column 0 looks along -z, the middle one along +z."""
     theta = (np.arange(height) + 0.5) / height * np.pi
     phi = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
     y, ring = np.cos(theta)[:, None], np.sin(theta)[:, None]
@@ -72,10 +72,10 @@ def harmonics_basis(direction: F32) -> F32:
 
 
 def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.8, lamp_from: float = 6.0) -> Light:
-    """The light of a panorama turned about the head.
+    """The light of a panorama turned around the head.
 
-    grey: how far its white balance is pulled to neutral, as a camera does. lamp_from: what outshines the mean by this
-    factor becomes the lamp, which throws shadows.
+    grey: how far the white balance is corrected to neutral, 0 to 1. lamp_from: light brighter than this multiple of
+    the mean becomes the lamp, which casts shadows.
     """
     image = np.roll(panorama, round(turn_deg / 360 * panorama.shape[1]), axis=1)
     direction, solid = directions(*image.shape[:2])
@@ -92,26 +92,26 @@ def light_of(panorama: F32, turn_deg: float = 0.0, grey: float = 0.8, lamp_from:
     towards = towards / length if length > 1e-6 else np.array([0.3, 0.5, 0.8], np.float32)
     towards /= np.linalg.norm(towards)
     facing = np.clip(direction @ towards, 0, 1)
-    lamp = lamp * (facing > 0.5)[..., None]  # light from elsewhere stays in the sky
+    lamp = lamp * (facing > 0.5)[..., None]  # bright light from other directions stays ambient
     colour = (lamp * (facing * solid)[..., None]).reshape(-1, 3).sum(0) / np.pi
     sky = np.maximum(image - lamp, 0)
     basis = harmonics_basis(direction)
     bands = np.array([1, *[0.92 * 2 / 3] * 3, *[0.70 / 4] * 5], np.float32)  # a cosine lobe, damped against ringing
     harmonics = np.einsum("hwk,hwc,hw->kc", basis, sky, solid) * bands[:, None]
     share = min(1.0, _MOST_LAMP * harmonics[0].mean() * 0.282 / max(float(colour.mean()), 1e-6))
-    harmonics[0] += colour * (1 - share) * 0.25 / 0.282  # one lamp stands for several: the rest fills its shadows
+    harmonics[0] += colour * (1 - share) * 0.25 / 0.282  # the excess of a capped lamp becomes ambient
     colour = colour * share
     return Light(_blurred(sky), harmonics.astype(np.float32), towards.astype(np.float32), colour.astype(np.float32))
 
 
 def irradiance(light: Light, normal: F32) -> F32:
-    """(3,) light that a white surface with this normal sends back, lamp included."""
+    """(3,) irradiance / pi of a surface with this normal (3,), from ambient light and lamp."""
     sky = harmonics_basis(normal) @ light.harmonics
     return np.asarray(sky + light.lamp_colour * max(float(normal @ light.lamp_direction), 0.0), np.float32)
 
 
 def _blurred(sky: F32) -> tuple[F32, ...]:
-    """Ever smaller copies. A blur on the grid is too wide near the poles only in x, which rough reflections forgive."""
+    """Ever smaller and more blurred copies. Near the poles the blur is too wide in x, which rough reflections hide."""
     levels = [sky]
     for _ in range(LEVELS - 1):
         last = levels[-1]

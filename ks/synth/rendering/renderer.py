@@ -1,4 +1,4 @@
-"""Draws a head: shadow map, background, skin, eyes, teeth, cloth, hair; linear light, several samples to a pixel."""
+"""Draws a head: shadow map, background, skin, eyes, teeth, cloth, hair; in linear light, with supersampling."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -17,16 +17,19 @@ from knowledge_spreader.synth.rendering.head import Head
 from knowledge_spreader.synth.rendering.scene import Scene
 from knowledge_spreader.synth.rendering.textures import CARDS, Pictures
 
-_DENSE = 0.45  # alpha from which a card hides what is behind it
-_FRINGE = 0.03
-_SHELLS = 6  # of short hair
-_BROWS_NEARER_DM = 0.05  # on a head of the base mesh's size: how deep skin may bury them and be looked through
-_INSIDE_FARTHER_DM = 0.5  # the mouth's walls lie behind its teeth, wherever a moving lip takes them
+_DENSE = 0.45  # from this alpha a hair card is opaque
+_FRINGE = 0.03  # lowest alpha that is blended
+_SHELLS = 6  # layers of short hair
+_BROWS_NEARER_DM = 0.05  # brows are drawn this much nearer, so that bulging skin does not hide them
+_INSIDE_FARTHER_DM = 0.5  # the mouth's walls are drawn this much farther, so that they stay behind the teeth
 _SLOTS = {"picture": 0, "noise": 1, "sky": 2, "shadow_map": 3}
 
 
 class Renderer:
-    """Pictures of one size. Give it a person, then a scene, then poses; it keeps what they share on the card."""
+    """Draws pictures of one size. Call set_person, then set_scene, then draw for each pose.
+
+    samples: per pixel side. shadow_px: side of the shadow map. Raises MissingError without moderngl or a driver.
+    """
 
     def __init__(self, assets: Assets, width_px: int, height_px: int, samples: int = 2, shadow_px: int = 1024) -> None:
         self.assets, self.size, self.samples = assets, (width_px, height_px), samples
@@ -46,8 +49,8 @@ class Renderer:
         self._pictures = Pictures(gl)
         self._sky: Any = None
         self._backdrop: Any = None
-        self.person: Person  # who was set last
-        self.head: Head  # theirs
+        self.person: Person  # set last
+        self.head: Head  # of this person
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +59,7 @@ class Renderer:
         self.graphics.close()
 
     def set_person(self, person: Person) -> Head:
-        """Loads a person's meshes and pictures; measures how much sky each point sees. Who is there already stays."""
+        """Loads a person's meshes and textures and computes ambient occlusion. Does nothing for the same person."""
         if self._layers and person == self.person:
             return self.head
         for old in self._layers.values():
@@ -79,7 +82,7 @@ class Renderer:
         return self.head
 
     def set_scene(self, scene: Scene) -> None:
-        """Light, background and camera."""
+        """Sets light, background and camera."""
         self.scene = scene
         for old in (self._sky, self._backdrop):
             if old is not None:
@@ -93,7 +96,7 @@ class Renderer:
         self._backdrop.repeat_x = self._backdrop.repeat_y = False
 
     def draw(self, pose: Pose) -> U8:
-        """(H, W, 3) RGB of the person in this pose."""
+        """(H, W, 3) uint8 RGB of the person in this pose."""
         moved, balls = self.head.moved(pose)
         for name, layer in self._layers.items():
             layer.move(moved[name])
@@ -154,7 +157,7 @@ class Renderer:
         self._draw_glasses()
 
     def _draw_dense_hair(self, view: F32) -> None:
-        """First only its depth, so that of all the layers of cards one is lit; then what hair hides is never lit."""
+        """Draws the depth of the hair cards, then lights only the nearest card. Nothing behind dense hair is lit."""
         if "hair" not in self._layers:
             return
         gl, depth = self._gl, self.graphics.programs["depth"]
@@ -192,7 +195,7 @@ class Renderer:
             "fold_person": (fold.phase, fold.spacing_dm, fold.wobble, fold.width),
         }
         put(program, looks | {n: v if len(v) > 1 else v[0] for n, v in folds(pose, fold).items()})
-        gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # seen from behind, sockets and cheeks would come through
+        gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)  # else the backs of sockets and cheeks show
         self._use("skin").draw("skin")
         put(program, {"nearer": -_INSIDE_FARTHER_DM * self.head.scale})
         self._layers["skin"].draw("inside")
@@ -215,7 +218,7 @@ class Renderer:
         self._scene_buffer.depth_mask = True
 
     def _draw_fringes(self) -> None:
-        """The thin ends of hair, brows and lashes, blended over what is there: no sorting needed."""
+        """Blends the thin ends of hair, brows and lashes over the rest, unsorted."""
         gl = self._gl
         gl.enable_only(gl.DEPTH_TEST | gl.BLEND)
         gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA
@@ -226,7 +229,7 @@ class Renderer:
         self._scene_buffer.depth_mask = True
 
     def _draw_fur(self) -> None:
-        """Shells over the skin, from the roots out, each with the strands that are long enough."""
+        """Draws short hair as shells over the skin, from the roots outwards."""
         gl, person, program = self._gl, self.person, self.graphics.programs["fur"]
         if not (person.beard or person.shorn):
             return

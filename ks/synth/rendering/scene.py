@@ -1,4 +1,4 @@
-"""What surrounds a face: the light of a panorama, a background out of focus, a camera."""
+"""The scene of a clip: lighting from a panorama, a background out of focus, a camera."""
 
 from dataclasses import dataclass
 
@@ -13,29 +13,29 @@ from knowledge_spreader.synth.rendering.lighting import Light, irradiance, light
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Light and background of a clip."""
+    """Light, camera and background of a clip."""
 
     light: Light
     camera: Camera
-    backdrop: U8  # (H, W, 3) sRGB, row 0 on top, as it is seen
+    backdrop: U8  # (H, W, 3) sRGB, row 0 at the top
     exposure: float
     backdrop_gain: float = 1.0
     shadow_radius: float = 5.0
 
 
 def exposure_for(light: Light, albedo: float = 0.35, wanted: float = 0.55) -> float:
-    """The exposure at which skin of this albedo, facing the camera, comes out at a linear value of `wanted`."""
+    """The exposure that gives skin of this albedo, facing the camera, the linear value `wanted`."""
     level = float(irradiance(light, np.array([0.0, 0.25, 0.968], np.float32)).mean())
     return wanted / max(level * albedo, 1e-6)
 
 
 def backdrop_gain(light: Light, shown: float = 1.0) -> float:
-    """The gain at which a backdrop looks as bright as it was painted, whatever the light's unit."""
+    """The gain that shows a backdrop at `shown` times its own brightness, whatever the light's unit."""
     return shown * 1.0 / exposure_for(light)
 
 
 def plain_backdrop(size: tuple[int, int], colour: tuple[float, float, float], glow: float = 0.5) -> U8:
-    """A studio wall: one sRGB colour (0 to 1) that falls off from a lighter patch behind the head."""
+    """(H, W, 3) a studio wall of one sRGB colour (0 to 1), lighter behind the head. size: (width, height), pixels."""
     width, height = size
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     fall = np.exp(-((x * 0.75) ** 2 + ((y + 0.1) * 0.9) ** 2))
@@ -44,7 +44,7 @@ def plain_backdrop(size: tuple[int, int], colour: tuple[float, float, float], gl
 
 
 def panorama_view(panorama: F32, size: tuple[int, int], turn_deg: float, blur: float) -> U8:
-    """What a camera sees of a panorama (linear RGB) behind a face, out of focus by a share of the picture's height."""
+    """(H, W, 3) the panorama (linear RGB) behind the face, out of focus. blur: as a share of the picture's height."""
     width, height = size
     across = np.radians(48.0)
     x = (np.linspace(-0.5, 0.5, width) * across + np.pi + np.radians(turn_deg)) / (2 * np.pi) + 0.5
@@ -59,7 +59,7 @@ def panorama_view(panorama: F32, size: tuple[int, int], turn_deg: float, blur: f
 
 
 def stage(assets: Assets, seed: int, size: tuple[int, int]) -> Scene:
-    """A scene from a seed: a panorama turned at random or our studio, what lies behind, how the camera looks."""
+    """Draws a scene from a seed: a panorama or the studio, turned at random, a background and a camera."""
     rng = np.random.default_rng([0x5CE, seed])
     name = str(rng.choice([*sorted(assets.lights), "studio"]))
     turn = float(rng.uniform(0, 360))

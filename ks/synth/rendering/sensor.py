@@ -1,4 +1,4 @@
-"""What a camera makes of a picture: motion, blur, noise, exposure, colour, few pixels, compression, obstacles."""
+"""A camera's faults: motion blur, defocus, noise, exposure, colour, low resolution, compression, obstacles."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,22 @@ from knowledge_spreader.arrays import F32, U8
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A camera's faults, the same for a whole clip; only noise changes from frame to frame."""
+    """A camera's faults, the same for a whole clip. Only the noise changes from frame to frame."""
 
     seed: int
-    shutter: float = 0.3  # share of the frame time that the shutter is open: motion blur
+    shutter: float = 0.3  # share of the frame time that the shutter is open, for motion blur
     blur_px: float = 0.4  # standard deviation
-    noise: float = 0.012  # of full scale, in the dark; half of it is coarser than a pixel
+    noise: float = 0.012  # in the dark, as a share of full scale; half of it is coarser than a pixel
     gain: float = 1.0
     gamma: float = 1.0
     white: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    scale: float = 1.0  # pixels that the sensor has against the picture's
-    jpeg: int = 85  # quality; 0: none
+    scale: float = 1.0  # the sensor's resolution relative to the picture's
+    jpeg: int = 85  # quality; 0: no compression
     grey: bool = False
-    in_the_way: tuple[float, float, float, float] | None = None  # left, top, right, bottom as shares of the picture
+    in_the_way: tuple[float, float, float, float] | None = None  # obstacle: left, top, right, bottom as shares
 
     def see(self, image: U8, before: U8 | None, frame: int) -> U8:
-        """(H, W, 3) RGB as this camera records frame number `frame`; `before` is the picture before it as drawn."""
+        """(H, W, 3) RGB of frame number `frame` as this camera records it. before: the previous picture as drawn."""
         rng = np.random.default_rng([0x5E, self.seed, frame])
         x = np.asarray(image / np.float32(255), np.float32)
         if before is not None and self.shutter > 0:
@@ -57,7 +57,7 @@ class Sensor:
         return np.asarray(self.noise * (0.7 * fine + 0.7 * coarse), np.float32)
 
     def _cover(self, x: F32) -> None:
-        """A hand or a microphone: a soft blot of one colour."""
+        """Draws an obstacle (a hand, a microphone) into x as a soft ellipse of one colour."""
         height, width = x.shape[:2]
         assert self.in_the_way is not None
         left, top, right, bottom = self.in_the_way
@@ -72,7 +72,7 @@ class Sensor:
 
 
 def _compressed(image: U8, quality: int) -> U8:
-    """The picture once through JPEG."""
+    """The picture after JPEG compression."""
     ok, packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     seen = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     assert ok
@@ -81,7 +81,7 @@ def _compressed(image: U8, quality: int) -> U8:
 
 
 def sensor_of(seed: int) -> Sensor:
-    """A camera from a seed: most are decent, some are poor."""
+    """Draws a camera from a seed: most are decent, about a third are poor."""
     rng = np.random.default_rng([0x5EE, seed])
     poor = rng.random() < 0.35
     warm = rng.normal(0, 0.05)

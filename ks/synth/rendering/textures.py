@@ -1,4 +1,4 @@
-"""The pictures that layers are painted with, as textures; those that many people share stay on the card."""
+"""The textures of layers. Those that many people share stay on the graphics card."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +15,20 @@ CARDS = {
     "hair": 0.5,
     "brows": 0.0,
     "lashes": 0.0,
-}  # layers of thin cards, and the alpha that throws a shadow (0: none)
+}  # layers of thin cards -> alpha from which they cast a shadow (0: they cast none)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """One layer's picture."""
+    """One layer's texture."""
 
     texture: Any
     brightness: float  # mean linear luminance of the opaque part
-    image: U8  # (H, W, 4) of a skin, whose tint is measured on it; empty for others
+    image: U8  # (H, W, 4) for skin, whose tint is measured on it; empty for other layers
 
 
 class Pictures:
-    """Textures of one graphics context. A skin's is large and few people have the same: it is released with them."""
+    """Textures of one graphics context. Only one skin is kept: skins are large, and few people share one."""
 
     def __init__(self, context: Any) -> None:
         self._gl = context
@@ -36,7 +36,7 @@ class Pictures:
         self._skin: Painted | None = None
 
     def of(self, assets: Assets, person: Person, layer: str) -> Painted:
-        """What this layer of the person is painted with; white where it has no picture."""
+        """The texture of this layer of the person; plain white where the layer has no picture."""
         path = {"skin": assets.skins.get(person.skin), "eyes": assets.irises.get(person.iris)}.get(layer)
         if path is None and layer in person.wears:
             path = assets.wear[person.wears[layer]].picture

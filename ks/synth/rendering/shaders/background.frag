@@ -1,4 +1,4 @@
-// What lies behind: a picture out of focus, or the panorama of the light.
+// The background: a picture out of focus.
 in vec2 at;
 out vec4 colour;
 uniform sampler2D picture;

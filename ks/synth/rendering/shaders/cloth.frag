@@ -1,4 +1,4 @@
-// A shirt: the body's own surface below a neck line, lifted a little.
+// A shirt: the body's surface below a neckline, drawn slightly outwards.
 uniform vec3 cloth_colour, trim_colour;
 uniform vec3 neck;         // height at the front, extra height at the back, width of the hem; dm
 uniform float vee;         // depth of a V-neck, dm

@@ -1,4 +1,4 @@
-// Light that falls on a point and comes back: ambient harmonics, a lamp with its shadow, mirrored sky.
+// Lighting of a point: ambient harmonics, a lamp with its shadow, mirrored sky.
 in vec3 position;
 in vec3 normal;
 in vec2 uv;
@@ -23,7 +23,7 @@ const float PI = 3.14159265;
 vec3 linear(vec3 srgb) { return pow(srgb, vec3(2.2)); }
 
 vec3 ambient(vec3 n) {
-    return max(harmonics[0] * 0.282095 * 0.16, harmonics[0] * 0.282095  // bands ring: behind a bright window stays some light
+    return max(harmonics[0] * 0.282095 * 0.16, harmonics[0] * 0.282095  // harmonics ring: never below 16 % of the mean
         + 0.488603 * (harmonics[1] * n.y + harmonics[2] * n.z + harmonics[3] * n.x)
         + 1.092548 * (harmonics[4] * n.x * n.y + harmonics[5] * n.y * n.z + harmonics[7] * n.x * n.z)
         + 0.315392 * harmonics[6] * (3.0 * n.z * n.z - 1.0) + 0.546274 * harmonics[8] * (n.x * n.x - n.y * n.y));
@@ -48,7 +48,7 @@ float lit(vec3 p, vec3 n) {  // 1 in the lamp's light, 0 in shadow
     return free / float(TAPS);
 }
 
-vec3 bumped(vec3 n, float height) {  // tilts a normal by the slope of height (dm), as Mikkelsen 2010
+vec3 bumped(vec3 n, float height) {  // bump mapping (Mikkelsen 2010); height in dm
     vec3 dx = dFdx(position), dy = dFdy(position);
     vec3 r1 = cross(dy, n), r2 = cross(n, dx);
     float det = dot(dx, r1);
@@ -56,7 +56,7 @@ vec3 bumped(vec3 n, float height) {  // tilts a normal by the slope of height (d
     return normalize(abs(det) * n - slope);
 }
 
-float ggx(vec3 n, vec3 v, vec3 l, float roughness) {  // without Fresnel; times n.l
+float ggx(vec3 n, vec3 v, vec3 l, float roughness) {  // without Fresnel, multiplied by n.l
     vec3 h = normalize(v + l);
     float a = roughness * roughness, a2 = a * a;
     float nh = max(dot(n, h), 0.0), nl = max(dot(n, l), 0.0), nv = max(dot(n, v), 0.05);

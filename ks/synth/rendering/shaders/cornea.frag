@@ -1,4 +1,4 @@
-// The clear shell over the iris: only what it mirrors, added.
+// The clear shell over the iris: only its reflections, added to the picture.
 uniform vec3 ball_left, ball_right;
 uniform float ball_radius;
 

@@ -1,4 +1,4 @@
-// Only how far: for shadows and for what hides the sky. Cards of hair let light through where they are thin.
+// Depth only, for shadows and ambient occlusion. Hair cards let light through where they are thin.
 in vec2 uv;
 uniform sampler2D picture;
 uniform float low;

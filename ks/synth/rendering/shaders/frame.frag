@@ -1,4 +1,4 @@
-// A glasses' frame: glossy plastic or metal.
+// The frame of glasses: glossy plastic or metal.
 uniform vec3 tint;
 
 void main() {

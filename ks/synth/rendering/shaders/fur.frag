@@ -1,7 +1,7 @@
-// Short hair as shells over the skin: a beard, a shorn scalp. Each shell shows the strands that reach so far.
+// Short hair (a beard, a shorn scalp) as shells over the skin. Each shell shows the strands that are long enough.
 uniform vec3 fur_colour;
-uniform float beard, scalp_hair;  // 0 to 1: how dense
-uniform float height;             // of this shell among all, 0 to 1
+uniform float beard, scalp_hair;  // density, 0 to 1
+uniform float height;             // of this shell, 0 to 1
 
 void main() {
     vec2 at = abs(normal.y) > 0.75 ? rest.xz : vec2(atan(rest.x, rest.z) * 0.8, rest.y);

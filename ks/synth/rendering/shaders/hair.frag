@@ -1,9 +1,9 @@
-// Hair, brows and lashes: cards with strands; first the dense part, then the fringe (see render).
+// Hair, brows and lashes: cards with strands. First the dense part is drawn, then the thin ends (see renderer.py).
 uniform vec3 hair_colour;
 uniform float gloss;
-uniform float low, high;    // the alpha drawn in this pass
-uniform float density;      // of thin cards
-uniform float brightness;   // mean of the picture where it is opaque
+uniform float low, high;    // alphas drawn in this pass
+uniform float density;      // factor on alpha
+uniform float brightness;   // mean of the texture's opaque part
 
 float away(vec3 strand, vec3 d) { float c = dot(strand, d); return max(1.0 - c * c, 1e-4); }  // sine squared
 

@@ -1,4 +1,4 @@
-// A lens: what it mirrors and how much it darkens; blended as glass over the face.
+// A lens of glasses: reflections and darkening, blended over the face.
 uniform float dark;
 
 void main() {

@@ -1,13 +1,13 @@
-// One vertex of any mesh: moved on the CPU, looked at by the camera.
+// One vertex of any mesh. The CPU has moved it; this projects it.
 in vec3 in_position;   // dm, this frame
 in vec3 in_normal;
 in vec2 in_uv;
-in float in_ao;        // share of the sky that the neutral head leaves free
-in vec3 in_rest;       // dm, where the vertex lies on the base mesh: the face's own map
-in vec4 in_mask;       // skin: lips, scalp, beard, wet; others: what they need
+in float in_ao;        // ambient occlusion: share of the sky that is free over the neutral head
+in vec3 in_rest;       // dm, position on the resting base mesh: coordinates for patterns on the face
+in vec4 in_mask;       // skin: lips, scalp, beard, wet; hair, brows, lashes: direction of the strands
 uniform mat4 view_projection;
-uniform float inflate; // dm along the normal: cloth and shells over the skin
-uniform float nearer;  // dm towards the camera, for what hides what alone: brows lie on skin that bulges through them
+uniform float inflate; // dm along the normal, for cloth and fur
+uniform float nearer;  // dm towards the camera, in depth only: keeps brows visible where skin bulges through them
 uniform vec3 eye_position;
 out vec3 position;
 out vec3 normal;
@@ -15,7 +15,7 @@ out vec2 uv;
 out float ao;
 out vec3 rest;
 out vec4 mask;
-invariant gl_Position;  // a second pass over the same mesh must meet its own depth
+invariant gl_Position;  // a second pass must give the same depth
 
 void main() {
     position = in_position + in_normal * inflate;

@@ -1,6 +1,6 @@
 // Teeth, gums and tongue: wet, and darker the deeper they lie.
 uniform vec3 tint;
-uniform float openness;    // 0 to 1: how much light a mouth lets in
+uniform float openness;    // 0 to 1: how much light enters the mouth
 
 void main() {
     vec3 v = normalize(eye_position - position), n = normalize(normal), l = lamp_direction;

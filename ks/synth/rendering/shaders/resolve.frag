@@ -1,11 +1,11 @@
-// Linear light -> picture: exposure, a film's shoulder, sRGB; several samples to a pixel.
+// Linear light -> picture: exposure, highlight roll-off, sRGB, mean over the samples of a pixel.
 in vec2 at;
 out vec4 colour;
 uniform sampler2D scene;
 uniform float exposure;
 uniform int samples;       // per side
 
-vec3 film(vec3 x) {        // straight in the middle, rolled off above
+vec3 film(vec3 x) {        // linear in the middle, rolled off above
     x *= exposure;
     x = max(x, vec3(0.0));
     vec3 y = x * (1.0 + x * 0.04) / (1.0 + 0.62 * x);

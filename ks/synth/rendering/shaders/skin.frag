@@ -1,12 +1,12 @@
-// Skin: two layers of gloss, light that wanders inside, folds, pores, stubble, hair roots.
+// Skin: two layers of gloss, subsurface scattering, folds, pores, stubble, hair roots.
 uniform vec3 tint;
-uniform float vivid;           // of the picture's colours: 1 as painted, 0 grey
+uniform float vivid;           // saturation of the texture: 1 as painted, 0 grey
 uniform float roughness;
 uniform float oil;             // how glossy
 uniform vec3 stubble_colour;
 uniform float stubble;         // 0 to 1
 uniform vec3 root_colour;
-uniform float roots;           // how much the scalp is covered with hair
+uniform float roots;           // how densely hair roots are painted on the scalp
 uniform float lip_tint;
 uniform float freckles;
 uniform float blush;           // of cheeks and nose
@@ -40,7 +40,7 @@ void main() {
     vec3 nb = bumped(n, h);
     vec3 l = lamp_direction;
     float sun = lit(position, n);
-    // wandering light: red goes farthest, so its normal is the smoothest and its shadow edge the softest
+    // subsurface scattering: red travels farthest, so its normal is the smoothest and its shadow edge the softest
     vec3 wrap = vec3(0.36, 0.16, 0.10);
     vec3 cosine = vec3(dot(normalize(mix(n, nb, 0.45)), l), dot(normalize(mix(n, nb, 0.75)), l), dot(nb, l));
     vec3 diffuse = clamp((cosine + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);

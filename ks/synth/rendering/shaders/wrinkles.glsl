@@ -1,4 +1,4 @@
-// Folds of the skin as a height in dm over the resting face: x to the person's left, y up. Each is driven from outside.
+// Skin folds as a height in dm over the resting face (x: person's left, y: up). motion/pose.py gives their strength.
 uniform vec2 fold_inner_brow;   // x: left of the face, y: right
 uniform vec2 fold_outer_brow;
 uniform vec2 fold_frown;
@@ -7,10 +7,10 @@ uniform vec2 fold_crow;
 uniform vec2 fold_lower_lid;
 uniform vec2 fold_nasolabial;
 uniform vec2 fold_dimple;
-uniform vec2 fold_mouth_corner; // down from the corners
+uniform vec2 fold_mouth_corner; // below the corners
 uniform float fold_chin;
 uniform float fold_lip_lines;
-uniform vec4 fold_person;       // phase, spacing, wobble, sharpness: no two faces fold alike
+uniform vec4 fold_person;       // phase, spacing, wobble, width: differ from person to person
 
 float bell(float x, float width) { x /= width; return exp(-x * x); }
 

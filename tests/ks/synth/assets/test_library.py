@@ -50,7 +50,7 @@ def test_a_picture_that_is_cut_off_is_named(tmp_path):
     whole = next(iter(assets().skins.values()))
     half = tmp_path / whole.name
     half.write_bytes(whole.read_bytes()[:50_000])
-    with pytest.raises(DataError, match="no whole picture"):
+    with pytest.raises(DataError, match="not a complete picture"):
         picture(half)
 
 
