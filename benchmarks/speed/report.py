@@ -1,6 +1,6 @@
 """A result of ks-bench -> table and warnings on the terminal, JSON, PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,28 +201,26 @@ def _round_ticks(values: Sequence[float]) -> list[float]:
 
 def _naive_bars(axes: "Axes", rows: Sequence[Row]) -> None:
     clips = {engine_name(row): row for row in reversed(rows) if row["what"] == "whole_clip" and row.get("to_frame")}
-    names = list(reversed(clips))
-    values = [clips[name]["to_frame"] for name in names]
-    colours = [COLOURS[clips[name]["backend"]] for name in names]
-    drawn = axes.barh(names, values, color=colours, height=0.6)
-    axes.bar_label(drawn, [f"{value:.2f}" for value in values], fontsize=8, padding=2)
-    axes.invert_yaxis()
-    batch = f" at batch {clips[names[0]]['batch']}" if names else ""
-    axes.set_title(f"Whole clip over one cached frame{batch}", loc="left", fontsize=10)
-    axes.set_xlabel("times as long (p50)")
-    axes.set_xlim(0, 1.15 * max(values, default=1.0))
-    tidy(axes, "x")
+    last = dict(reversed(clips.items()))
+    batch = f" at batch {next(iter(last.values()))['batch']}" if last else ""
+    times = {name: row["to_frame"] for name, row in last.items()}
+    _bars(axes, times, "{:.2f}", f"Whole clip over one cached frame{batch}", "times as long (p50)")
 
 
 def _memory_bars(axes: "Axes", rows: Sequence[Row]) -> None:
     frames = [row for row in rows if row["what"] == "frame" and row.get("rss_mb") is not None]
-    last = {engine_name(row): row for row in frames}
-    values = [row["rss_mb"] for row in last.values()]
-    drawn = axes.barh(list(last), values, color=[COLOURS[row["backend"]] for row in last.values()], height=0.6)
-    axes.bar_label(drawn, [f"{value:.0f}" for value in values], fontsize=8, padding=2)
-    axes.invert_yaxis()
     batch = f", up to batch {max(row['batch'] for row in frames)}" if frames else ""
-    axes.set_title(f"Peak memory of the process{batch}", loc="left", fontsize=10)
-    axes.set_xlabel("MB")
-    axes.set_xlim(0, 1.15 * max(values, default=1.0))
+    peaks = {engine_name(row): row["rss_mb"] for row in frames}
+    _bars(axes, peaks, "{:.0f}", f"Peak memory of the process{batch}", "MB")
+
+
+def _bars(axes: "Axes", values: Mapping[str, float], text: str, title: str, label: str) -> None:
+    """A bar for each engine, by its name, the first on top."""
+    colours = [COLOURS[name.split()[0]] for name in values]
+    drawn = axes.barh(list(values), list(values.values()), color=colours, height=0.6)
+    axes.bar_label(drawn, [text.format(value) for value in values.values()], fontsize=8, padding=2)
+    axes.invert_yaxis()
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(label)
+    axes.set_xlim(0, 1.15 * max(values.values(), default=1.0))
     tidy(axes, "x")
