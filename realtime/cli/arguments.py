@@ -142,6 +142,11 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
         help="onset and duration of each AU: BIDS events, or ELAN",
     )
     group.add_argument("--save", type=Path, action="append", default=[], metavar="FILE.mp4", help="annotated video")
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files that are there, whoever wrote them; without it only what knowledge-spreader wrote",
+    )
     group.add_argument("--show", action="store_true", help="a window; q quits, space pauses")
     group.add_argument("--lsl", action="store_true", help="LabStreamingLayer, a stream per face")
     group.add_argument(

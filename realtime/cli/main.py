@@ -12,7 +12,8 @@ from knowledge_spreader.cli.run import run
 from knowledge_spreader.files import write_json
 from knowledge_spreader.realtime.cli.arguments import options_of, parser
 from knowledge_spreader.realtime.cli.console import Bar, StatsLine, print_report
-from knowledge_spreader.realtime.cli.outputs import Outputs, check_paths, make_outputs
+from knowledge_spreader.realtime.cli.outputs import Outputs, make_outputs
+from knowledge_spreader.realtime.cli.run_paths import plan_paths
 from knowledge_spreader.realtime.demo import demo_clip
 from knowledge_spreader.realtime.sinks.base import Sinks
 from knowledge_spreader.realtime.watch import Watch, parse_targets
@@ -55,7 +56,7 @@ def _watch(args: argparse.Namespace) -> Watch:
     options = options_of(args)
     demo = [demo_clip()] if args.demo else []
     found = parse_targets([*args.source, *demo, *args.camera], options)
-    check_paths(args, found)
+    plan_paths(args, found).check(overwrite=args.overwrite)
     return Watch(found, options)
 
 

@@ -3,7 +3,6 @@
 import argparse
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge_spreader.errors import MissingError
@@ -11,8 +10,6 @@ from knowledge_spreader.realtime.sinks.base import Sink
 from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
 from knowledge_spreader.realtime.sinks.events_sink import EventsSink
 from knowledge_spreader.realtime.sinks.jsonl_sink import JsonlSink
-from knowledge_spreader.realtime.sinks.result_file import check_distinct, check_not_input, check_writable
-from knowledge_spreader.realtime.sources.source_spec import Target
 from knowledge_spreader.realtime.watch import Watch
 
 if TYPE_CHECKING:
@@ -31,18 +28,6 @@ class Outputs:
     @property
     def wants_to_quit(self) -> bool:
         return self.window is not None and self.window.quit
-
-
-def check_paths(args: argparse.Namespace, sources: list[Target]) -> None:
-    """Raises DataError where an output cannot be written, would destroy an input, or is named twice."""
-    files = [Path(path) for path in args.jsonl if path != "-"]
-    files += [*args.csv, *args.parquet, *args.events, *args.save, *filter(None, [args.report])]
-    files += [path.with_suffix(".json") for path in args.events if path.suffix != ".eaf"]  # BIDS's sidecar
-    inputs = [Path(target.address) for target in sources if target.kind in ("file", "images")]
-    for path in files:
-        check_writable(path)
-        check_not_input(path, inputs)
-    check_distinct(files)
 
 
 def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:

@@ -10,12 +10,10 @@ import io
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from knowledge_spreader.errors import DataError, KSError, one_line
-from knowledge_spreader.files import whole_file
 
 
 class ReaderGoneError(KSError):
@@ -101,29 +99,6 @@ def check_writable(path: Path) -> None:
         raise DataError(f"{path} cannot be written ({one_line(exc)}); give another place") from exc
 
 
-def check_not_input(path: Path, inputs: Sequence[Path]) -> None:
-    """Raises DataError where writing the path would destroy what is read."""
-    for given in inputs:
-        if _same(path, given):
-            raise DataError(f"{path} is an input of this run and would be overwritten; give another name")
-
-
-def check_distinct(paths: Sequence[Path]) -> None:
-    """Raises DataError where two outputs would go to one file."""
-    for at, path in enumerate(paths):
-        if any(_same(path, earlier) for earlier in paths[:at]):
-            raise DataError(f"two outputs would be written to {path}; give each its own name")
-
-
-def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Puts a file in place that `write` makes, whole or not at all. Raises DataError on a full disk and the like."""
-    try:
-        with whole_file(path) as unfinished:
-            write(unfinished)
-    except OSError as exc:
-        raise DataError(f"{path} cannot be written ({one_line(exc)}); check the folder and the space") from exc
-
-
 def drop_torn_line(path: Path) -> None:
     """Cuts what follows the last line break: a write that a kill stopped half way."""
     with path.open("rb+") as file:
@@ -139,7 +114,8 @@ def drop_torn_line(path: Path) -> None:
         file.truncate(0)
 
 
-def _same(path: Path, other: Path) -> bool:
+def same_file(path: Path, other: Path) -> bool:
+    """Also through links, and where one is not there yet."""
     try:
         return path.samefile(other)
     except OSError:  # one of them is not there yet

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.realtime.sinks.ours import VIDEO_MARK
 from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound
 from knowledge_spreader.realtime.types import Frame
 
@@ -120,7 +121,9 @@ class VideoWriter:
             options["movflags"] = "hybrid_fragmented+delay_moov"
             options["frag_duration"] = str(round(_FRAGMENT_S * 1e6))
             options["movie_timescale"] = str(self._time_base.denominator)  # else starts are rounded to milliseconds
-        return av.open(self._file, "w", format=kind, options=options)
+        container = av.open(self._file, "w", format=kind, options=options)
+        container.metadata["comment"] = VIDEO_MARK
+        return container
 
     def _add_video(self, rate: Fraction, crf: float) -> VideoStream:
         # zerolatency: a picture is in the file at once, and none waits for another to be coded from it (no B-frames).

@@ -18,7 +18,21 @@ from tests.paths import ROOT
 
 SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 OF_A_RUN = {  # options of ks-live that say what to watch, or where results go; the rest are fields of Options
-    *("camera", "source", "demo", "duration", "csv", "jsonl", "parquet", "events", "save", "show", "lsl", "stats"),
+    *(
+        "camera",
+        "source",
+        "demo",
+        "duration",
+        "csv",
+        "jsonl",
+        "parquet",
+        "events",
+        "save",
+        "overwrite",
+        "show",
+        "lsl",
+        "stats",
+    ),
     *("report", "progress", "finish", "help", "version"),
 }
 

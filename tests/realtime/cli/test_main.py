@@ -82,6 +82,7 @@ def test_each_frame_has_a_row_with_its_exact_time(media: Path, face_model: Path,
     assert good.filter(regex="AU.._p").std().max() > 0
 
 
+@pytest.mark.slow
 def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     assert live(face_model, "--source", media / "pyfeat_no_face.mp4", "--csv", out) == 0
@@ -129,6 +130,7 @@ def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face
         assert stream["timestamp"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_json_lines_on_stdout_are_nothing_but_json(media: Path, face_model: Path) -> None:
     process = start(face_model, "--source", media / CLIP, "--jsonl", "-")
     out, err = process.communicate(timeout=60)
@@ -163,6 +165,7 @@ def test_a_signal_leaves_whole_files(
     assert ("frames" in err) == (number != signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_recording_that_is_cut_short_says_so_by_its_exit_code(media: Path, face_model: Path, tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
@@ -194,6 +197,7 @@ def test_a_sink_that_fails_leaves_the_others_whole(
     assert "No space left" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
     media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +209,7 @@ def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
     assert "bad.mp4" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_source_that_cannot_go_on_leaves_the_others_alone(
     media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,7 +234,7 @@ def test_a_source_that_cannot_go_on_leaves_the_others_alone(
         (["--source", "no_such.mp4"], "no_such.mp4"),
         (["--source", "{clip}", "--model", "no_such.ks"], "no_such.ks"),
         (["--source", "{clip}", "--csv", "no_such/folder/o.csv"], "no_such"),
-        (["--source", "{clip}", "--csv", "{clip}"], "overwritten"),
+        (["--source", "{clip}", "--csv", "{clip}"], "is an input of this run"),
         (["--source", "{clip}", "--csv", "{tmp}/o.csv", "--jsonl", "{tmp}/o.csv"], "own name"),
         (["--source", "{clip}", "--events", "{tmp}/o.tsv", "--report", "{tmp}/o.json"], "own name"),
         (["--source", "{clip}", "--camera", "0"], "--policy"),
@@ -250,6 +255,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     assert said in err
 
 
+@pytest.mark.slow
 def test_the_python_interface_reads_like_the_command(media: Path, face_model: Path) -> None:
     options = Options(face_model=str(face_model))
     with watch(media / CLIP, options=options) as results:

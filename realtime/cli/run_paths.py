@@ -1,0 +1,88 @@
+"""Every path that a run reads and writes, known and checked before the first frame.
+
+A path that would destroy an input, a model or a list of sources is refused; so are two outputs in one file. A file that
+is already there is only overwritten when this product wrote it, or with --overwrite.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.frame_reader import list_images
+from knowledge_spreader.realtime.sinks.elan import JOURNAL_SUFFIX as EAF_JOURNAL
+from knowledge_spreader.realtime.sinks.ours import is_ours
+from knowledge_spreader.realtime.sinks.parquet_sink import JOURNAL_SUFFIX as PARQUET_JOURNAL
+from knowledge_spreader.realtime.sinks.result_file import check_writable, same_file
+from knowledge_spreader.realtime.sources.source_spec import Target
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """reads: what each input is, by its path. writes: the option behind each output."""
+
+    reads: tuple[tuple[Path, str], ...]
+    writes: tuple[tuple[Path, str], ...]
+
+    def check(self, *, overwrite: bool) -> None:
+        """Raises DataError, one line, on the first clash."""
+        for at, (path, option) in enumerate(self.writes):
+            check_writable(path)
+            for given, what in self.reads:
+                if same_file(path, given):
+                    raise DataError(f"{option} would write {path}, which is {what} of this run; give another name")
+            for earlier, other in self.writes[:at]:
+                if same_file(path, earlier):
+                    raise DataError(f"{other} and {option} would both write {path}; give each its own name")
+            if not overwrite and path.is_file() and not is_ours(path):
+                raise DataError(
+                    f"{option}: {path} exists, and knowledge-spreader did not write it; "
+                    "give another name, or --overwrite to replace it"
+                )
+
+
+def plan_paths(args: argparse.Namespace, targets: Sequence[Target]) -> RunPaths:
+    """args: of ks-live. targets: all sources, in order."""
+    return RunPaths(tuple(_reads(args, targets)), tuple(_writes(args, len(targets))))
+
+
+def _reads(args: argparse.Namespace, targets: Sequence[Target]) -> Iterator[tuple[Path, str]]:
+    for target in targets:
+        if target.path is None:
+            continue
+        yield target.path, "an input"
+        if target.path.is_dir():
+            yield from ((image, "an input") for image in list_images(target.path))
+    yield from ((Path(source[1:]), "a list of sources") for source in args.source if source.startswith("@"))
+    if args.model:
+        yield Path(args.model), "the model"
+    if args.face_model:
+        yield Path(args.face_model), "the face model"
+
+
+def _writes(args: argparse.Namespace, streams: int) -> Iterator[tuple[Path, str]]:
+    for path in args.csv:
+        yield path, f"--csv {path}"
+    for path in (Path(place) for place in args.jsonl if place != "-"):
+        yield path, f"--jsonl {path}"
+    for path in args.parquet:
+        yield path, f"--parquet {path}"
+        yield path.with_name(path.name + PARQUET_JOURNAL), f"--parquet {path}"
+    for path in args.events:
+        yield from ((place, f"--events {path}") for place in _events(path, streams))
+    for path in args.save:
+        yield from ((place, f"--save {path}") for place in numbered(path, streams))
+    if args.report:
+        yield args.report, f"--report {args.report}"
+
+
+def _events(path: Path, streams: int) -> list[Path]:
+    if path.suffix.lower() == ".eaf":
+        return [*numbered(path, streams), path.with_name(path.name + EAF_JOURNAL)]
+    return [path, path.with_suffix(".json")]  # BIDS: the table and its sidecar
+
+
+def numbered(path: Path, streams: int) -> list[Path]:
+    """out.mp4, out-2.mp4, ...: one file for each stream."""
+    return [path.with_stem(f"{path.stem}-{n + 1}") if n else path for n in range(streams)]
