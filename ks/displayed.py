@@ -25,7 +25,8 @@ def displayed(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> U8:
     None or 0 is unknown and taken for square. The longer side of a pixel stays, so no detail is lost.
     """
     width, height = square_size(frame.width, frame.height, pixel_aspect)
-    return turned(frame.to_ndarray(format="rgb24", width=width, height=height), display_matrix(frame))
+    stored = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+    return turned(stored, display_matrix(frame))
 
 
 def square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,6 +21,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import I64, U8
+from knowledge_spreader.displayed import display_matrix, displayed, square_size
 from knowledge_spreader.errors import DataError, one_line
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -80,12 +82,26 @@ def picture_rate(source: Path) -> float | None:
         return float(rate) if rate else None
 
 
+def is_turned_or_stretched(source: Path) -> bool:
+    """Whether a video's pictures are mirrored or have pixels that are not square; rotation alone does not count.
+
+    Raises DataError when it cannot be read.
+    """
+    if source.is_dir():
+        return False
+    for frame, pixel_aspect in _decode(source):
+        a, b, c, d = display_matrix(frame)
+        stretched = square_size(frame.width, frame.height, pixel_aspect) != (frame.width, frame.height)
+        return stretched or a * d - b * c < 0
+    return False
+
+
 def read_pictures(source: Path, wanted: npt.NDArray[np.integer]) -> Iterator[tuple[int, U8]]:
     """Yield (index, picture) for each wanted index; a picture is uint8 RGB (H, W, 3), upright.
 
     wanted (T,) holds strictly increasing picture indices. A video is decoded from its start up to the last of them.
-    EXIF orientation and a video's display rotation are honoured. Raises DataError when a picture cannot be read or is
-    not there, and when two images of a folder differ in size.
+    EXIF orientation, a video's display matrix and pixels that are not square are honoured. Raises DataError when a
+    picture cannot be read or is not there, and when two images of a folder differ in size.
     """
     indices = [int(index) for index in wanted]
     assert all(a < b for a, b in zip([-1, *indices], indices, strict=False)), "picture indices must increase from 0"
@@ -136,21 +152,15 @@ def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
         return
     waiting = iter(indices)
     index, count = next(waiting), 0
-    for count, frame in enumerate(_decode(path), 1):
+    for count, (frame, pixel_aspect) in enumerate(_decode(path), 1):
         if count - 1 != index:
             continue
-        yield index, upright(frame)
+        yield index, displayed(frame, pixel_aspect)
         try:
             index = next(waiting)
         except StopIteration:
             return
     raise DataError(f"{path}: picture {index} was asked for, but only {count} can be decoded; copy or re-encode it")
-
-
-def upright(frame: av.VideoFrame) -> U8:
-    picture = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 turns
-    return np.ascontiguousarray(np.rot90(picture, quarter_turns), np.uint8)
 
 
 def _count_packets(path: Path) -> int | None:
@@ -178,14 +188,16 @@ def _count_packets(path: Path) -> int | None:
     return count
 
 
-def _decode(path: Path) -> Iterator[av.VideoFrame]:
+def _decode(path: Path) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
+    """Each frame, with the width of its pixels by their height."""
     with _video(path) as (container, stream):
         stream.thread_type = "AUTO"
+        pixel_aspect = stream.sample_aspect_ratio
         try:
             for packet in container.demux(stream):
                 if packet.size:  # an empty packet in the middle would end the decoder
-                    yield from packet.decode()
-            yield from stream.decode(None)
+                    yield from ((frame, pixel_aspect) for frame in packet.decode())
+            yield from ((frame, pixel_aspect) for frame in stream.decode(None))
         except av.FFmpegError as exc:
             raise _broken(path, exc) from exc
 

@@ -31,7 +31,7 @@ from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.face.alignment import CROP_VERSION
 from knowledge_spreader.files import whole_file
-from knowledge_spreader.frame_reader import list_images
+from knowledge_spreader.frame_reader import is_turned_or_stretched, list_images
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,8 @@ def entry_of(video: Video, recipe: Recipe, folder: Path) -> Entry:
     how: list[Any] = [_LAYOUT, recipe.side_px]
     if recipe.model_identity:
         how += [CROP_VERSION, recipe.model_identity, float(recipe.fps), video.frames.tolist()]
+    if is_turned_or_stretched(video.source):
+        how += ["displayed"]  # told apart from crops of the picture as it is stored
     what = [str(video.source.resolve()), stamp(video.source), video.pictures.tolist()]
     return Entry(video, recipe, folder / hashlib.sha256(json.dumps([how, what]).encode()).hexdigest())
 

@@ -1,4 +1,4 @@
-"""A container's packets, decoded: pictures with the time their packet came in, and the sound that came between."""
+"""Decodes the packets of a container: pictures with their arrival times, and the audio packets between them."""
 
 import math
 import time
@@ -17,17 +17,17 @@ from knowledge_spreader.realtime.sources.open_container import open_video, reaso
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, recent
 from knowledge_spreader.realtime.sources.source_spec import Target
 
-_ARRIVALS = 256  # packets that a decoder may hold back, and more
-_HEAL_S = 2.0  # how long a key frame is waited for after damage
-_UNKNOWN = 10  # pictures without a time before we give them one
+_ARRIVALS = 256  # arrival times kept; more than a decoder holds back
+_HEAL_S = 2.0  # after damage, wait this long for a key frame
+_UNKNOWN = 10  # drop this many pictures without a time stamp, then number them ourselves
 
 
 class VideoReader:
-    """Reads a target by PyAV. Close it in the thread that reads it.
+    """Reads a target with PyAV. Close it in the thread that reads it.
 
-    live: nothing before a key frame, no corrupt picture, no delay by threads, and parts left out when decoding falls
-    behind. Else every picture that the decoder hands out and does not call corrupt.
-    pace: has each packet of a recording wait until it would have come from a camera; with live only.
+    live: start at a key frame, drop corrupt pictures, use one decoder thread (no delay), and skip pictures when
+    decoding falls behind. Otherwise: every picture that the decoder returns and does not mark as corrupt.
+    pace: plays a recording in real time; with live only.
     """
 
     def __init__(
@@ -44,22 +44,24 @@ class VideoReader:
         self._opened = open_video(target, live=live, audio=audio, timeout_s=timeout_s)
         self.rate, self.duration_s, self.audio = self._opened.rate, self._opened.duration_s, self._opened.template
         self.finite = not target.live or (target.kind == "stream" and self.duration_s is not None)
-        plays = not target.live or (self.finite and target.address.lower().startswith("http"))  # else the server paces
+        plays = not target.live or (
+            self.finite and target.address.lower().startswith("http")
+        )  # otherwise the server sets the pace
         self._pace = pace if plays else None
         self._await_key_until_s = math.inf if live else 0.0
         self._backlog = Backlog()
-        self._arrivals: dict[int, tuple[float, int]] = {}  # pts of what the decoder holds -> arrival, level
-        self._arrived_s = 0.0  # the last packet
+        self._arrivals: dict[int, tuple[float, int]] = {}  # pts of packets in the decoder -> (arrival, level)
+        self._arrived_s = 0.0  # of the last packet
         self._sound: tuple[Any, ...] = ()  # packets
         self._numbering = _Numbering(self.rate)
         self._closed = False
 
     def pictures(self) -> Iterator[Picture]:
-        """Each picture in the order of showing. Raises DataError, one line, when reading ends before the end."""
+        """The pictures in presentation order. Raises DataError, one line, when reading fails before the end."""
         if self._live or self.audio is None:
             yield from self._pictures()
             return
-        held: Picture | None = None  # a copy must not lose the sound after the last picture
+        held: Picture | None = None  # the last picture also carries the audio that follows it
         for picture in self._pictures():
             if held is not None:
                 yield held
@@ -78,7 +80,7 @@ class VideoReader:
             except av.error.FFmpegError as exc:
                 problem = exc
                 break
-        yield from self._pictures_of(self._flush())  # what came before the damage
+        yield from self._pictures_of(self._flush())  # pictures from before the error
         raise self._broken(problem) from without_address(problem)
 
     def close(self) -> None:
@@ -89,13 +91,13 @@ class VideoReader:
 
     def _read(self) -> Iterator[Picture]:
         video, audio = self._opened.video, self._opened.audio
-        # Live, all streams: where only sound comes, we must hear of it to know that no pictures do.
+        # Live: read all streams, to notice when audio arrives but no pictures do.
         packets = self._opened.container.demux(*([] if self._live else [video, audio] if audio else [video]))
         asked_s = last_video_s = time.perf_counter()
         for packet in packets:
             now_s = time.perf_counter()
             if self._target.live and now_s - last_video_s > self._timeout_s:
-                # Only sound came. Or the read timed out and ffmpeg hands out what it has of a picture first.
+                # Only audio arrived, or the read timed out and ffmpeg first returns a partial picture.
                 raise av.error.ExitError(0, "no pictures")
             if audio and packet.stream_index == audio.index:
                 self._keep_sound(packet)
@@ -166,15 +168,16 @@ class VideoReader:
                 self._heal()
                 continue
             sound, self._sound = self._sound, ()
-            yield Picture(frame, index, pts, time_base, captured_s, sound)
+            aspect = self._opened.video.sample_aspect_ratio
+            yield Picture(frame, index, pts, time_base, captured_s, sound, aspect)
 
     def _heal(self) -> None:
-        """What follows leans on the damage, up to the next key frame; some streams refresh bit by bit and have none."""
+        """After damage, skip to the next key frame, for 2 s at most: streams with intra refresh have no key frames."""
         if self._live:
             self._await_key_until_s = self._arrived_s + _HEAL_S
 
     def _arrival(self, pts: int | None) -> float:
-        """When the packet of a picture came. Packets before it in time that gave no picture were left out."""
+        """When the packet of a picture arrived. Earlier packets without a picture are counted as skipped."""
         if pts is None:
             return self._arrived_s
         arrived_s, _ = self._arrivals.pop(pts, (self._arrived_s, EVERYTHING))
@@ -194,12 +197,12 @@ class VideoReader:
         if self._target.live and isinstance(exc, av.error.ExitError | av.error.TimeoutError):
             return DataError(f"{self._target.name}: no picture for {self._timeout_s:g} s")
         if self._target.live:
-            return DataError(f"{self._target.name}: the connection broke ({exc.strerror or type(exc).__name__})")
+            return DataError(f"{self._target.name}: the connection was lost ({exc.strerror or type(exc).__name__})")
         return DataError(str(reason(self._target, exc, self._timeout_s)))
 
 
 class _Numbering:
-    """Time stamps for pictures that have none: on from the last known one, at the average rate."""
+    """Time stamps for pictures without one: continue from the last known one at the average frame rate."""
 
     def __init__(self, rate: Fraction | None) -> None:
         self._step_s = 1 / (rate or Fraction(25))
@@ -207,7 +210,7 @@ class _Numbering:
         self._unknown = 0
 
     def may_wait(self) -> bool:
-        """Streams often send a picture or two before they know the time; some never know it."""
+        """Whether to drop this picture: many streams send a few without a time stamp at first, some never send one."""
         self._unknown += 1
         return self._since < 0 and self._unknown <= _UNKNOWN
 

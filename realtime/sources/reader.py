@@ -1,4 +1,4 @@
-"""What a source hands to its policy: a picture not yet converted, how many there were, and what a source must offer."""
+"""Picture, Intake, Pace and the Reader protocol: what a source gives to the live and every-frame policies."""
 
 import threading
 import time
@@ -11,39 +11,40 @@ from typing import Any, Protocol
 import av
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.frame_reader import upright
+from knowledge_spreader.displayed import displayed
 
-_SOUND_S = 5
+_SOUND_S = 5  # audio kept while frames are dropped
 _SOUND_PACKETS = 1000  # five seconds of packets of 5 ms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded picture in the decoder's own format: many live ones are dropped, and need not be converted."""
+    """A decoded picture in the decoder's own format, converted only if needed: many live ones are dropped."""
 
     image: av.VideoFrame | U8
-    index: int  # among all that the source received
+    index: int  # among all pictures that the source received, from 0
     pts: int
     time_base: Fraction
     captured_s: float
     audio: tuple[Any, ...] = ()
+    pixel_aspect: Fraction | None = None  # width of a stored pixel by its height
 
     @property
     def pts_s(self) -> float:
         return float(self.pts * self.time_base)
 
     def rgb(self) -> U8:
-        """(H, W, 3), upright."""
-        return upright(self.image) if isinstance(self.image, av.VideoFrame) else self.image
+        """(H, W, 3), as people see it: upright, unmirrored, with square pixels."""
+        return displayed(self.image, self.pixel_aspect) if isinstance(self.image, av.VideoFrame) else self.image
 
 
 def merged_sound(dropped: Picture, newer: Picture) -> Picture:
-    """The newer one with the sound of the one that was dropped for it."""
+    """The newer picture, with the audio packets of the dropped one in front of its own."""
     return replace(newer, audio=recent([*dropped.audio, *newer.audio])) if dropped.audio else newer
 
 
 def recent(packets: Sequence[Any]) -> tuple[Any, ...]:
-    """Sound packets without those that are seconds older than the last: nobody comes to fetch them."""
+    """The audio packets of the last 5 s; limits memory when no frame is taken."""
     last = packets[-1]
     if last.pts is None:
         return tuple(packets[-_SOUND_PACKETS:])
@@ -53,9 +54,9 @@ def recent(packets: Sequence[Any]) -> tuple[Any, ...]:
 
 @dataclass(slots=True)
 class Intake:
-    """Counts of one source through all its connections. Only the thread that reads the source writes it."""
+    """Counts of one source over all its connections. Only the thread that reads the source changes it."""
 
-    received: int = 0  # pictures, whatever became of them
+    received: int = 0  # pictures, analysed or dropped
     dropped: Counter[str] = field(default_factory=Counter)  # by cause
 
     def next_index(self) -> int:
@@ -69,15 +70,15 @@ class Intake:
 
 
 class Pace:
-    """Plays a recording at its own speed, or at `speed` times it: each packet comes when its time has come."""
+    """Plays a recording in real time, or `speed` times as fast: each packet waits for its time stamp."""
 
     def __init__(self, speed: float, stop: threading.Event) -> None:
         self._speed, self._stop = speed, stop
-        self._start: tuple[float, float] | None = None  # of the stream, and of our clock
-        self.waited_s = 0.0  # the last time
+        self._start: tuple[float, float] | None = None  # by the stream's clock and by ours
+        self.waited_s = 0.0  # by the last call
 
     def __call__(self, stamp_s: float) -> float:
-        """Waits; returns when it was due, which is earlier than now where the reader is too slow."""
+        """Waits until the packet is due. Returns the due time, which is in the past if the reader is too slow."""
         now_s = time.perf_counter()
         self._start = self._start or (stamp_s, now_s)
         due_s = self._start[1] + (stamp_s - self._start[0]) / self._speed
@@ -92,10 +93,10 @@ class Reader(Protocol):
 
     rate: Fraction | None
     duration_s: float | None
-    audio: Any  # template of its sound, or None
-    finite: bool  # its end is the end, not an interruption
+    audio: Any  # av.AudioStream to copy the audio with, or None
+    finite: bool  # the end of the data is the end of the source, not an interruption
 
     def pictures(self) -> Iterator[Picture]:
-        """Blocks for the next one. Raises DataError, one line, when no more can come."""
+        """Blocks until the next picture. Raises DataError, one line, if reading fails."""
 
     def close(self) -> None: ...

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from av.audio.resampler import AudioResampler
 
+from knowledge_spreader.displayed import displayed
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.frame_reader import upright
 from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
 from knowledge_spreader.realtime.types import Frame, FrameResult, Stream
 from tests.paths import ROOT
@@ -165,7 +165,7 @@ def test_a_rotated_video_comes_out_upright_and_without_a_tag(tmp_path):
     with av.open(str(source)) as container:
         frames = list(container.decode(video=0))
     assert frames[0].rotation % 180 == 90
-    turned = [upright(frame) for frame in frames]
+    turned = [displayed(frame) for frame in frames]
     path = save(tmp_path / "out.mp4", results([0, 3600, 7200], image=lambda i: turned[i]), crf=1)
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
@@ -301,6 +301,7 @@ WRITE_ON = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_a_killed_process_leaves_a_video_that_plays_up_to_the_last_second(tmp_path, suffix):
     """At 25 a second: of the n pictures that were written, at least n - 25 are there."""
@@ -363,6 +364,7 @@ def test_a_full_disk_is_told_once_in_one_line_and_what_is_there_still_plays(tmp_
     assert len(pictures_until_cut(path)) >= written - 25 > 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_just_at_the_end_costs_a_second_at_most(tmp_path):
     """All fragments fit, the index that close() adds does not."""
     written, told, text = fill_up(tmp_path / "whole.mp4", 10**9, 60)
