@@ -1,24 +1,26 @@
-"""What many tests share: a model of tiny size and a small planted data set."""
+"""What many tests share: a model of tiny size and a small planted data set.
 
+Imports that take seconds stand in the fixtures: whoever runs one test of the live floor waits for no torch.
+"""
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
 from knowledge_spreader.config import TrainConfig
-from knowledge_spreader.engines.export.to_onnx import export
-from knowledge_spreader.engines.ks_file.model_file import ModelFile
-from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
-from tests.engines.conftest import SPEC, make_tiny, some_faces
 from tests.paths import SHARED
 from tests.planted import SIDE_PX, Planted, write_planted
 
+if TYPE_CHECKING:
+    from knowledge_spreader.engines.ks_file.model_file import ModelFile
+    from knowledge_spreader.method.network import KSModel
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    """Tiny tensors are faster so, and results repeat on machines with another number of cores."""
-    torch.set_num_threads(1)
+# Before torch is imported, here and in every process that a test starts: tiny tensors are faster so, two workers of
+# pytest leave each other their core, and results repeat on machines with another number of cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture
@@ -27,20 +29,29 @@ def tiny_spec() -> ModelSpec:
 
 
 @pytest.fixture
-def tiny_model(tiny_spec: ModelSpec) -> KSModel:
+def tiny_model(tiny_spec: ModelSpec) -> "KSModel":
+    import torch
+
+    from knowledge_spreader.method.network import make_model
+
     torch.manual_seed(0)
     return make_model(tiny_spec).eval()
 
 
 @pytest.fixture(scope="session")
-def tiny() -> KSModel:
+def tiny() -> "KSModel":
     """A tiny model with statistics of its own."""
+    from tests.engines.conftest import make_tiny
+
     return make_tiny()
 
 
 @pytest.fixture(scope="session")
-def tiny_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+def tiny_file(tiny: "KSModel", tmp_path_factory: pytest.TempPathFactory) -> "ModelFile":
     """That model exported, fp32 alone. An export takes seconds, so whoever needs just any model takes this one."""
+    from knowledge_spreader.engines.export.to_onnx import export
+    from tests.engines.conftest import SPEC, some_faces
+
     return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "tiny.ks", [some_faces(4)])
 
 

@@ -24,6 +24,16 @@ from knowledge_spreader.spec import ModelSpec
 SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2, thresholds=(0.5,) * 4)
 
 
+OTHER_EXPORTS = {"half_file", "switched_file", "residual", "untrained"}  # fixtures; an export takes seconds
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs another exported model than tiny_file is slow."""
+    for item in items:
+        if OTHER_EXPORTS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 def some_faces(n: int, seed: int = 0) -> U8:
     """Smooth patterns: noise would leave every batch norm with the same small range."""
     rng = np.random.default_rng(seed)

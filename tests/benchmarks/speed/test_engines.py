@@ -293,6 +293,7 @@ def said(tiny_file: ModelFile, tmp_path: Path, capsys: pytest.CaptureFixture[str
     return read_json(json_path), capsys.readouterr().out, png_path
 
 
+@pytest.mark.slow
 def test_a_quick_run_measures_all_parts_and_writes_all_files(said: tuple[Row, str, Path]) -> None:
     told, text, png = said
     measured = [(row["precision"], row["batch"], row["what"]) for row in told["rows"]]

@@ -16,7 +16,7 @@ from tests.paths import SHARED
 SHARED = SHARED / "models"
 
 
-@pytest.mark.parametrize("faces", [1, 4])
+@pytest.mark.parametrize("faces", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_video_shows_as_many_faces_as_were_asked_for_and_lasts(tmp_path: Path, face_model: Path, faces: int) -> None:
     path = tmp_path / "v.mp4"
     rate = write_video(demo_clip(), path, faces=faces, seconds=1.0)

@@ -123,7 +123,8 @@ def session_is_empty(leader):
     return True
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_after_sigkill_the_rest_is_made_and_all_is_as_if_nothing_had_happened(tmp_path, workers):
     cache = tmp_path / "cache"
     run = start(tmp_path, workers)
@@ -177,6 +178,7 @@ def test_ctrl_c_waits_for_a_moment_when_the_pool_holds_no_lock(tmp_path, monkeyp
     assert not list((tmp_path / "cache").glob("*.tmp-*"))
 
 
+@pytest.mark.slow
 def test_a_job_in_the_background_has_no_ctrl_c(tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

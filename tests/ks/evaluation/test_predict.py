@@ -103,6 +103,7 @@ def test_a_batch_shows_the_frames_of_its_plan(quick_config: TrainConfig, materia
     assert batch.labelled.faster is None
 
 
+@pytest.mark.slow
 def test_a_video_that_nobody_coded_comes_along_without_labels(quick_config: TrainConfig, tmp_path: Path) -> None:
     planted = Path(quick_config.root)
     head, *rows = [line.split(",") for line in planted.read_text().splitlines()]

@@ -80,10 +80,10 @@ ABLATIONS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("switch", ABLATIONS, ids=lambda s: ",".join(s))
 def test_every_ablation_is_a_switch_that_changes_the_run(
-    quick_config: TrainConfig, full_run: Path, switch: dict[str, object]
+    quick_config: TrainConfig, short_run: Path, switch: dict[str, object]
 ) -> None:
-    summary = train(replace(quick_config, **switch), progress=False)  # type: ignore[arg-type]
-    own, full = weights(summary.best_path.parent / "last.safetensors"), weights(full_run)
+    summary = train(replace(quick_config, epochs=2, **switch), progress=False)  # type: ignore[arg-type]
+    own, full = weights(summary.best_path.parent / "last.safetensors"), weights(short_run)
     assert own.keys() != full.keys() or any(
         own[k].shape != full[k].shape or not torch.equal(own[k], full[k]) for k in own
     )
@@ -92,12 +92,21 @@ def test_every_ablation_is_a_switch_that_changes_the_run(
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """last.safetensors of quick_config on equal data, for comparison."""
-    folder = tmp_path_factory.mktemp("full")
+    return run_of(tmp_path_factory.mktemp("full"), epochs=4)
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of two epochs: unlabelled clips and pseudo labels come in the second."""
+    return run_of(tmp_path_factory.mktemp("short"), epochs=2)
+
+
+def run_of(folder: Path, epochs: int) -> Path:
     planted = write_planted(folder / "data", subjects=6, videos_each=1, frames=40)
     config = TrainConfig(
         data="manifest", root=str(planted.manifest), out=str(folder / "run"), cache=str(folder / "crops"), aligned=True,
-        labels=0.25, val_share=0.25, side_px=32, backbone="tiny", init="random", epochs=4, batch=4, unlabelled_from=2,
-        gate_from=2, workers=0, amp="off", device="cpu",
+        labels=0.25, val_share=0.25, side_px=32, backbone="tiny", init="random", epochs=epochs, batch=4,
+        unlabelled_from=2, gate_from=2, workers=0, amp="off", device="cpu",
     )  # fmt: skip
     train(config, progress=False)
     return folder / "run" / "last.safetensors"
@@ -109,6 +118,7 @@ def test_two_runs_with_one_seed_are_equal_to_the_bit(quick_config: TrainConfig, 
     assert all(torch.equal(own[k], full[k]) for k in full)
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_but_speed(quick_config: TrainConfig, full_run: Path) -> None:
     train(replace(quick_config, workers=2), progress=False)
     own, full = weights(Path(quick_config.out) / "last.safetensors"), weights(full_run)
@@ -141,6 +151,7 @@ def test_a_run_stopped_by_a_signal_in_mid_epoch_and_resumed_is_equal_to_the_bit(
         assert {k: mine[k] for k in timeless} == pytest.approx({k: theirs[k] for k in timeless}, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_killed_without_warning_and_resumed_is_equal_to_the_bit(
     quick_config: TrainConfig, full_run: Path
 ) -> None:
@@ -223,6 +234,7 @@ def test_the_log_holds_what_the_trainer_did(quick_config: TrainConfig) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_written_label_list_gives_the_same_run_again(
     quick_config: TrainConfig, full_run: Path, tmp_path: Path
 ) -> None:
@@ -259,7 +271,7 @@ def test_the_papers_protocol_is_named_wherever_it_is_used(
 
 
 def test_without_held_out_subjects_the_last_epoch_is_kept(quick_config: TrainConfig) -> None:
-    summary = train(replace(quick_config, val_share=0.0), progress=False)
+    summary = train(replace(quick_config, val_share=0.0, epochs=2), progress=False)
     assert np.isnan(summary.selection_f1)
     best, last = (weights(Path(quick_config.out) / f"{name}.safetensors") for name in ("best", "last"))
     assert all(torch.equal(best[k], last[k]) for k in last)
@@ -267,7 +279,7 @@ def test_without_held_out_subjects_the_last_epoch_is_kept(quick_config: TrainCon
 
 
 def test_thresholds_are_chosen_on_the_selection_subjects(quick_config: TrainConfig) -> None:
-    summary = train(quick_config, progress=False)
+    summary = train(replace(quick_config, epochs=1), progress=False)
     assert len(load_checkpoint(summary.best_path).spec.thresholds) == 4
 
 

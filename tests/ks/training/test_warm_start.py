@@ -97,12 +97,14 @@ def test_a_branch_b_that_pools_otherwise_than_it_learned_begins_as_branch_a(
             assert torch.equal(tensor, theirs[as_a]), name
 
 
+@pytest.mark.slow
 def test_a_branch_b_that_learned_its_tokens_keeps_them(quick_config: TrainConfig) -> None:
     saved = load_checkpoint(train(replace(quick_config, frame_pooling="attention"), progress=False).best_path)
     mine = start_model(saved.spec, str(Path(quick_config.out) / "best.safetensors")).state_dict()
     assert all(torch.equal(mine[name], x) for name, x in saved.part("model.").items())
 
 
+@pytest.mark.slow
 def test_backbones_stand_still_in_frozen_epochs_and_move_after_them(quick_config: TrainConfig) -> None:
     torch.manual_seed(quick_config.seed)
     runs = []
@@ -200,6 +202,7 @@ def test_the_last_epochs_are_plain_but_for_the_flip(quick_config: TrainConfig) -
     assert not plain.angle_deg.any()
 
 
+@pytest.mark.slow
 def test_adamw_under_a_cosine_stopped_and_resumed_is_equal_to_the_bit(
     quick_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
     assert table["timestamp"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_one_line(launch: str, face_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RtspServer(launch, USER, PASSWORD) as server:
         monkeypatch.setenv("DOOR", server.url(f"{USER}:guess@"))
@@ -78,6 +79,7 @@ def test_a_wrong_password_is_one_line(launch: str, face_model: Path, monkeypatch
     assert "guess" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_face_keeps_its_number_through_a_reconnect(launch: str, face_model: Path) -> None:
     options = Options(face_model=str(face_model), timeout_s=1.0)
     seen: dict[int, set[int]] = {}  # epoch -> face ids

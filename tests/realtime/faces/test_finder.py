@@ -190,6 +190,7 @@ def test_streams_do_not_mix_and_a_forgotten_one_starts_at_number_0(finder):
     assert finder.find(shot([a], 9.0))[0].face.fresh
 
 
+@pytest.mark.slow
 def test_with_a_limit_the_largest_faces_are_kept():
     small, large = ("hopper", 140.0, 180.0, 80.0), ("man", 460.0, 180.0, 130.0)
     with FaceFinder(MODEL, 96, max_faces=1) as finder:

@@ -50,6 +50,7 @@ def test_the_note_names_them_and_there_is_none_without_them() -> None:
     assert [au_meaning(au, (7,)) for au in (7, 12)] == [f"lid tightener ({WORTH})", "lip corner puller"]
 
 
+@pytest.mark.slow
 def test_ks_compile_marks_a_model_keeps_the_mark_and_takes_it_off(tmp_path: Path) -> None:
     out = tmp_path / "m.ks"
     told = ["--device", "onnxruntime", "--precision", "fp32"]
@@ -68,6 +69,7 @@ def test_an_au_that_the_model_lacks_is_one_line(tmp_path: Path, capsys: pytest.C
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_ks_live_says_it_once_and_so_do_its_files(
     tmp_path: Path, face_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

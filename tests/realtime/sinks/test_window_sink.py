@@ -137,6 +137,7 @@ def test_a_window_shows_the_overlay_and_q_quits_quietly(screen):
         assert shown.ended() == ""
 
 
+@pytest.mark.slow
 def test_escape_quits_too(screen):
     with Shown(screen[0]) as shown:
         shown.until(index=5)
@@ -145,6 +146,7 @@ def test_escape_quits_too(screen):
         shown.ended()
 
 
+@pytest.mark.slow
 def test_space_holds_the_picture_while_results_go_by_and_space_goes_on(screen):
     display, memory = screen
     with Shown(display) as shown:
@@ -163,6 +165,7 @@ def test_space_holds_the_picture_while_results_go_by_and_space_goes_on(screen):
         assert not np.array_equal(screenshot(memory)[:480, :640], held)
 
 
+@pytest.mark.slow
 def test_a_picture_larger_than_a_screen_is_shown_smaller(screen):
     """3840 x 2160 in 1280 x 720: a third of each; so the box's upper side lies at 0.2 x 720 = 144."""
     display, memory = screen
@@ -173,6 +176,7 @@ def test_a_picture_larger_than_a_screen_is_shown_smaller(screen):
         assert (painted(shown, memory, 144, 200, 500)[144, 200:500] == 248).all()
 
 
+@pytest.mark.slow
 def test_each_stream_has_a_window_and_closing_one_by_mouse_quits(screen):
     with Shown(screen[0], streams=2) as shown:
         shown.until(index=10)

@@ -81,6 +81,7 @@ def test_a_live_face_is_answered_as_the_whole_clip_would_be(engine: Engine) -> N
     assert abs(logits(relative[-1]) - logits(plain[-1])).max() > 0.3
 
 
+@pytest.mark.slow
 def test_the_switch_and_a_model_that_has_not_learned_it_change_nothing(engine: Engine) -> None:
     assert (seen(Learned(engine), person=False) == seen(engine)).all()
     assert (seen(engine, person=True) == seen(engine, person=False)).all()

@@ -139,6 +139,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
         make_set(FOLDER, plan(), tmp_path, 1)
 
 
+@pytest.mark.slow
 def test_frames_may_be_pictures(tmp_path):
     skip_without_driver()
     make_set(FOLDER, plan(people=1, frames_as="jpg"), tmp_path, 1)
@@ -163,7 +164,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_half_copied_assets_are_one_line_and_finished_clips_stay(made, tmp_path, workers):
     half = tmp_path / "assets"
     for path in FOLDER.rglob("*"):

@@ -69,6 +69,7 @@ def renderer():
         yield made
 
 
+@pytest.mark.slow
 @needs_assets
 @pytest.mark.parametrize("half", [0, 1])
 def test_brows_of_every_style_are_seen_at_rest_raised_and_lowered(renderer, half):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from knowledge_spreader.synth.dataset.contact_sheets import studio
 from knowledge_spreader.synth.motion.pose import Pose, pose_of
@@ -61,6 +62,7 @@ def test_a_tongue_lies_low_and_stays_over_the_floor_of_the_mouth():
     assert abs(fell[floor]) < 1e-4
 
 
+@pytest.mark.slow
 @needs_assets
 def test_an_open_mouth_is_dark():
     skip_without_driver()
@@ -112,6 +114,7 @@ def tooth_pixels(renderer, person, pose, draw=None):
     return (np.abs(pictures[0] - pictures[1]).max(-1) > 12).sum((-2, -1))
 
 
+@pytest.mark.slow
 @needs_assets
 def test_no_moving_lip_takes_the_mouths_walls_before_the_teeth(monkeypatch):
     """With the walls in their own place a smile showed gaps, black between teeth and lip."""
@@ -133,6 +136,7 @@ def test_no_moving_lip_takes_the_mouths_walls_before_the_teeth(monkeypatch):
     assert max(gains) > 1.2  # whose lips go far
 
 
+@pytest.mark.slow
 @needs_assets
 def test_no_beard_grows_inside_the_mouth():
     """Seen as fewer teeth: fur on the walls was drawn over them."""

@@ -118,6 +118,7 @@ def test_a_clip_whose_name_is_that_of_no_video_is_refused(tmp_path, capsys, name
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @needs_assets
 def test_a_clip_that_cannot_be_finished_leaves_the_one_before(tmp_path):
     skip_without_driver()
@@ -131,7 +132,7 @@ def test_a_clip_that_cannot_be_finished_leaves_the_one_before(tmp_path):
 
 
 def test_the_command_says_in_one_line_that_assets_are_missing(tmp_path, capsys):
-    assert main(["--assets", str(tmp_path), "demo"]) == 2
+    assert main(["--assets", str(tmp_path), "demo", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "--assets" in said
