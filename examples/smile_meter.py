@@ -1,14 +1,17 @@
-"""Print who smiles, as it happens: python examples/smile_meter.py 0, or a video, or an address."""
+"""Show in the terminal who smiles, as it happens.
+
+python examples/smile_meter.py 0             a camera
+python examples/smile_meter.py talk.mp4      a recording, a folder, or the address of a stream
+"""
 
 import sys
 
-import knowledge_spreader.realtime
+from knowledge_spreader import watch
 
 source = sys.argv[1] if len(sys.argv) > 1 else "0"
-with knowledge_spreader.realtime.watch(int(source) if source.isdigit() else source) as results:
-    au12 = results.aus.index(12)  # lip corner puller
+with watch(int(source) if source.isdigit() else source) as results:
     for result in results:
-        for row in result.faces:
-            if row.success:
-                bar = "#" * round(40 * row.probability[au12])
-                print(f"{result.frame.time_s:8.2f} s  face {row.face.face_id}  {bar}")
+        for face in result.faces:
+            if face.success:
+                bar = "#" * round(40 * face.probability_of(12))  # AU12, lip corner puller
+                print(f"{result.frame.time_s:8.2f} s  face {face.face_id}  {bar}")
