@@ -1,0 +1,45 @@
+"""A desk to try commands on: an empty folder with a talk.mp4, on a machine that has the face model."""
+
+import os
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from knowledge_spreader.realtime.demo import demo_clip
+from tests.paths import ROOT
+
+FRAMES = 25  # of talk.mp4: one second
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first second of the bundled clip."""
+    path = tmp_path_factory.mktemp("talk") / "talk.mp4"
+    with av.open(str(demo_clip())) as clip, av.open(str(path), "w") as out:
+        shape = clip.streams.video[0]
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
+        for i, frame in zip(range(FRAMES), clip.decode(video=0), strict=False):
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def desk(tmp_path: Path, talk: Path, face_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with talk.mp4 and the rows of our measurements. No display."""
+    cache = tmp_path / "cache" / "knowledge-spreader"
+    cache.mkdir(parents=True)
+    os.symlink(face_model, cache / face_model.name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(talk, "talk.mp4")
+    os.symlink(ROOT / "benchmarks", "benchmarks")
+    return tmp_path

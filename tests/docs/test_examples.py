@@ -1,0 +1,100 @@
+"""Each example runs as a user runs it: a process, on the bundled clip or its first second."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.export.untrained import write_untrained
+from knowledge_spreader.realtime.demo import demo_clip
+from tests.docs.conftest import FRAMES
+from tests.paths import ROOT
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+slow = pytest.mark.slow
+
+
+def command(name: str, *args: object) -> list[str]:
+    return [sys.executable, str(ROOT / "examples" / name), *map(str, args)]
+
+
+def run(name: str, *args: object) -> str:
+    done = subprocess.run(command(name, *args), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@slow
+def test_the_smile_meter_shows_the_smile_of_the_clip(desk: Path) -> None:
+    said = run("smile_meter.py", demo_clip()).splitlines()
+    bars = {line.split(" s")[0].strip(): line.count("#") for line in said}
+    assert len(bars) == 195
+    assert bars["4.40"] > 30
+    assert bars["0.20"] < 4
+
+
+@slow
+def test_a_folder_becomes_a_table(desk: Path) -> None:
+    (desk / "recordings").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy("talk.mp4", desk / "recordings" / name)
+    said = run("folder_to_table.py", "recordings", "all.csv")
+    assert f"b.mp4: {FRAMES} rows, {FRAMES} with an answer" in said
+    assert len((desk / "all.csv").read_text().splitlines()) == 2 * FRAMES + 1
+
+
+@slow
+def test_a_timeline_is_drawn(desk: Path) -> None:
+    run("plot_timeline.py", "talk.mp4", "timeline.png", 6, 12, 25)
+    assert (desk / "timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+@slow
+def test_two_models_are_compared_by_au(desk: Path) -> None:
+    write_untrained(desk / "tiny.ks")
+    said = run("compare_models.py", bundled_model(), "tiny.ks", "talk.mp4")
+    assert said.startswith(f"{FRAMES} faces with an answer by both")
+    assert sum(line.startswith("AU") for line in said.splitlines()) == 18
+
+
+@slow
+def test_a_small_csv_is_trained_on(desk: Path) -> None:
+    assert "next: ks-compile" in run("train_on_your_csv.py")
+    assert (desk / "runs" / "small" / "best.safetensors").is_file()
+
+
+@slow
+def test_another_program_hears_every_face(desk: Path) -> None:
+    with subprocess.Popen(command("live_to_program.py", "--listen"), stdout=subprocess.PIPE, text=True) as listener:
+        try:
+            wait_until_taken(9000)
+            run("live_to_program.py", "talk.mp4")
+            assert listener.stdout is not None
+            assert "strongest: AU" in listener.stdout.readline()
+        finally:
+            listener.kill()
+
+
+def wait_until_taken(port: int) -> None:
+    """Somebody listens on the port."""
+    for _ in range(600):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+def test_every_example_is_tested_here_and_named_in_the_readme() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for example in EXAMPLES:
+        assert f'"{example.name}"' in text, example
+        assert example.name in readme, example
