@@ -15,7 +15,7 @@ INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --config-s
 LINKS := $(VENV)/.links-$(shell find ks engines realtime benchmarks -type f ! -name '*.pyc' | LC_ALL=C sort | cksum | cut -d' ' -f1)
 LINK := [ -e $(LINKS) ] || { $(INSTALL) --no-deps -e . && rm -f $(VENV)/.links-* && touch $(LINKS); }
 
-.PHONY: demo setup test test-quick test-soak test-gpu lint
+.PHONY: demo docs setup test test-quick test-soak test-gpu lint
 
 demo: $(VENV)/.live
 	@$(LINK)
@@ -25,6 +25,10 @@ demo: $(VENV)/.live
 
 setup: $(VENV)/.ready
 	@$(LINK)
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/docs
+	@echo "the site: build/docs/index.html"
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -37,6 +41,10 @@ $(VENV)/.python:
 
 $(VENV)/.live: $(VENV)/.python pyproject.toml
 	$(INSTALL) -e .
+	rm -f $(VENV)/.links-* && touch $(LINKS) $@
+
+$(VENV)/.docs: $(VENV)/.python pyproject.toml
+	$(INSTALL) -e '.[docs]'
 	rm -f $(VENV)/.links-* && touch $(LINKS) $@
 
 $(VENV)/.ready: $(VENV)/.python pyproject.toml
