@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.arrays import F64, I64, Floats
+from knowledge_spreader.arrays import F64, I64, Bools, Floats
 from knowledge_spreader.errors import DataError
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -81,7 +81,7 @@ def best_thresholds(probability: Floats, labels: Labels) -> F64:
     return _per_au(best_threshold, probability, labels)
 
 
-def best_threshold(score: F64, present: npt.NDArray[np.bool_] | F64, rate: float = np.nan) -> float:
+def best_threshold(score: F64, present: Bools | F64, rate: float = np.nan) -> float:
     """That of one AU: score (n,) and present (n,), known labels only. present may be a chance from 0 to 1.
 
     Of chances it is the threshold with the best F1 from expected counts. With a rate between 0 and 1 it is the best
@@ -148,7 +148,7 @@ def auc(probability: Floats, labels: Labels) -> F64:
     return _per_au(_auc, probability, labels)
 
 
-def _auc(score: F64, present: npt.NDArray[np.bool_]) -> float:
+def _auc(score: F64, present: Bools) -> float:
     """Mann and Whitney: from the sum of the positives' midranks."""
     n_pos = int(present.sum())
     n_neg = len(present) - n_pos
@@ -159,7 +159,7 @@ def _auc(score: F64, present: npt.NDArray[np.bool_]) -> float:
     return float((midrank[group][present].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
 
 
-def _per_au(score: Callable[[F64, npt.NDArray[np.bool_]], float], probability: Floats, labels: Labels) -> F64:
+def _per_au(score: Callable[[F64, Bools], float], probability: Floats, labels: Labels) -> F64:
     """(U,): `score` of each AU's known frames."""
     _same_shape(probability, labels)
     values = np.empty(probability.shape[1])

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, MissingError
@@ -62,7 +61,7 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, runs: Sequence[U8]) -> None:
         self._batches: Iterator[U8] = (run[i : i + _BATCH] for run in runs for i in range(0, len(run), _BATCH))
 
-    def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+    def get_next(self) -> dict[str, U8] | None:
         batch = next(self._batches, None)
         return None if batch is None else {"faces": np.ascontiguousarray(batch)}
 

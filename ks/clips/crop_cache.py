@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.arrays import U8
+from knowledge_spreader.arrays import U8, Bools
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.face.alignment import CROP_VERSION
@@ -48,7 +48,7 @@ class VideoCrops:
 
     path: Path  # crops.u8
     side_px: int
-    found: npt.NDArray[np.bool_]  # (T,)
+    found: Bools  # (T,)
 
     def read(self, rows: npt.NDArray[np.integer]) -> U8:
         """The crops of rows (n,), in any order: (n, side, side, 3). Raises DataError where there is no such row."""

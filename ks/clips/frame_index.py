@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import I8, I32, I64
+from knowledge_spreader.arrays import I8, I32, I64, Bools
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
 
@@ -35,7 +34,7 @@ class FrameIndex:
         return clips
 
 
-def index_frames(videos: Sequence[Video], found: Sequence[npt.NDArray[np.bool_]], n_frames: int) -> FrameIndex:
+def index_frames(videos: Sequence[Video], found: Sequence[Bools], n_frames: int) -> FrameIndex:
     """All frames of the videos that have a face. Raises DataError on a video with fewer frames than a clip."""
     columns: list[tuple[I32, I32, I32, I32, I8]] = []
     for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):

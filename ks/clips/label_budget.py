@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import I32
+from knowledge_spreader.arrays import I32, Bools
 from knowledge_spreader.clips.frame_index import FrameIndex
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
@@ -63,11 +62,11 @@ def read_labels(path: Path) -> LabelList:
     return {name: np.unique(np.asarray(numbers, np.int32)) for name, numbers in frames.items()}
 
 
-def labelled_mask(index: FrameIndex, videos: Sequence[Video], labels: LabelList) -> npt.NDArray[np.bool_]:
+def labelled_mask(index: FrameIndex, videos: Sequence[Video], labels: LabelList) -> Bools:
     """(F,) whether a frame's label may be used: it is listed and something is known. Unknown videos are ignored."""
     mask = np.zeros(len(index), bool)
     for i, video in enumerate(videos):
         mine = index.video == i
         mask[mine] = np.isin(video.frames[index.row[mine]], labels.get(video.name, ()))
-    known: npt.NDArray[np.bool_] = (index.labels != UNKNOWN).any(1)
+    known: Bools = (index.labels != UNKNOWN).any(1)
     return mask & known

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from platformdirs import user_cache_path
 
-from knowledge_spreader.arrays import I64
+from knowledge_spreader.arrays import I64, Bools
 from knowledge_spreader.clips.crop_cache import VideoCrops
 from knowledge_spreader.clips.crop_videos import crop_videos
 from knowledge_spreader.clips.frame_index import FrameIndex, index_frames
@@ -49,7 +48,7 @@ class Material:
     split: Split
     labels: LabelList  # the label list of all training-part subjects
 
-    def frames_of(self, subjects: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def frames_of(self, subjects: Sequence[str]) -> Bools:
         """(F,) whether a frame of the index shows one of the subjects."""
         wanted = np.array([video.subject in set(subjects) for video in self.videos])
         return wanted[self.index.video]

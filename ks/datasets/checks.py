@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import F64, I8
+from knowledge_spreader.arrays import F64, I8, Bools
 from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.spec import UNKNOWN
@@ -82,7 +81,7 @@ def _weight_notes(data: DataSet, published: Published) -> list[str]:
     return [f"class weights of fold 1 differ from the published ones, {values}; the labels may be another release"]
 
 
-def _no_positive(aus: Sequence[int], has_positive: npt.NDArray[np.bool_], n_frames: int) -> DataError:
+def _no_positive(aus: Sequence[int], has_positive: Bools, n_frames: int) -> DataError:
     without = ", ".join(f"AU{au}" for au, has in zip(aus, has_positive, strict=True) if not has)
     rest = ",".join(str(au) for au, has in zip(aus, has_positive, strict=True) if has)
     advice = f"leave it out with --aus {rest}" if rest else "give other videos or AUs"

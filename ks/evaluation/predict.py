@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from knowledge_spreader.arrays import F32, I64
+from knowledge_spreader.arrays import F32, F64, I32, I64, U8
 from knowledge_spreader.calibration.person_baseline import PersonView, apply_person
 from knowledge_spreader.checkpoint import load_model
 from knowledge_spreader.clips.training_data import Material
@@ -62,11 +61,11 @@ def answer(model: KSModel, material: Material, which: I64, device: torch.device,
     )
 
 
-def _pictures(crops: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+def _pictures(crops: U8, device: torch.device) -> Tensor:
     return torch.from_numpy(crops).to(device, non_blocking=True)
 
 
-def _chunks(rows: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+def _chunks(rows: I32) -> list[I32]:
     return [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
 
 
@@ -75,7 +74,7 @@ def probability(logits: F32) -> F32:
     return np.asarray((1 + np.tanh(logits.astype(np.float64) / 2)) / 2, np.float32)  # no overflow
 
 
-def times_s(material: Material, which: I64) -> npt.NDArray[np.float64]:
+def times_s(material: Material, which: I64) -> F64:
     """(T,) when the frames `which` (T,) of the index were taken, in the time of their videos."""
     places = zip(material.index.video[which], material.index.row[which], strict=True)
     return np.array([material.videos[video].frames[row] for video, row in places], np.float64) / material.data.fps

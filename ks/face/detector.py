@@ -26,9 +26,8 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.arrays import F32, F64, U8
 from knowledge_spreader.errors import DataError, MissingError, one_line
 
 log = logging.getLogger(__name__)
@@ -190,7 +189,7 @@ class FaceDetector:
             for box, points, score in self._detect(shown)
         ]
 
-    def _detect(self, shown: U8) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]]:
+    def _detect(self, shown: U8) -> list[tuple[F64, F64, float]]:
         """(2, 2) box corners, (6, 2) key points, both in pixels of what is shown, and the score."""
         # mp.Image misreads an array that is not contiguous; this one is.
         result = self._detector.detect(self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=shown))
@@ -239,7 +238,7 @@ def _tiles(width: int, height: int) -> list[Square]:
     return [(x, y, side) for y, x in product(starts(height), starts(width))]
 
 
-def _box(corners: npt.NDArray[np.float64]) -> Box:
+def _box(corners: F64) -> Box:
     return float(corners[0, 0]), float(corners[0, 1]), float(corners[1, 0]), float(corners[1, 1])
 
 

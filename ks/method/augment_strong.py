@@ -5,10 +5,11 @@ something stands in front. Rotation is smaller than the paper's 45 degrees: crop
 """
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from knowledge_spreader.arrays import F64
 
 STRONG_ANGLE_DEG = 18.0
 EXTRAS = (  # the columns
@@ -34,10 +35,10 @@ UNTOUCHED = tuple(float(name in ("zoom", "aspect", "gamma", "red", "blue")) for 
 _BLUR = (0.03, 0.11, 0.22, 0.28, 0.22, 0.11, 0.03)  # about a gaussian of 1.4 px
 
 
-def draw_extra(rng: np.random.Generator, clips: int) -> npt.NDArray[np.float64]:
+def draw_extra(rng: np.random.Generator, clips: int) -> F64:
     """(B, E) one row per clip; see EXTRAS."""
 
-    def sometimes(chance: float, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def sometimes(chance: float, values: F64) -> F64:
         return np.asarray(np.where(rng.random(clips) < chance, values, 0.0))
 
     patch = sometimes(0.15, np.ones(clips))

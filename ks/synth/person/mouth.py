@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import F32, I32
+from knowledge_spreader.arrays import F32, I32, Bools
 from knowledge_spreader.synth.assets.formats import Mesh
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.person.shapes import Seat, dense
@@ -46,7 +45,7 @@ def set_in(assets: Assets, layer: str, seat: Seat, mouth: Mouth, head: F32, scal
 
 
 @lru_cache(maxsize=2)
-def walls(base: Mesh) -> npt.NDArray[np.bool_]:
+def walls(base: Mesh) -> Bools:
     """(V,) true for base mesh vertices inside the mouth: those with a lip in front of them while the mouth is shut.
 
     A moving lip pulls these walls in front of the teeth, where they would look like gaps in the teeth of every smile.
@@ -65,7 +64,7 @@ def walls(base: Mesh) -> npt.NDArray[np.bool_]:
     return _joined(body, found, int(np.flatnonzero(found)[rest[found, 2].argmax()]))
 
 
-def _joined(faces: I32, allowed: npt.NDArray[np.bool_], seed: int) -> npt.NDArray[np.bool_]:
+def _joined(faces: I32, allowed: Bools, seed: int) -> Bools:
     """The allowed vertices connected to the seed. This leaves out the neck behind the chin."""
     inner = faces[allowed[faces].all(1)]
     reached = np.zeros_like(allowed)

@@ -3,13 +3,12 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.arrays import F32, U8, Bools
 from knowledge_spreader.synth.rendering.gl import Graphics
 from knowledge_spreader.synth.rendering.head import Layer, Moved
 
-Faces = npt.NDArray[np.bool_]  # (F,) true for the faces meant
+Faces = Bools  # (F,) true for the faces meant
 _PROGRAMS = {  # layer -> programs that draw it; other layers are hair cards
     "skin": ("skin", "depth"),
     "eyes": ("eye", "cornea", "depth"),
@@ -42,7 +41,7 @@ class Drawn:
             self._draw_only(graphics, "cloth", np.any((at[:, 1] < _COLLAR_DM + 0.62 * at[:, 0] ** 2)[drawn.faces], 1))
         self.write_static(np.ones(len(layer.rest), np.float32))
 
-    def set_apart(self, graphics: Graphics, inside: npt.NDArray[np.bool_]) -> None:
+    def set_apart(self, graphics: Graphics, inside: Bools) -> None:
         """Moves the skin's faces between the vertices `inside` (V,) to a part `inside`. No other part draws them."""
         within: Faces = np.all(inside[self.layer.surface.faces], 1)
         self._draw_only(graphics, "inside", within, "skin")
