@@ -1,1 +1,1 @@
-"""Cameras, streams, files and folders -> frames with true times."""
+"""Cameras, streams, files and folders -> frames with their own time stamps."""

@@ -1,4 +1,4 @@
-"""Cameras on this machine: how each system names them to ffmpeg, and a reader by OpenCV as another way."""
+"""Local cameras: their ffmpeg names on each operating system, and a second reader that uses OpenCV."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ _MICROSECOND = Fraction(1, 1_000_000)
 
 
 def backend_of(target: Target, platform: str = sys.platform) -> str:
-    """v4l2 on Linux, avfoundation on macOS; OpenCV on Windows, where dshow wants names that nobody knows by heart."""
+    """v4l2 on Linux, avfoundation on macOS; OpenCV on Windows, where dshow needs the camera's full device name."""
     if target.backend != "auto":
         return target.backend
     return {"linux": "v4l2", "darwin": "avfoundation"}.get(platform, "opencv")
@@ -45,13 +45,14 @@ def _cameras_here(folder: Path = Path("/dev")) -> str:
     found = sorted(folder.glob("video*"))
     if found:
         return (
-            f"there are {', '.join(map(str, found))}; check its number, size and rate, and that no other program has it"
+            f"found {', '.join(map(str, found))}; check the number, --camera-size and --camera-rate, and that no other "
+            "program uses it"
         )
-    return "no camera is known to this system; plug one in, and check that this user may open it"
+    return "no camera found on this system; connect one, and check that this user may open it"
 
 
 class OpenCVCamera:
-    """A camera read by OpenCV: works everywhere, knows less. Its time is the clock of this machine."""
+    """A camera read by OpenCV: works on every system, without the camera's own time stamps (this machine's clock)."""
 
     audio: Any = None
     duration_s: float | None = None
@@ -62,7 +63,7 @@ class OpenCVCamera:
         which = int(target.address) if target.address.isdecimal() else target.address
         self._camera = cv2.VideoCapture(which)
         if not self._camera.isOpened():
-            raise no_camera(target, "OpenCV finds none")
+            raise no_camera(target, "OpenCV cannot open it")
         if target.input_format:
             self._camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*f"{target.input_format:4.4}".upper()))
         if target.size:
@@ -80,7 +81,7 @@ class OpenCVCamera:
             there, bgr = self._camera.read()
             now = time.perf_counter()
             if not there:
-                raise DataError(f"{self._target.name}: the camera gives no more pictures")
+                raise DataError(f"{self._target.name}: the camera sends no more frames")
             picture = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
             yield Picture(picture, self._intake.next_index(), round((now - start_s) * 1e6), _MICROSECOND, now)
 

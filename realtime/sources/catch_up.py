@@ -1,21 +1,21 @@
-"""Tells whether decoding falls behind a live stream, and how much of it to decode until it has caught up."""
+"""Detects that decoding falls behind a live stream, and chooses how much to decode until it has caught up."""
 
 import math
 
 EVERYTHING, REFERENCES, KEY_FRAMES = 0, 1, 2  # how much is decoded
 
-_BEHIND_S = 0.3  # above the least delay seen: leave out what nothing else leans on
-_FAR_BEHIND_S = 0.6  # that was not enough: key frames only
+_BEHIND_S = 0.3  # above the smallest delay: skip frames that no other frame is predicted from
+_FAR_BEHIND_S = 0.6  # above the smallest delay: decode key frames only
 _CAUGHT_UP_S = 0.1
-_WAITED_S = 0.010  # a read that took so long found the queue empty
-_FORGET_S = 30.0  # the least delay is of the last 30 to 60 s: clocks drift apart
+_WAITED_S = 0.010  # a read that takes longer found the queue empty
+_FORGET_S = 30.0  # the smallest delay is taken over the last 30 to 60 s, because clocks drift
 
 
 class Backlog:
     """Compares the stream's clock with ours.
 
-    A packet that comes late may have been sent late. Behind are we only when packets come late *and* without a wait:
-    then they lay in a queue.
+    A packet that arrives late may have been sent late. Decoding is behind only if packets are late *and* can be read
+    without waiting, because then they were queued.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class Backlog:
         self._since_s = self._last_stamp_s = -math.inf
 
     def update(self, stamp_s: float, now_s: float, waited_s: float, is_key: bool) -> int:
-        """The level for this packet. stamp_s: its decoding time in the stream's clock; waited_s: what its read took."""
+        """The level for this packet. stamp_s: its decoding time stamp; waited_s: how long its read took."""
         delay_s = now_s - stamp_s
         restarted = stamp_s < self._last_stamp_s
         self._last_stamp_s = stamp_s
-        if restarted or waited_s > _WAITED_S:  # the queue was empty, so this is what the way takes now
+        if restarted or waited_s > _WAITED_S:  # the queue was empty: this is the current transport delay
             if restarted or delay_s > self._least_s + _BEHIND_S:
                 self._least_s = self._least_before_s = delay_s
             late_s = 0.0
@@ -48,5 +48,5 @@ class Backlog:
             self.level = KEY_FRAMES
         elif late_s > _BEHIND_S:
             self.level = max(self.level, REFERENCES)
-        elif late_s < _CAUGHT_UP_S and (self.level < KEY_FRAMES or is_key):  # what follows leans on a key frame
+        elif late_s < _CAUGHT_UP_S and (self.level < KEY_FRAMES or is_key):  # needs a key frame to restart
             self.level = EVERYTHING

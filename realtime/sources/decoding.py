@@ -44,9 +44,7 @@ class VideoReader:
         self._opened = open_video(target, live=live, audio=audio, timeout_s=timeout_s)
         self.rate, self.duration_s, self.audio = self._opened.rate, self._opened.duration_s, self._opened.template
         self.finite = not target.live or (target.kind == "stream" and self.duration_s is not None)
-        plays = not target.live or (
-            self.finite and target.address.lower().startswith("http")
-        )  # otherwise the server sets the pace
+        plays = not target.live or (self.finite and target.address.lower().startswith("http"))  # else the server paces
         self._pace = pace if plays else None
         self._await_key_until_s = math.inf if live else 0.0
         self._backlog = Backlog()

@@ -1,4 +1,4 @@
-"""An image, or a folder of images as one recording."""
+"""Reads an image, or a folder of images as one recording."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from knowledge_spreader.realtime.sources.source_spec import Target
 
 
 class StillsReader:
-    """Image i of a folder is shown at i / image_rate seconds, whatever number stands in its name."""
+    """Image i of a folder, in sorted order, has the time stamp i / image_rate seconds."""
 
     audio: Any = None
     finite = True
@@ -29,7 +29,7 @@ class StillsReader:
             np.arange(len(images)) if path.is_dir() else np.array([i for i, p in enumerate(images) if p == path])
         )
         if not len(self._wanted):
-            raise DataError(f"{target.name}: no images there any more; check the path")
+            raise DataError(f"{target.name}: no images found there; check the path")
         self.rate: Fraction | None = target.image_rate
         self.duration_s: float | None = len(self._wanted) / float(target.image_rate)
 
@@ -41,4 +41,4 @@ class StillsReader:
             yield Picture(image, index, index, time_base, arrived_s)
 
     def close(self) -> None:
-        """Holds nothing open."""
+        """Nothing to close."""

@@ -1,9 +1,9 @@
-"""Ends a read of PyAV that blocks, from another thread.
+"""Ends a blocking read of PyAV from another thread.
 
-ffmpeg asks ten times a second whether to give up. PyAV answers by a clock: it compares its time-out with
-`time.monotonic()` and offers nothing to make it end earlier. Here its clock leaps ahead at each look in a thread that
-shall stop or has used up its time, and so the read ends as if it had timed out, and each later one too. Should PyAV
-come to ask another clock, the read ends with its time-out instead, a few seconds later; nothing else changes.
+ffmpeg asks ten times a second whether to give up. PyAV answers by comparing `time.monotonic()` with its time-out; there
+is no other way to end a read early. We replace the clock that PyAV reads: in a thread that must stop, or whose time is
+used up, it jumps ahead, so this read and all later ones time out at once. If a later PyAV uses another clock, a read
+ends with its normal time-out, a few seconds later; nothing else changes.
 """
 
 import itertools
@@ -15,19 +15,19 @@ from contextlib import contextmanager
 import av.container.core
 
 _LEAP_S = 1e6  # longer than any time-out
-_ends: dict[int, tuple[Callable[[], bool], ...]] = {}  # by thread; ffmpeg's callback carries nothing else to go by
+_ends: dict[int, tuple[Callable[[], bool], ...]] = {}  # by thread: ffmpeg's callback carries no other identity
 
 
 @contextmanager
 def interruptible(stop: threading.Event) -> Iterator[None]:
-    """Within, reads of this thread raise av.ExitError soon after `stop` is set."""
+    """Inside this block, reads of this thread raise av.ExitError soon after `stop` is set."""
     with _ending(stop.is_set):
         yield
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Within, all reads of this thread together take no longer: PyAV's time-outs are for each step alone."""
+    """Inside this block, all reads together take at most `seconds`; PyAV's own time-out applies to each step."""
     end_s = time.monotonic() + seconds
     with _ending(lambda: time.monotonic() > end_s):
         yield
@@ -48,7 +48,7 @@ def _ending(over: Callable[[], bool]) -> Iterator[None]:
 
 
 class _Clock:
-    """What PyAV uses of the module `time`."""
+    """Replaces the module `time` in PyAV, which only calls monotonic()."""
 
     _leaps = itertools.count(1)
 
@@ -59,4 +59,4 @@ class _Clock:
         return time.monotonic() + leaps * _LEAP_S
 
 
-setattr(av.container.core, "time", _Clock)  # noqa: B010  the name is not in its stubs
+setattr(av.container.core, "time", _Clock)  # noqa: B010  the name is missing in PyAV's stubs

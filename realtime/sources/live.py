@@ -1,4 +1,4 @@
-"""The live policy: a thread always drains the source, the newest frame wins, and a lost source is opened again."""
+"""The live policy: a thread always drains the source, the newest frame wins, and a lost source is reopened."""
 
 import logging
 import random
@@ -19,18 +19,18 @@ from knowledge_spreader.realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)
 
-_LOOK_S = 0.25  # newest() looks so often whether to stop, for an Event cannot wake a Condition
-_MISSING_S = 2.0  # of a recording's length may be missing at its end
-_CLOSE_S = 2.0  # the thread ends within a fraction of this; where a driver hangs we do not
+_LOOK_S = 0.25  # newest() checks this often whether to stop, because an Event cannot wake a Condition
+_MISSING_S = 2.0  # an RTSP recording may end this much before its stated duration
+_CLOSE_S = 2.0  # limit for closing the thread, which normally takes a fraction of it; a driver may hang
 
 
 class Capture:
     """Always holds the newest frame of a source.
 
-    A stream that breaks or falls silent for timeout_s is opened again, at first after first_retry_s, then after twice
-    that and so on up to last_retry_s, each shortened at random so that many do not come at once. A recording is played
-    at its own pace, times `speed`, and ends; so is a video at a web server. Captures that one consumer waits for
-    share `news`. __enter__ raises DataError or MissingError when the source cannot be opened.
+    A stream that breaks, or sends no frame for timeout_s, is reopened: first after first_retry_s, then after twice
+    that, and so on up to last_retry_s, each shortened at random so that many streams do not reconnect at once. A
+    recording, also one on a web server, is played in real time (times `speed`) and ends. Captures that one consumer
+    waits for share `news`. __enter__ raises DataError or MissingError if the source cannot be opened.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Capture:
     ) -> None:
         self.news = news or threading.Condition()
         self.reconnects = 0
-        self.ended = False  # no frame will come any more; the last may still wait
+        self.ended = False  # no more frames; the last one may not be taken yet
         self._target, self._number, self._audio, self._timeout_s = target, number, audio, timeout_s
         self._first_retry_s, self._last_retry_s = first_retry_s, last_retry_s
         self._intake, self._timeline, self._stop = Intake(), Timeline(), threading.Event()
         self._pace = Pace(speed, self._stop)
-        self._newest: tuple[Picture, int, float] | None = None  # and its epoch and shift
+        self._newest: tuple[Picture, int, float] | None = None  # with its epoch and shift_s
         self._error: BaseException | None = None
-        self._lost_s: float | None = None  # since when, while the source is away
+        self._lost_s: float | None = None  # when the source was lost; None: it is connected
         self._stream: Stream | None = None
         self._thread: threading.Thread | None = None
 
@@ -73,7 +73,7 @@ class Capture:
 
     @property
     def waiting(self) -> bool:
-        """take() has something to say."""
+        """Whether take() would return a frame or raise."""
         return self._newest is not None or self._error is not None
 
     def __enter__(self) -> "Capture":
@@ -90,16 +90,16 @@ class Capture:
         assert self._thread
         self._thread.join(_CLOSE_S)
         if self._thread.is_alive():
-            log.warning("%s: does not let go; it is left behind", self._target.name)
+            log.warning("%s: does not close; left open", self._target.name)
         self._newest = None
 
     def take(self) -> Frame | None:
-        """The newest frame that was not taken yet. Raises what ended the source, if it was an error."""
+        """The newest frame, if it was not taken yet. Raises the error that ended the source, if there was one."""
         with self.news:
             newest, self._newest = self._newest, None
         if newest is not None:
             picture, epoch, shift_s = newest
-            return frame_of(picture, self.stream, epoch, shift_s)  # converted here: not under the lock, not if dropped
+            return frame_of(picture, self.stream, epoch, shift_s)  # convert outside the lock, and never a dropped frame
         if self._error is not None:
             raise self._error
         return None
@@ -115,14 +115,14 @@ class Capture:
                 connected: Reader | None = reader
                 while connected is not None:
                     connected = self._reopened(why) if (why := self._play(connected)) else None
-        except BaseException as exc:  # the thread's edge: take() raises it
+        except BaseException as exc:  # the edge of the thread: take() raises it
             self._error = exc
         with self.news:
             self.ended = True
             self.news.notify_all()
 
     def _play(self, reader: Reader) -> str:
-        """Offers pictures until the source ends or breaks. Returns why to open it again, or "" to end."""
+        """Offers pictures until the source ends or breaks. Returns the reason to reopen it, or "" to end."""
         played = _Played()
         try:
             for picture in reader.pictures():
@@ -130,12 +130,12 @@ class Capture:
                 self._offer(picture)
                 if self._stop.is_set():
                     return ""
-            why = f"{self._target.name}: the server ended it"
+            why = f"{self._target.name}: the server ended the stream"
         except KSError as exc:
             if self._target.live:
                 why = str(exc)
             elif self._timeline.started:
-                log.warning("%s; what came before is kept", exc)
+                log.warning("%s; the frames before this are kept", exc)
             else:
                 raise
         finally:
@@ -143,7 +143,7 @@ class Capture:
         if not self._stop.is_set() and not (reader.finite and played.to_the_end(self._target, reader.duration_s)):
             return why
         if not self._timeline.started and not self._stop.is_set():
-            raise DataError(f"{self._target.name}: not one picture of it can be decoded; copy or re-encode it")
+            raise DataError(f"{self._target.name}: no frame can be decoded; copy it again or re-encode it")
         return ""
 
     def _offer(self, picture: Picture) -> None:
@@ -161,10 +161,10 @@ class Capture:
             self.news.notify_all()
 
     def _reopened(self, why: str) -> Reader | None:
-        """Tries until the source is there again; None when it is time to stop."""
-        retry_s = self._last_retry_s  # it was there again, but gave no picture
+        """Retries until the source can be opened; None if the capture is stopped."""
+        retry_s = self._last_retry_s  # it reconnected, but sent no picture
         if self._lost_s is None:
-            log.warning("%s; trying to get it back", why)
+            log.warning("%s; reconnecting", why)
             self._lost_s = time.perf_counter()
             retry_s = self._first_retry_s
         self._stop.wait(retry_s * random.uniform(0.5, 1.0))
@@ -179,13 +179,13 @@ class Capture:
                 self._timeline.reconnected()
                 return reader
             retry_s = min(2 * retry_s, self._last_retry_s)
-            spent_s = time.perf_counter() - tried_s  # an attempt that timed out was a wait itself
+            spent_s = time.perf_counter() - tried_s  # a timed-out attempt counts as waiting
             self._stop.wait(max(retry_s * random.uniform(0.5, 1.0) - spent_s, 0.0))
         return None
 
 
 class _Played:
-    """How much of a stream was seen since it was opened."""
+    """How much of a stream was played since it was opened."""
 
     def __init__(self) -> None:
         self._first_s = self._last_s = 0.0
@@ -196,7 +196,7 @@ class _Played:
         self._last_s, self._any = pts_s, True
 
     def to_the_end(self, target: Target, duration_s: float | None) -> bool:
-        """An RTSP server that goes away looks like the end of a recording that it plays: too early, it is not."""
+        """A lost RTSP server looks like the end of the recording that it plays; the duration tells them apart."""
         if not target.address.lower().startswith("rtsp") or duration_s is None:
             return True
         return self._last_s - self._first_s >= duration_s - _MISSING_S
@@ -205,14 +205,14 @@ class _Played:
 def newest(
     captures: Sequence[Capture], stop: threading.Event, failed: Callable[[Capture, KSError], None] | None = None
 ) -> Iterator[list[Frame]]:
-    """The newest frame of each stream that has one not yet seen, until all have ended or `stop` is set.
+    """The newest frame of each stream that has a new one, until all have ended or `stop` is set.
 
-    Yields an empty list where nothing has come for a quarter of a second: time to look after a window. A source that
-    cannot go on is left out and told to `failed`; without it, and where it is the last one, its error is raised. The
-    captures share their `news`, and whoever entered them closes them.
+    Yields an empty list if nothing arrives for 0.25 s, so that the caller can keep a window alive. A source that fails
+    is dropped and passed to `failed`; without `failed`, or if it is the last source, its error is raised. All captures
+    must share one `news`; the caller enters and closes them.
     """
     news, working = captures[0].news, list(captures)
-    assert all(capture.news is news for capture in captures), "captures that are waited for together share their news"
+    assert all(capture.news is news for capture in captures), "captures must share one news"
     while not stop.is_set():
         frames = []
         for capture in tuple(working):

@@ -1,4 +1,4 @@
-"""Opens a video container with PyAV, and says in one line, without secrets, why it could not."""
+"""Opens a video container with PyAV; a failure is one line without secrets."""
 
 import io
 import logging
@@ -22,30 +22,30 @@ from knowledge_spreader.realtime.sources.source_spec import Target
 
 log = logging.getLogger(__name__)
 
-_DAY_S = 86_400.0  # a disk or a pipe takes its time; yet with some limit, for only then can a read be ended
-_LOOK_S = 0.5  # how long, by its own time, a live stream is looked at to learn what is in it
+_DAY_S = 86_400.0  # for a disk or a pipe: no real limit, but a read can only be interrupted if there is one
+_LOOK_S = 0.5  # length of a live stream that is read to find its tracks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A container and the two streams of it that are wanted."""
+    """A container with its video stream, and its audio stream if asked for."""
 
     container: InputContainer
     video: VideoStream
     audio: AudioStream | None
-    template: Any  # of audio, for a copy; stays whole when the container is closed
+    template: Any  # av.AudioStream to copy the audio with; valid after the container is closed
     rate: Fraction | None
     duration_s: float | None
 
 
 def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> Opened:
-    """Raises DataError or MissingError, one line. timeout_s: what opening a live one, and each read of it, may take."""
+    """Raises DataError or MissingError, one line. timeout_s: limit for opening and for each read of a live source."""
     options = _options(target, live=live, audio=audio)
     address, form = target.address, None
     if target.kind == "camera":
         address, form, options = camera_input(target)
     elif target.kind == "file":
-        address = os.path.abspath(address)  # ffmpeg takes what stands before a colon for a protocol
+        address = os.path.abspath(address)  # ffmpeg reads text before a colon as a protocol
     patience_s = timeout_s if target.live else _DAY_S
     start_s = time.perf_counter()
     problem: av.error.FFmpegError | OSError
@@ -53,7 +53,7 @@ def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> 
         with limited(patience_s):  # connecting and the first look at the streams
             container = av.open(address, format=form, options=options, timeout=patience_s, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as exc:
-        late = time.perf_counter() - start_s >= patience_s  # ffmpeg does not always say that this is why
+        late = time.perf_counter() - start_s >= patience_s  # ffmpeg does not always report a time-out as one
         problem = av.error.ExitError(exc.errno or 0, "no answer") if late else exc
     else:
         return _streams(container, target, live=live, audio=audio)
@@ -75,11 +75,11 @@ def _streams(container: InputContainer, target: Target, *, live: bool, audio: bo
         best = container.streams.best("video")
         if not isinstance(best, VideoStream) or best.disposition & type(best.disposition).attached_pic:
             has_sound = bool(container.streams.audio)
-            what = "it has sound but no video" if has_sound else "it has no video track"
-            raise DataError(f"{target.name}: {what}; give a video, an image or a stream with pictures")
+            what = "it has audio but no video track" if has_sound else "it has no video track"
+            raise DataError(f"{target.name}: {what}; give a video, an image or a stream with video")
         sound = container.streams.best("audio") if audio else None
         if live:
-            # Threads by frame hold back a frame each; threads by slice do not tell of lost slices (H.264).
+            # Frame threads delay the output by a frame each; slice threads do not report lost slices (H.264).
             best.codec_context.thread_count = 1
         else:
             best.thread_type = "AUTO"
@@ -99,34 +99,34 @@ def _streams(container: InputContainer, target: Target, *, live: bool, audio: bo
 
 def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
     if video.duration and video.time_base:
-        return float(video.duration * video.time_base)  # sound may last longer
+        return float(video.duration * video.time_base)  # the audio track may be longer
     return container.duration / av.time_base if container.duration else None
 
 
 def _template(sound: AudioStream, target: Target) -> Any:
-    """A stream that copies can be made from, in a container of its own that is never written."""
+    """A template to copy the audio stream with, in a container of its own that is never written."""
     try:
         return av.open(io.BytesIO(), "w", format="nut").add_stream_from_template(sound)
     except (av.error.FFmpegError, ValueError) as exc:
-        log.warning("%s: its sound cannot be copied (%s); going on without", target.name, redact(str(exc)))
+        log.warning("%s: its audio cannot be copied (%s); continuing without audio", target.name, redact(str(exc)))
         return None
 
 
 def without_address(exc: Exception) -> Exception:
-    """The same error without the address, which PyAV writes into its text."""
+    """The same error without the address, which PyAV puts into its text."""
     if isinstance(exc, av.error.FFmpegError):
         return type(exc)(exc.errno or 0, exc.strerror or "")
     return type(exc)(exc.errno, exc.strerror) if isinstance(exc, OSError) else exc
 
 
 def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | MissingError:
-    """One line: what came of which target, and what to do."""
+    """The error in one line: which target, what happened, what to do."""
     if target.kind == "camera":
         return no_camera(target, _strerror(exc))
     known = {
         av.error.HTTPUnauthorizedError: "the user name or the password is wrong, or one is needed; check the address",
         av.error.HTTPForbiddenError: "this user is not allowed to see it; check the user and the camera's settings",
-        av.error.HTTPNotFoundError: "the server has nothing at this path; check what follows the host in the address",
+        av.error.HTTPNotFoundError: "the server has nothing at this path; check the path in the address",
         av.error.ConnectionRefusedError: "nothing listens there; check host and port, and that the server runs",
         av.error.ExitError: f"no answer within {timeout_s:g} s; check the address and the network",
         av.error.TimeoutError: "no answer in time; check the address and the network",
@@ -141,10 +141,10 @@ def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | Miss
         return DataError(f"{target.name}: no permission to read it; change its permissions or the user")
     if target.kind == "stdin":
         return DataError(
-            f"stdin: this is no video that can be read from a pipe ({_strerror(exc)}); pipe .mkv or .ts, or an .mp4 "
-            "with its index in front (ffmpeg -movflags +faststart), or name the file"
+            f"stdin: cannot read this as a video from a pipe ({_strerror(exc)}); pipe .mkv or .ts, or an .mp4 "
+            "with its index in front (ffmpeg -movflags +faststart), or give the file's name"
         )
-    return DataError(f"{target.name}: this is no video that can be read ({_strerror(exc)}); copy or re-encode it")
+    return DataError(f"{target.name}: cannot read this as a video ({_strerror(exc)}); copy it again or re-encode it")
 
 
 def _strerror(exc: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Picks the reader of a target."""
+"""Chooses the reader for a target."""
 
 from knowledge_spreader.realtime.sources.camera import OpenCVCamera, backend_of
 from knowledge_spreader.realtime.sources.decoding import VideoReader
@@ -16,7 +16,7 @@ def open_reader(
     timeout_s: float,
     pace: Pace | None = None,
 ) -> Reader:
-    """Raises DataError or MissingError, one line, without secrets. pace: of a recording under the live policy."""
+    """Raises DataError or MissingError, one line, without secrets. pace: for a recording under the live policy."""
     if target.kind == "images":
         return StillsReader(target, intake, pace)
     if target.kind == "camera" and backend_of(target) == "opencv":

@@ -1,4 +1,4 @@
-"""Every frame of a recording, in order, at the speed at which they are wanted."""
+"""The every-frame policy: every frame of a recording, in order, as fast as the consumer takes them."""
 
 import logging
 from collections import Counter
@@ -14,14 +14,14 @@ from knowledge_spreader.realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)
 
-_MISSING_S = 1.0  # a file that ends so much sooner than it says was cut off
+_MISSING_S = 1.0  # a file that ends this much before its stated duration is truncated
 
 
 class Recording:
-    """The every-frame policy: nothing is dropped but what the decoder calls corrupt, and nothing is read ahead.
+    """Reads a recording. Only frames that the decoder marks as corrupt are dropped; nothing is read ahead.
 
-    Raises DataError or MissingError from __enter__ when the target cannot be opened, and from frames() when nothing of
-    it can be decoded. Where a file is damaged further on, its frames end there with a warning.
+    __enter__ raises DataError or MissingError if the target cannot be opened, and frames() if no frame can be decoded.
+    If reading fails later in the file, the frames end there with a warning.
     """
 
     def __init__(self, target: Target, number: int = 0, *, audio: bool = False, timeout_s: float = 5.0) -> None:
@@ -57,7 +57,7 @@ class Recording:
             self._reader = None
 
     def frames(self) -> Iterator[Frame]:
-        """Once, and within the context."""
+        """The frames in order. Call it once, inside the context."""
         assert self._reader, "enter the recording first"
         name, timeline = self._target.name, Timeline()
         step_s = 1 / float(self._reader.rate or 25)
@@ -65,26 +65,26 @@ class Recording:
         try:
             for picture in self._reader.pictures():
                 if not timeline.place(picture.pts_s, picture.index * step_s, may_jump=True):
-                    log.debug("%s: frame %d does not come after the one before it", name, picture.index)
+                    log.debug("%s: the time stamp of frame %d does not increase", name, picture.index)
                 last_s = picture.pts_s + timeline.shift_s
                 first_s = first_s if seen else last_s
                 seen += 1
                 yield frame_of(picture, self.stream, timeline.epoch, timeline.shift_s)
-            if self._reader:  # not closed in the midst of it
+            if self._reader:  # not closed by the consumer
                 self._check_end(seen, last_s - first_s + step_s)
         except DataError as exc:
             if not seen:
                 raise
-            log.warning("%s; what came before, %d frames, is kept", exc, seen)
+            log.warning("%s; the %d frames before it are kept", exc, seen)
 
     def _check_end(self, seen: int, played_s: float) -> None:
         name, promised_s, corrupt = self._target.name, self.stream.duration_s, self.dropped["corrupt"]
         if not seen:
-            raise DataError(f"{name}: not one picture of it can be decoded; copy it again or re-encode it")
+            raise DataError(f"{name}: no frame can be decoded; copy it again or re-encode it")
         if corrupt:
-            log.warning("%s: %d damaged frames of %d are left out", name, corrupt, self.received)
+            log.warning("%s: %d of %d frames are damaged and dropped", name, corrupt, self.received)
         if promised_s is not None and played_s < promised_s - _MISSING_S:
-            log.warning("%s: ends after %.1f s of the %.1f s it promises; it was cut off", name, played_s, promised_s)
+            log.warning("%s: ends after %.1f s of its stated %.1f s; the file is truncated", name, played_s, promised_s)
 
 
 def stream_of(target: Target, number: int, reader: Reader, *, live: bool) -> Stream:

@@ -1,10 +1,10 @@
-"""Addresses as they may be shown: without user names, passwords and keys."""
+"""Removes user names, passwords and keys from addresses before they are shown."""
 
 import re
 
 _WORD = re.compile(r"\S+")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
-_SCHEMELESS = re.compile(r"[^\s:/\\@]{2,}:\S*@(?=\S)")  # user:password@host, where the scheme was forgotten
+_SCHEMELESS = re.compile(r"[^\s:/\\@]{2,}:\S*@(?=\S)")  # user:password@host without a scheme
 _SECRET_VALUE = re.compile(
     r"((?:^|[?&;/_])[\w.%-]*?(?:pass|pwd|psw|token|key|secret|auth|user|usr|login|sig|cred|session|account)"
     r"[\w.%-]*?=).*?(?=&|_[A-Za-z]+=|$)",  # some cameras write user=x_password=y_channel=1 into the path
@@ -17,10 +17,10 @@ def is_url(text: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """Any text without the user info of addresses in it, and with `***` for the values of their secret parameters.
+    """The text with the user info of its addresses removed, and `***` for the values of their secret parameters.
 
-    Passwords often hold @, / and ? that should have been written as %40 and so on; so all goes up to the last @ of a
-    word that could be part of one, even where that cuts a path in two: better a name too short than a secret shown.
+    Passwords often contain @, / or ? that should be written as %40 and so on. So everything up to the last @ of a word
+    that may belong to a password is removed, even if that cuts a path: a short name is better than a shown secret.
     """
     return _WORD.sub(lambda word: _redact_word(word[0]), text)
 

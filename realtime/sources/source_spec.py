@@ -1,4 +1,4 @@
-"""What a user names as a source, made into targets that can be opened: cameras, streams, files, images, stdin."""
+"""Turns the sources that a user names into targets to open: cameras, streams, files, images, stdin."""
 
 import logging
 import os
@@ -28,21 +28,21 @@ _SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "tcp", "rtp", "rtmp", "rtmp
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something to open. Neither its name nor its repr shows a secret."""
+    """One source to open. Its name and its repr never show a secret."""
 
     kind: Kind
-    address: str = field(repr=False)  # as the libraries want it: a URL with its password, a path, a camera's number
+    address: str = field(repr=False)  # what the libraries open: a URL with its password, a path, a camera number
     name: str
-    image_rate: Fraction = Fraction(25)  # frames per second that a folder of images stands for
+    image_rate: Fraction = Fraction(25)  # frames per second of a folder of images
     transport: str = "tcp"  # of RTSP
-    size: str = ""  # of a camera, "1280x720"; "" leaves it to the camera
-    camera_rate: float = 0.0  # frames per second; 0 leaves it to the camera
-    backend: str = "auto"  # of a camera; camera.py says what auto is
-    input_format: str = ""  # of a camera, as its backend calls it: "mjpeg", "yuyv422"
+    size: str = ""  # of a camera, "1280x720"; "" = the camera's choice
+    camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
+    backend: str = "auto"  # of a camera; camera.backend_of() resolves "auto"
+    input_format: str = ""  # pixel format of a camera by the backend's name: "mjpeg", "yuyv422"
 
     @property
     def live(self) -> bool:
-        """It cannot wait for us."""
+        """Whether frames arrive at their own pace."""
         return self.kind in ("camera", "stream")
 
     @property
@@ -63,10 +63,10 @@ def targets(
 ) -> list[Target]:
     """The targets of `--source` and then of `--camera`, in order.
 
-    A source is a URL, a video, an image, a folder of images (one recording) or of videos (a target each), "-" for
-    stdin, "env:NAME" for an address that stands in an environment variable, or "@FILE" for a text file with one source
-    per line. A camera is a number or a device. The rest are options of folders of images, RTSP and cameras. Raises
-    DataError or MissingError, one line, on what cannot be opened.
+    A source is a URL, a video, an image, a folder of images (one recording) or of videos (one target each), "-" for
+    stdin, "env:NAME" for an address in an environment variable, or "@FILE" for a text file with one source per line. A
+    camera is a number or a device. The other parameters are options of image folders, RTSP and cameras. Raises
+    DataError or MissingError, one line, for a source that cannot be opened.
     """
     common = _common(image_rate, transport, size, camera_rate, backend, input_format)
     found = [replace(common, kind=k, address=a, name=n) for source in sources for k, a, n in _resolve(source)]
@@ -74,8 +74,8 @@ def targets(
         found.append(replace(common, address=camera, name=f"camera {camera}"))
     if any(has_secret(source) and _stands_in_command(source) for source in sources):
         log.warning(
-            "an address on the command line holds a user name or a key, and `ps` shows it to everyone on this machine; "
-            "put the address into an environment variable and give env:NAME, or into a file and give @FILE"
+            "an address on the command line contains a user name or a key, and `ps` shows it to everyone on this "
+            "machine; put the address into an environment variable and give env:NAME, or into a file and give @FILE"
         )
     return found
 
@@ -84,15 +84,15 @@ def _common(
     image_rate: float, transport: str, size: str, camera_rate: float, backend: str, input_format: str
 ) -> Target:
     if not 0 < image_rate <= 1000:
-        raise DataError(f"an image rate lies between 0 and 1000 frames a second, got {image_rate:g}")
+        raise DataError(f"--image-rate must be above 0 and at most 1000 frames per second; got {image_rate:g}")
     if not 0 <= camera_rate <= 1000:
-        raise DataError(f"a camera's rate lies between 0 (its own) and 1000 frames a second, got {camera_rate:g}")
+        raise DataError(f"--camera-rate must be 0 (the camera's choice) to 1000 frames per second; got {camera_rate:g}")
     if size and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", size):
-        raise DataError(f"a camera's size is given like 1280x720, got {size!r}")
+        raise DataError(f"--camera-size must look like 1280x720; got {size!r}")
     if backend not in BACKENDS:
-        raise DataError(f"{backend!r} is no camera backend; choose from {', '.join(BACKENDS)}")
+        raise DataError(f"--camera-backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if transport not in TRANSPORTS:
-        raise DataError(f"{transport!r} is no transport of RTSP; choose from {', '.join(TRANSPORTS)}")
+        raise DataError(f"--rtsp-transport must be one of {', '.join(TRANSPORTS)}; got {transport!r}")
     rate = Fraction(image_rate).limit_denominator(1001)
     return Target("camera", "", "", rate, transport, size, camera_rate, backend, input_format)
 
@@ -102,10 +102,10 @@ def _stands_in_command(source: str) -> bool:
 
 
 def _resolve(source: str, listed_in: str = "") -> Iterator[tuple[Kind, str, str]]:
-    """(kind, address, name) of what a source stands for."""
+    """(kind, address, name) of each target that a source names."""
     if source == "-":
         if sys.stdin is None or sys.stdin.isatty():
-            raise DataError("source -: nothing is piped in; pipe a video into the command, or name a file")
+            raise DataError("source -: nothing is piped in; pipe a video into the command, or give a file")
         yield "stdin", "pipe:0", "stdin"
     elif source.startswith("env:"):
         yield from _resolve(_from_environment(source), source)
@@ -125,7 +125,7 @@ def _resolve(source: str, listed_in: str = "") -> Iterator[tuple[Kind, str, str]
 def _from_environment(source: str) -> str:
     address = os.environ.get(source.removeprefix("env:"), "").strip()
     if not address:
-        raise MissingError(f"source {source}: this environment variable is not set; export it with the address in it")
+        raise MissingError(f"source {source}: this environment variable is not set; set it to the address")
     if address.startswith(("@", "env:")):
         raise DataError(f"source {source}: the variable must hold an address, not another reference")
     return address
@@ -135,7 +135,7 @@ def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise DataError(f"source @{path}: cannot read this list of sources ({reason}); check the path") from exc
     lines = [line.strip() for line in text.splitlines()]
     sources = [line for line in lines if line and not line.startswith("#")]
@@ -155,7 +155,7 @@ def _from_url(address: str) -> Iterator[tuple[Kind, str, str]]:
 
 
 def _from_path(path: Path) -> Iterator[tuple[Kind, str, str]]:
-    name = redact(str(path))  # it may be an address whose scheme was forgotten
+    name = redact(str(path))  # it may be an address without its scheme
     try:
         is_folder, is_there = path.is_dir(), path.exists()
         is_camera = path.is_char_device()
@@ -163,7 +163,9 @@ def _from_path(path: Path) -> Iterator[tuple[Kind, str, str]]:
     except (OSError, ValueError) as exc:
         raise DataError(f"{name}: this path cannot be used ({redact(str(exc))}); check it") from exc
     if not is_there:
-        raise DataError(f"{name}: no such file or folder; a stream's address starts with its scheme, like rtsp://")
+        raise DataError(
+            f"{name}: no such file or folder; check the path (a stream's address starts with its scheme, like rtsp://)"
+        )
     if not readable:
         raise DataError(f"{name}: no permission to read it; change its permissions or the user")
     if is_folder:
@@ -182,9 +184,9 @@ def _from_folder(folder: Path) -> Iterator[tuple[Kind, str, str]]:
     )
     images = list_images(folder)
     if videos and images:
-        raise DataError(f"{folder}: holds {len(videos)} videos and {len(images)} images; name the files you mean")
+        raise DataError(f"{folder}: contains {len(videos)} videos and {len(images)} images; give the files you want")
     if not videos and not images:
-        raise DataError(f"{folder}: no videos and no images in this folder (its sub-folders are not looked into)")
+        raise DataError(f"{folder}: no videos and no images in this folder; sub-folders are not searched")
     if images:
         yield "images", str(folder), str(folder)
     for video in videos:

@@ -1,11 +1,11 @@
-"""A stream's time that runs on through reconnects and restarts of its clock."""
+"""Keeps a stream's time increasing across reconnects and restarts of its clock."""
 
-_JUMP_S = 10.0  # ahead: the clock was set
-_LATE_S = 0.1  # back by less: a picture that came twice or out of order, not a clock that restarted
+_JUMP_S = 10.0  # a longer step forward means that the stream's clock was set
+_LATE_S = 0.1  # a shorter step back is a repeated or out-of-order picture, not a restarted clock
 
 
 class Timeline:
-    """Places each picture of a stream in an epoch, and shifts each epoch so that its time runs on."""
+    """Assigns each picture of a stream to an epoch, and shifts each epoch so that time keeps increasing."""
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -15,18 +15,18 @@ class Timeline:
 
     @property
     def started(self) -> bool:
-        """A picture was placed."""
+        """Whether a picture was placed."""
         return self._last is not None
 
     def reconnected(self) -> None:
-        """The next picture starts an epoch."""
+        """The next picture starts a new epoch."""
         self._reconnected = self._last is not None
 
     def place(self, pts_s: float, clock_s: float, *, may_jump: bool = False) -> bool:
-        """Sets epoch and shift_s for this picture; False where it repeats the last one or comes too late to follow it.
+        """Sets epoch and shift_s for this picture; False if it repeats the last picture or is older.
 
-        clock_s: a clock that never restarts, by which time runs on between epochs. may_jump: a long step ahead is no
-        restart; a recording may pause for minutes.
+        clock_s: a clock that never restarts; it measures the gap between epochs. may_jump: a long step forward does not
+        start an epoch, because a recording may pause for minutes.
         """
         if self._last is not None:
             last_pts_s, last_clock_s = self._last

@@ -99,7 +99,7 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_two_seconds(se
     gone_s = first.captured_s - last.captured_s
     assert first.time_s - last.time_s == pytest.approx(gone_s, abs=0.6)  # the first half second comes in a bunch
     said = [record.getMessage() for record in caplog.records]
-    assert sum("trying to get it back" in line for line in said) == 1
+    assert sum("reconnecting" in line for line in said) == 1
     assert sum("back after" in line for line in said) == 1
 
 
