@@ -1,1 +1,1 @@
-"""Faces of a frame: found, held by number, judged."""
+"""Finds the faces of a frame, tracks them, and rejects those of poor quality."""

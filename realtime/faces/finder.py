@@ -1,13 +1,13 @@
-"""FaceFinder: the faces of each frame with their numbers and crops.
+"""FaceFinder: the faces of each frame with their ids and crops.
 
-    scene cut           all tracks end                                      realtime/faces/scene_cuts.py
-    each held track     one look where it was, as training crops are made   ks/face/detector.py, ks/clips/crop_videos.py
-    two on one face     one of them is lost                                 realtime/faces/tracks.py
-    each lost track     a look where it was or was going
-    now and then        a look at the whole image, or into a tile of it, for new faces
-    what was found      damped, cropped, judged                             ks/face/alignment.py, quality.py
+    scene cut               all tracks end                                  realtime/faces/scene_cuts.py
+    held track              search where it was, as for training crops      ks/face/detector.py, ks/clips/crop_videos.py
+    two tracks on one face  one of them is lost                             realtime/faces/tracks.py
+    lost track              search where it was, and where it was going
+    every SCAN_S            search the image, or a tile of it, for new faces
+    each face found         smooth the points, crop, check the quality      ks/face/alignment.py, quality.py
 
-When to look is decided by the frames' own times, so a file gives the same numbers however fast it is read.
+The schedule follows the frames' time stamps, so a file gives the same numbers however fast it is read.
 """
 
 import math
@@ -26,18 +26,18 @@ from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
 from knowledge_spreader.realtime.faces.tracks import Track, Tracks, rivals
 from knowledge_spreader.realtime.types import Face, Frame
 
-# How often new faces are looked for: a look costs 3 ms at 720p, the whole image and six tiles 25.
-SCAN_S = 0.25  # while a face is held: the whole image, or one tile, in turn
-TILES_S = 0.25  # into all tiles while there is no face; then the whole image is looked at in each frame
-# Measured, in a square 1.5 times as large as that in which they score 0.75: real faces at least 0.85, drawn letters and
-# clouds at most 0.63.
+# How often to search for new faces. At 720p one search takes 3 ms; the whole image and its six tiles take 25 ms.
+SCAN_S = 0.25  # while a face is held: the whole image and one tile in turn
+TILES_S = 0.25  # all tiles while there is no face; the whole image is then searched in every frame
+# A new face is confirmed by a second search in a square this much larger. Of candidates that score 0.75 in the first
+# search, real faces score at least 0.85 in the second, drawn letters and clouds at most 0.63.
 _WIDER = 1.5
-_LARGER = 1.2  # times as wide as the smallest held face must another be to take its place when max_faces are held
+_LARGER = 1.2  # at max_faces, a new face replaces the smallest held face if it is this many times as wide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace:
-    """A face and its crop, (side_px, side_px, 3), as face.alignment makes it; of a rejected face too."""
+    """A face and its crop (side_px, side_px, 3) from face.alignment; rejected faces have a crop too."""
 
     face: Face
     crop: U8
@@ -48,20 +48,20 @@ class _StreamState:
     epoch: int
     cuts: CutWatch = field(default_factory=CutWatch)
     tracks: Tracks = field(default_factory=Tracks)
-    scanned_s: float | None = None  # Frame.time_s of the last look for new faces
-    tiled_s: float | None = None  # of the last look into all tiles
+    scanned_s: float | None = None  # Frame.time_s of the last search for new faces
+    tiled_s: float | None = None  # Frame.time_s of the last search in all tiles
     scans: int = 0
 
 
 class FaceFinder:
-    """Finds and follows the faces of all streams of a run; a context manager for one thread at a time.
+    """Finds and tracks the faces of all streams of a run. A context manager; use it from one thread at a time.
 
-    A face keeps its number through two seconds of loss, see tracks.py, and through a reconnect. Raises
-    MissingError or DataError like FaceDetector.
+    A face keeps its id when it is lost for up to 2 s (see tracks.py) and through a reconnect. Raises MissingError or
+    DataError like FaceDetector.
     """
 
     def __init__(self, model: Path, side_px: int, *, max_faces: int = 0, min_face_px: float = MIN_FACE_PX) -> None:
-        """max_faces: the largest are kept; 0: all. min_face_px: width below which a face is rejected as small."""
+        """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small."""
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
         self._streams: dict[int, _StreamState] = {}
         self._detector = FaceDetector(model, quick=True)
@@ -76,11 +76,11 @@ class FaceFinder:
         self._detector.close()
 
     def forget(self, stream_number: int) -> None:
-        """The stream ended; should it come again, numbers start at 0."""
+        """Drops the tracks of a stream that has ended. If the stream starts again, ids start at 0."""
         self._streams.pop(stream_number, None)
 
     def find(self, frame: Frame) -> list[FoundFace]:
-        """The faces of this frame, by number. Frames of one stream come in the order of their time."""
+        """The faces of this frame, by id. The frames of one stream must be in the order of their time stamps."""
         state = self._streams.setdefault(frame.stream.number, _StreamState(frame.epoch))
         tracks, time_s = state.tracks, frame.time_s
         if frame.epoch != state.epoch:
@@ -99,7 +99,7 @@ class FaceFinder:
         return sorted((one for one in shown if one), key=lambda one: one.face.face_id)
 
     def _look_for_held(self, tracks: Tracks, frame: Frame) -> list[tuple[Track, DetectedFace]]:
-        """The held faces that are where they were. The others are lost."""
+        """The held faces that are found again. The others become lost."""
         seen: list[tuple[Track, DetectedFace]] = []
         for track in list(tracks.held):
             face = next(iter(self._detector.find(frame.image, track.near)), None)
@@ -112,7 +112,7 @@ class FaceFinder:
         return [(track, face) for track, face in seen if track in tracks.held]
 
     def _look_for_others(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
-        """Faces beside the known ones: first where one was lost, then, when it is time, in the whole image."""
+        """Faces other than the known ones: first at the places of lost tracks, then, when due, in the whole image."""
         image, time_s, tracks = frame.image, frame.time_s, state.tracks
         scans = not known or _is_due(state.scanned_s, SCAN_S, time_s)
         found: list[DetectedFace] = []
@@ -131,7 +131,7 @@ class FaceFinder:
         return found
 
     def _scan(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
-        """New faces. Where a large one is held and none is lost, every other time in one tile, for small ones."""
+        """New faces. If a face is held and none is lost, every second scan searches one tile, for small faces."""
         state.scans, state.scanned_s = state.scans + 1, frame.time_s
         if known and not state.tracks.lost and state.scans % 2:
             found = self._detector.find_in_tile(frame.image, state.scans // 2, known=known)
@@ -142,14 +142,14 @@ class FaceFinder:
         return [face for face in found if self._bears_a_wider_look(frame.image, face)]
 
     def _bears_a_wider_look(self, image: U8, face: DetectedFace) -> bool:
-        """Whether it is a face in a square of another size too; where every frame is searched, chance faces turn up."""
+        """Whether a search in a larger square confirms the face; searching every frame yields chance detections."""
         left, top, right, bottom = face.box_xyxy_px
         more = (_WIDER - 1) / 2 * box_width(face.box_xyxy_px)
         wider = self._detector.find(image, (left - more, top - more, right + more, bottom + more))
         return any(one.score >= NEW_SCORE and _overlaps(one, [face.box_xyxy_px]) for one in wider)
 
     def _choose(self, tracks: Tracks, found: list[DetectedFace]) -> list[DetectedFace]:
-        """Those of the found faces that are to be held. A much larger one takes the place of the smallest held one."""
+        """The found faces to hold. At max_faces, a clearly larger face replaces the smallest held one."""
         chosen: list[DetectedFace] = []
         for face in sorted(found, key=lambda face: -box_width(face.box_xyxy_px)):
             if not self._has_room(len(tracks.held) + len(chosen)):
@@ -164,7 +164,7 @@ class FaceFinder:
         return not self._max_faces or faces < self._max_faces
 
     def _show(self, tracks: Tracks, track: Track, face: DetectedFace, frame: Frame) -> FoundFace | None:
-        """The face as the pipeline wants it; None where its points are no face's, which loses it."""
+        """The face with its crop and quality; None, and the track is lost, if its points do not form a face."""
         points, fresh = track.see(face, frame.time_s)
         try:
             picture = crop(frame.image, points, self._side_px)

@@ -1,4 +1,4 @@
-"""What six key points tell about a face: its box, how far it is turned, how much of it lies outside the image."""
+"""From six key points of a face: its box, its yaw and pitch, and its share outside the image."""
 
 import math
 
@@ -8,23 +8,23 @@ from knowledge_spreader.arrays import F64
 from knowledge_spreader.face.alignment import transform
 from knowledge_spreader.face.detector import Box
 
-# BlazeFace's own box in sides of the crop, mean of 334 real faces (standard deviation of the width 0.05).
+# BlazeFace's own box, in sides of the crop; mean over 334 real faces (standard deviation of the width 0.05).
 _BOX_CENTRE = (0.49, 0.45)
 _BOX_SIDE = 0.66
-# What a face needs inside the image, in sides of the crop: cheek to cheek, brows to below the chin.
+# Points that must lie inside the image, in sides of the crop: cheek to cheek, brows to below the chin.
 _FACE = np.stack([grid.ravel() for grid in np.meshgrid(np.linspace(0.20, 0.80, 16), np.linspace(0.18, 0.84, 16))])
 
-# The nose tip stands this far in front of the line between the ears, in widths of the head (yaw) and in eye distances
-# (pitch). Fitted to the head poses of MediaPipe's FaceLandmarker on the same 334 faces, yaw -47 to 32, pitch -11 to 20
-# degrees: yaw agrees to 2 degrees (root mean square; 47 is read as 40), pitch to 5, for noses and ears differ.
+# How far the nose tip lies in front of the line between the ears, in head widths (yaw) and in eye distances (pitch).
+# Fitted to the head poses of MediaPipe's FaceLandmarker on the same 334 faces (yaw -47 to 32, pitch -11 to 20 degrees).
+# Root mean square error: yaw 2 degrees (47 is estimated as 40), pitch 5, because noses and ears differ.
 _NOSE_PER_HEAD = 0.88
 _NOSE_PER_EYES = 1.5
-_NOSE_BELOW_EARS = 0.27  # eye distances, of a face that looks straight ahead
+_NOSE_BELOW_EARS = 0.27  # eye distances, for a frontal face
 _EYES_PER_SIDE = 3.25  # the crop's side in eye distances, as in face.alignment
 
 
 def face_box(points: F64) -> Box:
-    """The upright square, brows to chin, around a face; as still as its points."""
+    """The upright square around a face, brows to chin, computed from its (6, 2) points."""
     matrix = transform(points, 1)
     x, y = np.linalg.solve(matrix[:, :2], _BOX_CENTRE - matrix[:, 2]).tolist()
     half = _BOX_SIDE / 2 / math.hypot(matrix[0, 0], matrix[1, 0])
@@ -32,7 +32,7 @@ def face_box(points: F64) -> Box:
 
 
 def turn_deg(points: F64) -> tuple[float, float]:
-    """Yaw, positive to the person's left, and pitch, positive up; roll, which the crop undoes, does not count."""
+    """(yaw, pitch) in degrees: yaw positive to the person's left, pitch positive up. The crop removes roll."""
     matrix = transform(points, 1)
     upright = points @ matrix[:, :2].T * _EYES_PER_SIDE  # in eye distances
     nose, ears = upright[2], upright[4:].mean(0)
@@ -43,7 +43,7 @@ def turn_deg(points: F64) -> tuple[float, float]:
 
 
 def outside_share(points: F64, width: int, height: int) -> float:
-    """How much of the face, 0 to 1, lies outside an image of width x height pixels."""
+    """Share of the face, 0 to 1, outside an image of width x height pixels."""
     matrix = transform(points, 1)
     at = np.linalg.solve(matrix[:, :2], _FACE - matrix[:, 2:])
     outside = (at[0] < 0) | (at[0] > width) | (at[1] < 0) | (at[1] > height)

@@ -1,11 +1,11 @@
-"""The quality gate: a face that is too small, turned, blurred or cut off gets a reason instead of an answer.
+"""The quality gate: a face that is too small, turned, blurred or cut off gets a reason instead of AUs.
 
     small     narrower than min_face_px
-    edge      a tenth of the face or more lies outside the image
-    turned    yaw or pitch beyond what leaves both halves, or brows and mouth, in view
-    blurred   the crop carries less detail than a sharp face of min_face_px would give
+    edge      more than a tenth of the face lies outside the image
+    turned    yaw or pitch hides half of the face, or the brows or the mouth
+    blurred   the crop has less detail than a sharp face of MIN_FACE_PX would have
 
-A face that was rejected has to do better than the limit by a tenth before it counts again: no flicker at the limit.
+A rejected face must be better than the limit by 10 % to be accepted again, so that it does not flicker at the limit.
 """
 
 import cv2
@@ -14,30 +14,30 @@ import numpy as np
 from knowledge_spreader.arrays import F32, F64, U8
 from knowledge_spreader.realtime.faces.head_pose import outside_share, turn_deg
 
-MIN_FACE_PX = 48.0  # width; the crop then spans 72 px of the image, and a brow is 2 px thick
-MAX_OUTSIDE = 0.10  # share of the face; a picture that ends at the lower lip lacks 0.27
-MAX_YAW_DEG = 35.0  # beyond, the far cheek and mouth corner are seen at a grazing angle
-MAX_PITCH_DEG = 30.0  # six points tell pitch to 5 degrees: only what is surely a lowered or a raised head
-# Measured, of `detail`: sharp real faces at least 0.24 (the softest are previews of 65 px), the same reduced to 48 px
-# at least 0.207; blurred by a Gaussian of 4 px of a 224 px crop at most 0.181, by motion of 15 px mostly below 0.19.
+MIN_FACE_PX = 48.0  # width; the crop then covers 72 px of the image, and a brow is 2 px thick
+MAX_OUTSIDE = 0.10  # share of the face; if the image ends at the lower lip it is 0.27
+MAX_YAW_DEG = 35.0  # above, the far cheek and mouth corner are at a grazing angle
+MAX_PITCH_DEG = 30.0  # pitch is only known to 5 degrees, so this rejects clearly lowered or raised heads only
+# `detail`, measured: sharp real faces at least 0.24 (the softest are previews of 65 px), the same reduced to 48 px at
+# least 0.207; blurred by a Gaussian of 4 px in a 224 px crop at most 0.181; by motion of 15 px mostly below 0.19.
 MIN_DETAIL = 0.19
-BETTER = 1.1  # how much better than the limit a face must be that was rejected before
+BETTER = 1.1  # factor by which a rejected face must be better than the limit
 
-_DETAIL_PX = 64  # side at which detail is measured: what a face of MIN_FACE_PX still carries
-_COARSE_PARTS = 16  # structure as large as a 16th of the crop: an eye's height, a lip
+_DETAIL_PX = 64  # side at which detail is measured: the resolution of a face of MIN_FACE_PX
+_COARSE_PARTS = 16  # coarse structure is a 16th of the crop: the height of an eye, a lip
 _FACE_ROWS, _FACE_COLUMNS = (0.19, 0.81), (0.16, 0.84)  # brows to chin, in sides of the crop
-_DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # motion blurs one of them and leaves the others sharp
+_DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # motion blurs only one of them
 
 
 def reject(face_px: float, points: F64, crop: U8, image: U8, *, min_face_px: float, before: str = "") -> str:
-    """Why no answer can be trusted: "small", "edge", "turned", "blurred", or "" where all is well.
+    """Why a face is rejected: "small", "edge", "turned" or "blurred"; "" if it is accepted.
 
-    face_px: width of the face; points: (6, 2) in pixels of the image it was found in; before: what this function said
-    of the same face a frame ago.
+    face_px: width of the face. points: (6, 2) in pixels of `image`. before: the result for this face in the previous
+    frame.
     """
 
     def beyond(reason: str, share: float) -> bool:
-        """share: of the limit, above 1 is too much."""
+        """Whether the value is beyond its limit. share: value / limit."""
         return share * (BETTER if before == reason else 1.0) > 1.0
 
     if beyond("small", min_face_px / max(face_px, 1e-6)):
@@ -53,10 +53,10 @@ def reject(face_px: float, points: F64, crop: U8, image: U8, *, min_face_px: flo
 
 
 def detail(crop: U8) -> float:
-    """How strong the finest detail of a crop (S, S, 3) is beside structure of a 16th of it; 0.24 and up: sharp.
+    """Fine detail of a crop (S, S, 3) divided by its structure at a 16th of the side; 0.24 or more is sharp.
 
-    A quotient, so neither smooth or dark skin nor dim light counts as blur. The lowest over four directions, so motion
-    does. Sensor noise counts as detail: of a dark and noisy face nobody can say whether it is blurred.
+    Because it is a ratio, smooth or dark skin and dim light do not count as blur. It is the lowest over four
+    directions, so motion blur counts. Sensor noise counts as detail, so blur in a dark, noisy face is not detected.
     """
     side = min(_DETAIL_PX, crop.shape[0])
     coarse = max(side // _COARSE_PARTS, 1)

@@ -1,7 +1,7 @@
-"""Scene cuts: one picture shows another place than the one before it.
+"""Detects scene cuts, where an image shows a different place from the image before it.
 
-A cut moves all that is seen and changes its colours. A change of light moves nothing, so thumbnails still correlate; a
-camera that pans, or a face close to it, keeps its colours. Only where both fail the test it is a cut.
+A cut changes both the layout and the colours. A change of light leaves the layout, so the thumbnails still correlate. A
+panning camera, or a face that moves close to it, leaves the colours. It is a cut only if both tests fail.
 """
 
 import cv2
@@ -9,33 +9,33 @@ import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
 
-# Correlation of the two thumbnails. Measured: within real shots, at 5 pictures a second, at least 0.8; after a change
-# of exposure that burns out a third of the picture, 0.86; between different rooms at most 0.58, for half of all pairs
-# below 0.25. Two shots by one camera that stands still (0.68 to 0.98) are no cut.
+# Correlation of the two thumbnails. Measured: within real shots, at 5 images per second, at least 0.8; after a change
+# of exposure that saturates a third of the image, 0.86; between different rooms at most 0.58, for half of all pairs
+# below 0.25. Two shots by one fixed camera (0.68 to 0.98) are not a cut.
 ALIKE_IN_PLACE = 0.6
-# Overlap of the two colour histograms. Measured where places are not alike: between different rooms at most 0.60, half
-# of all pairs below 0.33; when the camera pans by up to 30 % of the picture at least 0.65; when a face moves that fills
-# half of it, 0.80.
+# Overlap of the two colour histograms, measured where the thumbnails do not correlate: between different rooms at most
+# 0.60, for half of all pairs below 0.33; when the camera pans by up to 30 % of the image at least 0.65; when a face
+# that fills half of it moves, 0.80.
 ALIKE_IN_COLOUR = 0.63
-# Standard deviation, in grey levels, of a thumbnail that shows something. A black, white or grey picture shows nothing:
-# the scene that comes back after it is the same, and another one is a cut.
+# Smallest standard deviation, in grey levels, of a thumbnail that is compared. A black, white or grey image is skipped,
+# so that the scene after it is compared with the scene before it.
 SHOWS_SOMETHING = 4.0
-_SAMPLED_PX = (128, 96)  # bilinear samples: cheap, and dense enough that averages of 8 x 8 of them do not flicker
-_THUMBNAIL_PX = (16, 12)  # a head that turns changes few of these
+_SAMPLED_PX = (128, 96)  # bilinear samples: fast, and dense enough that averages of 8 x 8 of them do not flicker
+_THUMBNAIL_PX = (16, 12)  # a turning head changes few of these
 _COLOURS = 16  # per channel
 
 
 class CutWatch:
-    """Compares each picture of one stream with the last one that showed something.
+    """Compares each image of one stream with the last one that was not blank.
 
-    It does not see a cross-fade, whose steps are small.
+    It misses cross-fades, because their steps are small.
     """
 
     def __init__(self) -> None:
         self._last: tuple[U8, F32] | None = None  # samples and thumbnail
 
     def is_cut(self, image: U8) -> bool:
-        """Whether this picture (H, W, 3) shows another place than the one before; False for the first."""
+        """Whether a new scene starts with this image (H, W, 3); False for the first image."""
         samples = np.asarray(cv2.resize(image, _SAMPLED_PX, interpolation=cv2.INTER_LINEAR), np.uint8)
         small = np.asarray(cv2.resize(samples, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.float32)
         small -= small.mean((0, 1))
@@ -50,8 +50,8 @@ class CutWatch:
 
 
 def _colours(samples: U8) -> F32:
-    """Shares of the colours, (16, 16, 16); a colour counts in the neighbouring bins too, so that none is at an edge."""
-    smooth = cv2.GaussianBlur(samples, (0, 0), 1)  # sensor noise is no colour
+    """Colour histogram, (16, 16, 16), sum 1; smoothed over neighbouring bins, so that bin edges do not matter."""
+    smooth = cv2.GaussianBlur(samples, (0, 0), 1)  # removes sensor noise
     bins = cv2.calcHist([smooth], [0, 1, 2], None, [_COLOURS] * 3, [0, 256] * 3)
     shares = np.asarray(bins, np.float32) / (samples.shape[0] * samples.shape[1])
     for axis in range(3):

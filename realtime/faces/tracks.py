@@ -1,14 +1,13 @@
-"""Identity: which face of this frame is which face of the frames before. Geometry and time, no pictures.
+"""Matches the faces of a frame to tracks, by position and time only.
 
-    held    seen in the last frame; looked for where it was
-    lost    out of sight for up to KEPT_S; what turns up within its reach is the same face, and keeps the number
+    held    found in the last frame; searched where it was
+    lost    not found for up to KEPT_S; a face that appears within its reach continues the track and keeps its id
 
-A face that turns up out of reach, or later, has a new number. Nothing here knows what a person looks like: who takes
-the very place of another within KEPT_S is taken for them.
+A face that appears out of reach, or later, gets a new id. Appearance is not used: someone who takes a lost face's place
+within KEPT_S inherits its id.
 
-When one person passes in front of another, both tracks come to see the face in front. The one whose path leads there
-keeps it, the other is lost and waits where it was; the person behind has their number back when they are seen again
-within KEPT_S, and a new one after that.
+When one person passes in front of another, both tracks find the face in front. The track whose path leads there keeps
+it; the other becomes lost at its last place. The person behind keeps their id if they are found again within KEPT_S.
 """
 
 import math
@@ -20,36 +19,36 @@ from knowledge_spreader.face.alignment import PointFilter
 from knowledge_spreader.face.detector import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
 
 KEPT_S = 2.0
-RIVALS = 0.5  # overlap of two boxes that hold one face; two people cheek to cheek have up to 0.2
-_REACH = 0.5  # face widths that a face may be away from its path at once ...
-_REACH_PER_S = 1.0  # ... and this much more for each second out of sight; a person who leans over makes 1 to 2
-_GROWTH = 1.25  # times larger or smaller that it may be at once, or while it is seen poorly ...
-_GROWTH_PER_S = 0.35  # ... and this much more for each second, up to a second
-_SPEED_S = 0.15  # over how long the speed is averaged
-_TRUST_S = 0.5  # how long a face may be seen poorly; and no longer than it had been seen well
+RIVALS = 0.5  # boxes that overlap more are the same face; two people cheek to cheek reach 0.2
+_REACH = 0.5  # largest distance of a face from the track's path, in face widths ...
+_REACH_PER_S = 1.0  # ... plus this much per second lost; a person who leans over moves 1 to 2
+_GROWTH = 1.25  # largest change of size, as a factor, between frames or while the score is low ...
+_GROWTH_PER_S = 0.35  # ... plus this much per second lost, up to one second
+_SPEED_S = 0.15  # time constant of the speed's average
+_TRUST_S = 0.5  # how long a track lives on low scores, and no longer than it had high scores before
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One face through time. Boxes are those of the finder, undamped.
+    """One face over time. Boxes are the detector's own, not smoothed.
 
-    A face that slides behind something is seen as a smaller and smaller one beside it, with a poor score. So its place,
-    size and speed are those of the last time that the finder was sure of it.
+    A face that moves behind an object is detected as a smaller and smaller face beside it, with a low score. So place,
+    size and speed are only updated when the score is high.
     """
 
     face_id: int
-    box: Box  # where it was at sure_s
-    near: Box  # where it is held, see face.detector.hold
-    sure_s: float  # when the finder was last as sure of it as of a new face
-    seen_s: float  # when it was last seen
+    box: Box  # at sure_s
+    near: Box  # where to search for it, see face.detector.hold
+    sure_s: float  # when the score last reached NEW_SCORE
+    seen_s: float  # when it was last found
     born_s: float  # when it last started afresh
     speed_px_s: tuple[float, float] = (0.0, 0.0)
     damped: PointFilter = field(default_factory=PointFilter)
-    rejected: str = ""  # by the quality gate, a frame ago
-    fresh: bool = True  # what came before does not count
+    rejected: str = ""  # by the quality gate in the previous frame
+    fresh: bool = True  # the next frame starts afresh: the filter and the window are emptied
 
     def see(self, face: DetectedFace, time_s: float) -> tuple[F64, bool]:
-        """Takes the face of this frame: its damped (6, 2) points, and whether the track starts afresh with it."""
+        """Updates the track with its face of this frame. Returns the smoothed (6, 2) points and whether it is fresh."""
         box, gap_s = face.box_xyxy_px, time_s - self.seen_s
         fresh = self.fresh or not 0.0 < gap_s <= PointFilter.GAP_S or not overlap(self.near, box)
         if fresh:
@@ -70,10 +69,10 @@ class Track:
         return x, y
 
     def is_seen_in(self, face: DetectedFace, time_s: float) -> bool:
-        """Whether what lies where this face was, is this face.
+        """Whether a face detected at the track's place continues the track.
 
-        A hand before it or a turn of the head makes the finder less sure for a while; then it must at least keep its
-        size. What has only just resembled a face has no such credit.
+        A hand in front of the face or a turn of the head lowers the score for a while; the face must then keep its
+        size. A track that has just started gets no such time.
         """
         if face.score >= NEW_SCORE:
             return True
@@ -81,25 +80,25 @@ class Track:
         return _growth(self.box, face.box_xyxy_px) <= _GROWTH and time_s - self.sure_s <= credit_s
 
     def renew(self, time_s: float) -> None:
-        """A new epoch: it may be there still, but what came before does not count."""
+        """A new epoch: the face may still be there, but the track starts afresh."""
         self.seen_s = self.sure_s = time_s
         self.speed_px_s, self.fresh = (0.0, 0.0), True
 
     def expected(self, time_s: float) -> Box:
-        """Where its last motion leads; nobody moves on unseen for longer than PointFilter.GAP_S."""
+        """The box moved on by the last speed, for PointFilter.GAP_S at most."""
         gap_s = min(max(time_s - self.sure_s, 0.0), PointFilter.GAP_S)
         x, y = (speed * gap_s for speed in self.speed_px_s)
         return self.box[0] + x, self.box[1] + y, self.box[2] + x, self.box[3] + y
 
     def places(self, time_s: float) -> list[Box]:
-        """Where to look for it while it is lost: where it was going, and where it was."""
+        """Where to search for it while it is lost: where it was going, and where it was."""
         expected = self.expected(time_s)
         return [expected, self.box] if _distance(expected, self.box) > 0.3 * box_width(self.box) else [self.box]
 
     def misfit(self, box: Box, time_s: float) -> float:
-        """How far, in face widths, a face lies from the path between where this one was and where it was going.
+        """Distance of a face from the path between the last and the expected place, in face widths.
 
-        Infinite out of reach.
+        Infinite if it is out of reach.
         """
         width = box_width(self.box)
         away = _off_path(self.box, self.expected(time_s), box) / width
@@ -121,11 +120,11 @@ class Tracks:
         self.lost.append(track)
 
     def end_all(self) -> None:
-        """A scene cut: other people, as far as anyone can tell."""
+        """A scene cut: all tracks end."""
         self.held, self.lost = [], []
 
     def renew_all(self, time_s: float) -> None:
-        """A new epoch: each face may be where it was, and keeps its number if it is."""
+        """A new epoch: a face that is still where it was keeps its id."""
         for track in [*self.held, *self.lost]:
             track.renew(time_s)
         self.held, self.lost = [], [*self.held, *self.lost]
@@ -134,9 +133,9 @@ class Tracks:
         self.lost = [track for track in self.lost if time_s - track.sure_s <= KEPT_S]
 
     def take(self, faces: Sequence[DetectedFace], time_s: float) -> list[Track]:
-        """The track of each face that no held track has seen: a lost one within reach, else a new one.
+        """The track of each face that no held track found: a lost one within reach, else a new one.
 
-        The pair that fits best is matched first.
+        The best pair is matched first.
         """
         fits = [(lost.misfit(face.box_xyxy_px, time_s), i, lost) for i, face in enumerate(faces) for lost in self.lost]
         taken: dict[int, Track] = {}
@@ -154,7 +153,7 @@ class Tracks:
 
 
 def rivals(seen: Sequence[tuple[Track, DetectedFace]], time_s: float) -> list[Track]:
-    """The tracks to lose, where two of them came to see one face: those whose path leads there less well."""
+    """The tracks to lose where several found the same face: all but the one whose path leads there best."""
 
     def off_path(pair: tuple[Track, DetectedFace]) -> float:
         track, face = pair
@@ -171,12 +170,12 @@ def rivals(seen: Sequence[tuple[Track, DetectedFace]], time_s: float) -> list[Tr
 
 
 def _growth(a: Box, b: Box) -> float:
-    """How many times as wide the wider one is."""
+    """Width of the wider box divided by that of the narrower one."""
     return max(box_width(a), box_width(b)) / min(box_width(a), box_width(b))
 
 
 def _off_path(start: Box, end: Box, box: Box) -> float:
-    """Distance of a box's centre from the line between the centres of two others."""
+    """Distance of the centre of `box` from the line between the centres of start and end."""
     (ax, ay), (bx, by), (x, y) = _centre(start), _centre(end), _centre(box)
     length2 = (bx - ax) ** 2 + (by - ay) ** 2
     along = 0.0 if length2 == 0 else min(1.0, max(0.0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2))

@@ -1,1 +1,1 @@
-"""What lasts from frame to frame: windows of features, events, neutral and person baselines."""
+"""State that lasts from frame to frame: feature windows, events, person and neutral baselines."""

@@ -1,11 +1,11 @@
-"""From probabilities to occurrence and events: an AU comes and goes with hysteresis.
+"""From probabilities to occurrence and events: an AU begins and ends with hysteresis.
 
-    comes    probability >= threshold + hysteresis
-    goes     probability <  threshold - hysteresis
-    first    of a track: probability >= threshold
+    begins         probability >= threshold + hysteresis
+    ends           probability <  threshold - hysteresis
+    first frame    of a track: present if probability >= threshold
 
-Hysteresis never asks for more than half of the way from a threshold to 0 or 1. A face that is lost, or whose quality
-allows no answer, keeps what it shows for GAP_S; then its events end where it was last seen.
+Hysteresis moves a threshold by at most half of its distance to 0 or 1. The events of a face that is lost or rejected
+stay open for GAP_S; then they end at the last frame with an accepted face.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from knowledge_spreader.realtime.temporal.windows import GAP_S, Key
 from knowledge_spreader.realtime.types import Event, Stream
 from knowledge_spreader.spec import ModelSpec
 
-HYSTERESIS = 0.05  # a probability of an unchanged face trembles by about this from frame to frame
+HYSTERESIS = 0.05  # about the frame-to-frame noise of the probability of an unchanged face
 
 
 @dataclass(slots=True, eq=False)
 class _Shown:
-    """What one face shows."""
+    """The AUs of one face."""
 
     stream: Stream
     present: Bools  # (U,)
     onset_s: list[float]  # (U,)
     peak: F32  # (U,)
-    seen_s: float
+    seen_s: float  # last frame with a prediction
 
 
 class Occurrences:
-    """Occurrence and events of all faces of a run."""
+    """Keeps the occurrence and the open events of all faces of a run."""
 
     def __init__(self, spec: ModelSpec, hysteresis: float = HYSTERESIS) -> None:
         threshold = np.array(spec.thresholds or (0.5,) * len(spec.aus), np.float32)
@@ -43,7 +43,7 @@ class Occurrences:
         self._faces: dict[Key, _Shown] = {}
 
     def update(self, stream: Stream, face_id: int, time_s: float, probability: F32) -> tuple[Bools, list[Event]]:
-        """Occurrence (U,) of a face at time_s, and the onsets and ends that this brings. probability (U,), no nan."""
+        """Occurrence (U,) of a face at time_s, and its onsets and offsets in this frame. probability (U,), no nan."""
         key = stream.number, face_id
         events = []
         face = self._faces.get(key)
@@ -76,7 +76,7 @@ class Occurrences:
         return Event(face.stream, face_id, self._aus[u], face.onset_s[u], end_s, float(face.peak[u]))
 
     def lost(self, stream: int, time_s: float | None = None) -> list[Event]:
-        """Ends of all that was shown by faces unseen for GAP_S before time_s; without time_s, by all of the stream."""
+        """Ends the events of faces not seen for GAP_S before time_s; without time_s, of all faces of the stream."""
         gone = [
             key
             for key, face in self._faces.items()

@@ -1,12 +1,12 @@
-"""Calibration to a person: what their neutral face makes the model say is taken off.
+"""The neutral baseline (--neutral): subtracts what the model predicts for a person's neutral face.
 
-Some people's brows look lowered at rest. For the first seconds that a face is seen it is taken to be neutral; the
-median logit of each AU over that time is how much its bare features say. Where that is more than a neutral face should
-say, the difference is subtracted from then on:
+Some people's brows look lowered at rest. The first seconds of a track are taken to be neutral, and the median logit of
+each AU over that time is the baseline. If it is above that of probability REST, the difference is subtracted from then
+on:
 
     probability = sigmoid(logit - max(0, neutral - logit(REST)))
 
-It only ever lowers: a face whose neutral is answered with 0.02 gains nothing by being raised.
+Probabilities are only lowered, never raised.
 """
 
 import math
@@ -17,10 +17,10 @@ import numpy as np
 from knowledge_spreader.arrays import F32, logit, sigmoid
 from knowledge_spreader.realtime.temporal.windows import Key
 
-REST = 0.1  # highest probability that a neutral face is left with
+REST = 0.1  # highest probability for a neutral face after the correction
 _REST_LOGIT = math.log(REST / (1 - REST))
 _MIN_SAMPLES = 5
-KEPT_S = 10.0  # a face that was lost for so long comes back under another id, if at all
+KEPT_S = 10.0  # keep the baseline of a lost face this long; its id is not used again after that
 
 
 @dataclass(slots=True)
@@ -32,14 +32,14 @@ class _Person:
 
 
 class Neutral:
-    """Calibrates each face of a run to itself. seconds: how long it is neutral at first; 0 = nobody is calibrated."""
+    """Neutral baselines of all faces of a run. seconds: length of the neutral time; 0 = no baseline."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._people: dict[Key, _Person] = {}
 
     def apply(self, key: Key, time_s: float, probability: F32) -> tuple[F32, bool]:
-        """The probability (U,) relative to the person, and whether it is: not so in the first seconds."""
+        """The corrected probability (U,), and whether the baseline is known yet."""
         if not self._seconds:
             return probability, False
         person = self._people.setdefault(key, _Person(time_s, time_s))
@@ -55,7 +55,7 @@ class Neutral:
         return sigmoid(said - person.excess), True
 
     def forget(self, stream: int, time_s: float | None = None) -> None:
-        """Drops a stream's people; with time_s only those who were not seen for long before it."""
+        """Drops the people of a stream; with time_s, only those not seen for KEPT_S before it."""
         for key, person in list(self._people.items()):
             if key[0] == stream and (time_s is None or time_s - person.seen_s > KEPT_S):
                 del self._people[key]

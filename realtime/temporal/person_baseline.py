@@ -1,4 +1,4 @@
-"""The model's own view relative to the person, live: the rest of each face of a run (ks/calibration says how)."""
+"""Applies the person baseline to each face of a run. The method is in ks/calibration/person_baseline.py."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ from knowledge_spreader.realtime.temporal.windows import Key
 
 
 class People:
-    """Sees each face of a run under the view of its model. view: None = every answer stays as it is."""
+    """Person baselines of all faces of a run. view: None = probabilities are not changed."""
 
     def __init__(self, view: PersonView | None) -> None:
         self._view = view
-        self._people: dict[Key, tuple[Person, float]] = {}  # with the time when they were last seen
+        self._people: dict[Key, tuple[Person, float]] = {}  # and when they were last seen
 
     def apply(self, key: Key, time_s: float, probability: F32) -> F32:
-        """The probability (U,) relative to the person; that of an AU without a weight is not touched."""
+        """The probability (U,) relative to the person's baseline; AUs of weight 0 are not changed."""
         if self._view is None:
             return probability
         person, _ = self._people.get(key) or (Person(self._view), time_s)
@@ -25,7 +25,7 @@ class People:
         return np.where(self._view.weight > 0, seen, probability).astype(np.float32)
 
     def forget(self, stream: int, time_s: float | None = None) -> None:
-        """Drops a stream's people; with time_s only those who were not seen for long before it."""
+        """Drops the people of a stream; with time_s, only those not seen for KEPT_S before it."""
         for key, (_, seen_s) in list(self._people.items()):
             if key[0] == stream and (time_s is None or time_s - seen_s > KEPT_S):
                 del self._people[key]
