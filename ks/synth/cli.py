@@ -1,4 +1,4 @@
-"""ks-synth: a data set, the benchmark set, one clip, the demo clip, contact sheets, thresholds."""
+"""ks-synth: renders a data set, the benchmark set, one clip, the demo clip or contact sheets; measures thresholds."""
 
 import argparse
 import os
@@ -27,35 +27,35 @@ from knowledge_spreader.synth.motion.scripts import KINDS
 from knowledge_spreader.synth.rendering.renderer import Renderer
 
 EXAMPLES = """\
-  ks-synth dataset --assets ASSETS --out set --people 1000     labelled videos; stopped? the same command goes on
+  ks-synth dataset --assets ASSETS --out set --people 1000     labelled videos; the same command resumes
   ks-synth clip --assets ASSETS --out one.mp4                  one random clip
-  ks-synth sheets --assets ASSETS --out sheets                 what it looks like
+  ks-synth sheets --assets ASSETS --out sheets                 contact sheets of people, AUs and clips
 """
-STOPPED = "stopped; what is finished stays, the same command goes on"
+STOPPED = "stopped; finished clips stay, and the same command resumes"
 
 
 def parser() -> argparse.ArgumentParser:
     made = make_parser("ks-synth", "Render videos of people whose action units are known.", EXAMPLES)
-    where = Parser(add_help=False)  # before or behind the part's name
+    where = Parser(add_help=False)  # --assets may stand before or after the subcommand
     for place, default in ((made, None), (where, argparse.SUPPRESS)):
         place.add_argument(
             "--assets",
             type=Path,
             default=default,
             metavar="FOLDER",
-            help="with makehuman/, ict_facekit/ and hdri/; see docs/rendered-people.md",
+            help="the folder with makehuman/, ict_facekit/ and hdri/; see docs/rendered-people.md",
         )
     parts = made.add_subparsers(dest="part", required=True, metavar="dataset|benchmark|clip|demo|sheets|thresholds")
     _add_sets(parts, where)
     clip = parts.add_parser("clip", parents=[where], help="one random clip: OUT.mp4 and OUT.csv")
     clip.add_argument("--seed", type=int, default=0, metavar="N", help="which clip (default: %(default)s)")
-    clip.add_argument("--frames", type=int, default=100, metavar="N", help="how many (default: %(default)s)")
+    clip.add_argument("--frames", type=int, default=100, metavar="N", help="number of frames (default: %(default)s)")
     clip.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default: %(default)s)")
-    clip.add_argument("--size", type=int, default=256, metavar="PX", help="side, even (default: %(default)s)")
+    clip.add_argument("--size", type=int, default=256, metavar="PX", help="side, even number (default: %(default)s)")
     clip.add_argument(
         "--out", type=Path, default=Path("clip.mp4"), metavar="FILE.mp4", help="the video (default: %(default)s)"
     )
-    demo = parts.add_parser("demo", parents=[where], help="the clip that the product brings along")
+    demo = parts.add_parser("demo", parents=[where], help="the demo clip that comes with the package")
     demo.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for clip.mp4 and clip.csv")
     sheets = parts.add_parser("sheets", parents=[where], help="contact sheets of people, AUs and clips")
     sheets.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pictures")
@@ -68,31 +68,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _synth(args: argparse.Namespace) -> None:
     if args.assets is None:
-        raise DataError("--assets FOLDER is missing: the folder with makehuman/, ict_facekit/ and hdri/")
+        raise DataError("--assets FOLDER is missing; give the folder with makehuman/, ict_facekit/ and hdri/")
     parts = {"clip": _clip, "demo": _demo, "sheets": _sheets, "thresholds": _thresholds}
     parts |= {"dataset": _dataset, "benchmark": _benchmark}
     parts[args.part](args)
 
 
 def _add_sets(parts: "argparse._SubParsersAction[Parser]", where: Parser) -> None:
-    """Adds the sets and their thresholds."""
+    """Adds the subcommands dataset, benchmark and thresholds."""
     data = parts.add_parser("dataset", parents=[where], help="many clips of many people, for training")
     counts = {
-        "people": (100, "N", "how many"),
-        "clips": (2, "N", "of each person"),
-        "frames": (100, "N", "of each clip"),
-        "size": (192, "PX", "side, even"),
-        "seed": (0, "N", "another one gives other people and clips"),
-        "samples": (1, "N", "to a pixel's side: 2 is smoother, 3 times slower"),
+        "people": (100, "N", "number of people"),
+        "clips": (2, "N", "clips of each person"),
+        "frames": (100, "N", "frames of each clip"),
+        "size": (192, "PX", "side, even number"),
+        "seed": (0, "N", "another seed gives other people and clips"),
+        "samples": (1, "N", "samples per pixel side: 2 is smoother and 3 times slower"),
         "shadow": (512, "PX", "side of the shadow map"),
     }
     for name, (number, unit, text) in counts.items():
         data.add_argument(f"--{name}", type=int, default=number, metavar=unit, help=f"{text} (default: %(default)s)")
     data.add_argument("--fps", type=Fraction, default=Fraction(25), help="frames per second (default: %(default)s)")
     data.add_argument(
-        "--frames-as", choices=FRAMES_AS, default="mp4", help="a video or a folder of pictures (default: %(default)s)"
+        "--frames-as", choices=FRAMES_AS, default="mp4", help="videos, or folders of pictures (default: %(default)s)"
     )
-    data.add_argument("--only", choices=KINDS, default="", help="clips of one kind (default: all, in their shares)")
+    data.add_argument(
+        "--only", choices=KINDS, default="", help="clips of one kind only (default: all, in their shares)"
+    )
     test = parts.add_parser("benchmark", parents=[where], help="the set on which methods are compared: 60,000 frames")
     test.add_argument(
         "--small",
@@ -102,13 +104,13 @@ def _add_sets(parts: "argparse._SubParsersAction[Parser]", where: Parser) -> Non
     )
     for part in (data, test):
         part.add_argument(
-            "--out", type=Path, required=True, metavar="FOLDER", help="a set that was begun there goes on"
+            "--out", type=Path, required=True, metavar="FOLDER", help="for the set; a set begun there is resumed"
         )
         part.add_argument(
             "--workers", type=int, default=os.cpu_count(), metavar="N", help="processes (default: one per core)"
         )
-    seen = parts.add_parser("thresholds", parents=[where], help="measure from which intensity an AU can be seen")
-    seen.add_argument("--people", type=int, default=12, metavar="N", help="15 s each on a CPU (default: %(default)s)")
+    seen = parts.add_parser("thresholds", parents=[where], help="measure the intensity from which each AU is visible")
+    seen.add_argument("--people", type=int, default=12, metavar="N", help="number, 15 s each (default: %(default)s)")
     add_json(seen)
 
 

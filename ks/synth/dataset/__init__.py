@@ -1,1 +1,1 @@
-"""Clips and labelled sets on disk, contact sheets, and from which intensity an AU can be seen."""
+"""Clips and labelled data sets on disk, contact sheets, and the intensities from which an AU is visible."""

@@ -1,4 +1,4 @@
-"""One clip from start to end: a person, a scene and a performance, drawn frame by frame, with the AUs that are seen."""
+"""One clip: a person, a scene and a performance, drawn frame by frame, with the true AUs of each frame."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from knowledge_spreader.synth.rendering.scene import Scene, stage
 from knowledge_spreader.synth.rendering.sensor import Sensor, sensor_of
 
 _MEAN_ALBEDO = 0.30  # of faces
-_LEAST_FPS = 10.0  # below it a shutter would blur what lies between two frames, and mixing those two shows ghosts
-_PARTED_DM = 0.075  # between the lips' middles: AU 25 at its full strength
+_LEAST_FPS = 10.0  # below this no motion blur: blending two frames that far apart shows ghosts
+_PARTED_DM = 0.075  # distance of the lips' middles at which AU 25 has intensity 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """What a clip shows and the truth about it. A frame is drawn when it is asked for."""
+    """What a clip shows. Nothing is drawn yet: see `shots`."""
 
     person: Person
     scene: Scene
@@ -44,10 +44,10 @@ def clip_of(
     person: int | None = None,
     performance: Performance | None = None,
 ) -> Clip:
-    """The clip with this number. size: width and height in pixels.
+    """The clip of this seed. size: width and height in pixels.
 
-    person: the number of who is in it, else the seed's. performance: what the face does, as from mocap.replay,
-    else the seed's.
+    person: another seed for the person. performance: what the face does, such as mocap.replay gives; default: from
+    the seed.
     """
     who = cast(assets, seed if person is None else person)
     does = perform(seed, frames, fps) if performance is None else performance
@@ -55,22 +55,22 @@ def clip_of(
 
 
 def _metered(scene: Scene, person: Person) -> Scene:
-    """The exposure of a camera that looks half at the face, half at the rest: _MEAN_ALBEDO is what it was set for."""
+    """The scene with an automatic exposure that corrects half (in stops) of this face's distance to _MEAN_ALBEDO."""
     albedo = sum(person.tone) / 3
     return dataclasses.replace(scene, exposure=scene.exposure * float(np.sqrt(_MEAN_ALBEDO / albedo)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """One frame and the truth about it, in the order of AUS."""
+    """One frame with its labels, in the order of AUS."""
 
     image: U8  # (H, W, 3) RGB
     intensities: F32  # (18,) 0 to 1
-    present: I8  # (18,) 1, 0, or -1 where nobody could say
+    present: I8  # (18,) 1, 0, or -1 for unknown
 
 
 def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
-    """Each frame of a clip."""
+    """Draws the frames of a clip, one by one."""
     head = renderer.set_person(clip.person)
     renderer.set_scene(clip.scene)
     sight, obstacle = sight_of(clip.person), Obstacle(head, clip.scene, clip.sensor, renderer.size)
@@ -88,7 +88,7 @@ def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
 
 
 def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
-    """(H, W, 3) RGB and (18,) AU intensities, 0 to 1 in the order of AUS, of each frame."""
+    """For each frame (H, W, 3) RGB and (18,) AU intensities, 0 to 1 in the order of AUS."""
     for shot in shots(renderer, clip):
         yield shot.image, shot.intensities
 
@@ -96,7 +96,10 @@ def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:
 def render_clip(
     seed: int, assets: Path, frames: int = 64, fps: float = 25.0, size: tuple[int, int] = (256, 256), samples: int = 2
 ) -> tuple[U8, F32]:
-    """(T, H, W, 3) RGB frames and (T, 18) intensities of the clip with this seed. KSError without assets or driver."""
+    """(T, H, W, 3) RGB and (T, 18) AU intensities of this seed's clip. Raises KSError without assets or a driver.
+
+    size: width and height in pixels. samples: per pixel side.
+    """
     loaded = load_assets(assets)
     clip = clip_of(loaded, seed, frames, fps, size)
     with Renderer(loaded, *size, samples=samples) as renderer:

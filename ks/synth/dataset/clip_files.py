@@ -1,7 +1,7 @@
-"""One clip of a data set, from the plan's line to its files: a video or pictures, and the truth frame by frame.
+"""Renders one clip of a data set to its files: a video or pictures, and the labels of each frame.
 
-Files are written beside their place and moved when they are whole, the truth first: a clip is finished when its video
-has its name. Whatever stops the work, a clip is there whole or is made again.
+Files are written as drafts and renamed when both are complete, the labels first. So a clip whose video is there is
+complete; after an interruption the others are made again.
 """
 
 import csv
@@ -29,16 +29,16 @@ from knowledge_spreader.synth.rendering.scene import Scene
 from knowledge_spreader.synth.rendering.sensor import Sensor
 
 VIDEOS, TRUTH = "videos", "truth"
-_CRF, _PRESET = 15, "veryfast"  # the sensor has spoilt the picture already; speed counts
+_CRF, _PRESET = 15, "veryfast"  # x264: high quality, fast
 _JPEG = 95
 _NEARER = 1.25
-_FEWEST_PX = 96  # that a sensor has along a side
-_SLOWEST_FPS = 10  # below it no shutter is open from one frame to the next: such frames are single pictures
+_FEWEST_PX = 96  # lowest resolution of a sensor, per side
+_SLOWEST_FPS = 10  # below this there is no motion blur: frames are single pictures
 TRUTH_HEADER = ("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS))
 
 
 def video_path(out: Path, plan: Plan, take: Take) -> Path:
-    """The video, or the folder of pictures."""
+    """Where the clip's video, or its folder of pictures, goes."""
     return out / VIDEOS / (f"{take.name}.mp4" if plan.frames_as == "mp4" else take.name)
 
 
@@ -51,7 +51,7 @@ def finished(out: Path, plan: Plan, take: Take) -> bool:
 
 
 class Studio:
-    """Assets and a graphics context, to film one clip after the other. Raises KSError without either."""
+    """Renders clips one after the other. Raises KSError without assets or a graphics context."""
 
     def __init__(self, assets: Path, plan: Plan, out: Path) -> None:
         self._assets, self._plan, self._out = load_assets(assets), plan, out
@@ -67,7 +67,7 @@ class Studio:
         self._renderer.__exit__(kind, exc, tb)
 
     def film(self, take: Take, told: Callable[[], None] = lambda: None) -> None:
-        """Makes the files of one clip; `told` is called after each frame. Raises DataError when a disk is full."""
+        """Writes the files of one clip; calls told() after each frame. Raises DataError if they cannot be written."""
         video, truth = video_path(self._out, self._plan, take), truth_path(self._out, take)
         rows: list[Shot] = []
 
@@ -99,13 +99,13 @@ class Studio:
 
 
 def _nearer(scene: Scene) -> Scene:
-    """The face fills more of the picture than in a film: of what is drawn, the crop keeps two thirds, not a third."""
-    face = float(np.clip(_NEARER * scene.camera.face, 0.52, 0.72))  # nearer, turned heads leave the picture
+    """The scene with a larger face: the face crop keeps two thirds of the drawn pixels, not one third."""
+    face = float(np.clip(_NEARER * scene.camera.face, 0.52, 0.72))  # larger ones leave the picture when they turn
     return dataclasses.replace(scene, camera=dataclasses.replace(scene.camera, face=face))
 
 
 def _fitting(sensor: Sensor, size_px: int) -> Sensor:
-    """The same faults on a picture of this size: sensor_of thinks of 256 pixels, and a face must be left to label."""
+    """The same faults at this picture size (sensor_of assumes 256 pixels), limited so that the face stays readable."""
     blur_px = min(sensor.blur_px, 1.6) * size_px / 256
     return dataclasses.replace(sensor, blur_px=blur_px, scale=min(1.0, max(sensor.scale, _FEWEST_PX / size_px)))
 
@@ -119,7 +119,7 @@ def _write_pictures(folder: Path, images: Iterator[U8]) -> None:
 
 
 def _write_truth(path: Path, rows: list[Shot], fps: Fraction) -> None:
-    """frame, timestamp in seconds, AU01 .. intensities 0 to 1, AU01_c .. 1, 0 or blank."""
+    """Columns: frame, timestamp in seconds, intensities AU01 .. (0 to 1), occurrence AU01_c .. (1, 0 or blank)."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(TRUTH_HEADER)

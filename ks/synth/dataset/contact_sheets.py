@@ -1,4 +1,4 @@
-"""Contact sheets to look at: people, each AU beside the neutral face, the course of whole clips."""
+"""Contact sheets: people, each AU next to the neutral face, frames of whole clips."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from knowledge_spreader.synth.rendering.lighting import light_of, studio_panoram
 from knowledge_spreader.synth.rendering.renderer import Renderer
 from knowledge_spreader.synth.rendering.scene import Scene, backdrop_gain, exposure_for, plain_backdrop, stage
 
-_TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # seen often
+_TOGETHER = ({6: 0.9, 12: 0.9, 25: 0.8}, {1: 0.9, 4: 0.7, 15: 0.9, 17: 0.5})  # common combinations
 
 
 def studio(size: tuple[int, int], face: float = 0.66) -> Scene:
-    """One even light for comparing."""
+    """A scene with even light, for comparisons."""
     light = light_of(studio_panorama(), grey=0.3, lamp_from=2.0)
     return Scene(
         light,
@@ -38,7 +38,7 @@ def studio(size: tuple[int, int], face: float = 0.66) -> Scene:
 
 
 def people_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 160) -> list[U8]:
-    """Each person in a scene of their own."""
+    """One tile per person, each in a different scene."""
     tiles = []
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
@@ -50,7 +50,7 @@ def people_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 160) -> li
 
 
 def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U8]:
-    """For each person: the neutral face, each AU alone at full strength, two combinations: 21 tiles."""
+    """21 tiles per person: the neutral face, each AU alone at intensity 1, two combinations."""
     tiles = []
     with Renderer(assets, side_px, side_px, samples=3) as renderer:
         for seed in seeds:
@@ -69,7 +69,7 @@ def au_sheet(assets: Assets, seeds: Sequence[int], side_px: int = 190) -> list[U
 def clip_sheet(
     assets: Assets, seeds: Sequence[int], side_px: int = 160, shown: int = 10, seconds: float = 6.0
 ) -> list[U8]:
-    """Frames of random clips, evenly spread, with the AUs that are seen in per cent."""
+    """Evenly spaced frames of random clips, with AU intensities in per cent."""
     tiles = []
     fps = 12.5
     with Renderer(assets, side_px, side_px, samples=2) as renderer:
@@ -84,7 +84,7 @@ def clip_sheet(
 
 
 def write_sheet(path: Path, tiles: Sequence[U8], columns: int, quality: int = 86) -> None:
-    """Tiles row by row as JPEG or PNG. Raises DataError when it cannot be written."""
+    """Writes the tiles row by row as JPEG or PNG. Raises DataError when the file cannot be written."""
     rows = [np.concatenate(_filled_row(tiles[i : i + columns], columns), 1) for i in range(0, len(tiles), columns)]
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix == ".jpg" else []
     ok, packed = cv2.imencode(path.suffix, np.concatenate(rows)[..., ::-1], options)

@@ -1,10 +1,10 @@
-"""A whole data set on disk: made, gone on with after a stop, and listed for training.
+"""Renders a whole data set, resumes it after an interruption, and lists it for training.
 
-OUT/set.json       the plan and what it was made with; written first, compared when work goes on
+OUT/set.json       the plan and the software versions; written first, compared on resuming
 OUT/videos/        p0000_0.mp4, or a folder of pictures p0000_0/000000.jpg
-OUT/truth/         p0000_0.csv: intensities and occurrence of each frame
-OUT/clips.csv      video, subject, part, kind, seeds; written when all is there
-OUT/manifest.csv   occurrence in the layout of datasets.manifest; likewise
+OUT/truth/         p0000_0.csv: AU intensities and occurrence of each frame
+OUT/clips.csv      video, subject, part, kind, seeds; written at the end
+OUT/manifest.csv   AU occurrence in the layout of datasets.manifest; written at the end
 """
 
 import csv
@@ -33,9 +33,9 @@ _MADE_WITH = ("knowledge-spreader", "moderngl", "numpy", "opencv-python-headless
 class Made:
     """What one run did."""
 
-    clips: int  # of the whole set
-    frames: int  # of the whole set
-    drawn: int  # frames that this run drew
+    clips: int  # in the whole set
+    frames: int  # in the whole set
+    drawn: int  # frames drawn by this run
     took_s: float
     driver: str
 
@@ -43,10 +43,10 @@ class Made:
 def make_set(
     assets: Path, plan: Plan, out: Path, workers: int, told: Callable[[int, int], None] = lambda done, total: None
 ) -> Made:
-    """Makes what is missing of a set. `told` gets the frames that are done and those that there will be.
+    """Renders the missing clips of a set. told(done, total) reports progress in frames.
 
-    Raises DataError where the folder holds another set or cannot be written, MissingError without assets or driver;
-    what is finished stays, and the next call goes on.
+    Raises DataError if the folder holds another set or cannot be written, MissingError without assets or a driver.
+    Finished clips stay, and the next call resumes.
     """
     driver = _driver()
     _claim(plan, out, driver)
@@ -82,7 +82,7 @@ def _driver() -> str:
 
 
 def _claim(plan: Plan, out: Path, driver: str) -> None:
-    """Makes the folder this plan's. Raises DataError where it is another's."""
+    """Creates the folder, or checks that it belongs to this plan. Raises DataError if it does not."""
     about = out / "set.json"
     try:
         text = about.read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def _claim(plan: Plan, out: Path, driver: str) -> None:
     if text:
         _compare(plan, about, text)
     elif (out / VIDEOS).exists():
-        raise DataError(f"{out}: holds {VIDEOS}/ but no set.json, so it is no set of ours; give another --out")
+        raise DataError(f"{out}: holds {VIDEOS}/ but no set.json, so ks-synth did not make it; give another --out")
     for name in (VIDEOS, TRUTH):
         try:
             (out / name).mkdir(parents=True, exist_ok=True)
@@ -110,12 +110,12 @@ def _compare(plan: Plan, about: Path, text: str) -> None:
     try:
         there = dict(json.loads(text)["plan"])
     except (ValueError, KeyError, TypeError) as exc:
-        raise DataError(f"{about}: not one of ours ({exc!r}); give another --out, or delete this folder") from exc
+        raise DataError(f"{about}: not made by ks-synth ({exc!r}); give another --out, or delete this folder") from exc
     for name, mine in (dict.fromkeys(there) | plan.facts()).items():
         if there.get(name) != mine:
             raise DataError(
                 f"{about.parent}: holds a set with {name} {there.get(name)}, not {mine}; "
-                "give another --out, or the same settings to go on"
+                "give another --out, or the same settings to resume"
             )
 
 
@@ -155,7 +155,7 @@ def _read_truth(path: Path, frames: int) -> list[dict[str, str]]:
     except OSError as exc:
         raise DataError(f"{path}: cannot be read ({one_line(exc)}); delete its video too and run again") from exc
     if len(rows) != frames or None in rows[-1].values():
-        raise DataError(f"{path}: {len(rows)} whole rows, wanted {frames}; delete it and run again")
+        raise DataError(f"{path}: {len(rows)} rows or an incomplete one, wanted {frames}; delete it and run again")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The clip that the product brings along: a friendly person, five expressions, a soft tone for each."""
+"""The demo clip that comes with the package: a friendly person, five expressions, a soft tone for each."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -94,7 +94,7 @@ def demo_performance() -> Performance:
 
 
 def demo_sound() -> F32:
-    """(n,) a soft bell at each expression: a tone with two overtones that die away, and a little of the room."""
+    """(n,) mono sound at SOUND_RATE: a soft bell with two overtones at each expression, and a little echo."""
     time = np.arange(round(SECONDS * SOUND_RATE)) / SOUND_RATE
     wave = np.zeros_like(time)
     for ((start, onset, _, _), _), pitch in zip(SCRIPT, TONES_HZ, strict=True):
@@ -109,7 +109,7 @@ def demo_sound() -> F32:
 
 
 def write_demo(assets: Assets, folder: Path) -> tuple[Path, Path]:
-    """Draws the clip and writes clip.mp4 and clip.csv. Raises KSError without a driver or where it cannot write."""
+    """Renders the demo clip to clip.mp4 and clip.csv. Raises KSError without a driver or if it cannot write them."""
     sensor = Sensor(seed=0, shutter=0.4, blur_px=0.35, noise=0.0025, jpeg=0)
     clip = Clip(demo_person(), demo_scene(), demo_performance(), sensor, seed=0)
     video = folder / "clip.mp4"

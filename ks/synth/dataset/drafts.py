@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place and moved when all of them are finished."""
+"""Files and folders that appear complete or not at all: written as drafts, renamed when all are finished."""
 
 import os
 import shutil
@@ -13,10 +13,10 @@ DRAFT = ".draft-"
 
 @contextmanager
 def drafts(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Places beside `paths` to write files or folders to; moved in the order of `paths` when the block ends well.
+    """Draft paths next to `paths`, to write files or folders to. They are renamed in this order when the block ends.
 
-    What stood there before stays until then, and whatever stops the block, no draft is left, but after a kill.
-    Raises DataError when the disk refuses.
+    If the block raises, the drafts are deleted and the old files stay. Only a killed process leaves drafts behind.
+    Raises DataError when the disk cannot be written.
     """
     found = tuple(path.with_name(f"{DRAFT}{os.getpid()}-{path.name}") for path in paths)
     try:
@@ -35,7 +35,7 @@ def drafts(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
 
 def remove(path: Path) -> None:
-    """A file or a folder, if it is there and can be removed."""
+    """Removes a file or folder, if it is there and can be removed."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

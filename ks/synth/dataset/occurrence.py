@@ -1,23 +1,24 @@
-"""Which AUs of a frame count as present: visible at FACS intensity B or more, a slight but clear sign.
+"""Which AUs of a frame count as present: those visible at FACS intensity B or more, a slight but clear sign.
 
-The renderer knows intensities, 0 to 1. THRESHOLDS says from which of them an AU can be seen. They are measured:
-`ks-synth thresholds` draws people with each AU at ten intensities in one even light, without fringe, glasses or a
-leaning neutral face, and takes for each AU's own region (the skin that it moves at least half as far as the point that
-it moves most)
-  - the mean move of the skin in distances between the eyes; VISIBLE_MOVE is 2.7 pixels where the eyes are 67 apart;
-    VISIBLE_AT_SLITS, a tenth of an open eye's height, counts for lids and lips, where the same move says more, and
-  - the mean change of brightness in the picture; VISIBLE_CHANGE is 8 grey levels of 255 over the whole region,
-both against the same person's neutral face. The threshold is where the middle person reaches either, to two decimals,
-and no lower than LOWEST: less is FACS A, a trace, which coders do not count however sharp the picture is. AU 43 alone
-is set by convention: half shut. A closing lid can be seen much earlier, but coders count drooping lids as resting.
+The renderer knows intensities from 0 to 1. THRESHOLDS holds the intensity from which each AU is visible, measured by
+`ks-synth thresholds`. That command draws people with each AU at ten intensities in even light, without fringe, glasses
+or AUs at rest, and compares them with the same person's neutral face. In the AU's region (the skin that it moves at
+least half as far as the point that it moves most) it measures
+  - the mean displacement of the skin, in eye distances. VISIBLE_MOVE is 2.7 pixels where the eyes are 67 pixels apart.
+    For lids and lips, where small displacements are easier to see, VISIBLE_AT_SLITS counts: a tenth of an open eye's
+    height;
+  - the mean change of brightness. VISIBLE_CHANGE is 8 grey levels of 255 over the region.
+The threshold is the intensity at which the median person reaches one of the two, to two decimals, and at least LOWEST:
+below it lies FACS A, a trace, which coders do not count. AU 43 is set by convention to half shut: a closing lid is
+visible much earlier, but coders count drooping lids as resting.
 
-What is visible was chosen by eye on a few faces, not found by a coder: eight AUs (6 12 14 17 20 23 24 26) lie at
-LOWEST, so for them that choice decides and not the measurement.
+We chose the VISIBLE values by eye on a few faces; no coder has checked them. Eight AUs (6 12 14 17 20 23 24 26) lie at
+LOWEST, so their threshold is that choice and not a measurement.
 
-Unknown (blank) rather than guessed:
-  - within BAND of the threshold, relative to it: there two coders would differ;
-  - where an obstacle covers a third of the region, and where only the side behind a fringe could be active;
-  - where another movement takes an AU out of sight: raised or tightened lids that are shut, tight lips that are open.
+An AU is unknown (blank)
+  - within BAND of the threshold, where two coders would differ;
+  - where an obstacle covers a third of the region, or only the side behind a fringe could be active;
+  - where another movement hides it: raised or tightened lids that are shut, tightened lips that are open.
 """
 
 from collections.abc import Mapping
@@ -37,16 +38,16 @@ from knowledge_spreader.synth.rendering.head import Head
 from knowledge_spreader.synth.rendering.scene import Scene
 from knowledge_spreader.synth.rendering.sensor import Sensor
 
-VISIBLE_MOVE = 0.040  # of the distance between the eyes
-VISIBLE_AT_SLITS = 0.020  # the same where lids or lips lie close together
-SLITS = (5, 7, 23, 25, 43)
+VISIBLE_MOVE = 0.040  # in eye distances
+VISIBLE_AT_SLITS = 0.020  # the same for the AUs in SLITS
+SLITS = (5, 7, 23, 25, 43)  # AUs of lids and lips
 VISIBLE_CHANGE = 8 / 255  # of brightness
 LOWEST = 0.30
 HALF_SHUT = 0.5
-BAND = 0.15  # of the threshold, to either side
-_TAKEN_AWAY = (5, 6, 7, 23, 24)  # units that shapes.damped holds back because something else hides them
-_FAR_RAD = 0.44  # 25 degrees: from here on the far corner of the mouth and of the eye are hardly seen
-_COVERED = 1 / 3  # of a region
+BAND = 0.15  # share of the threshold, to either side
+_TAKEN_AWAY = (5, 6, 7, 23, 24)  # AUs that shapes.damped reduces because another movement hides them
+_FAR_RAD = 0.44  # 25 degrees: beyond it the far corners of mouth and eye are hardly visible
+_COVERED = 1 / 3  # share of a region
 
 THRESHOLDS: Mapping[int, float] = {
     1: 0.31,
@@ -68,7 +69,7 @@ THRESHOLDS: Mapping[int, float] = {
     26: 0.30,
     43: 0.50,
 }
-# What hair covers of a face that looks ahead: AUs on the person's left, on their right.
+# Hair -> the AUs that it covers on the person's left and right side while the face looks straight ahead.
 FRINGES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "hair/short03": ((), (1, 2, 4, 5, 7, 43)),
     "hair/bob02": ((), (1, 2, 4, 5, 6, 7, 43)),
@@ -78,10 +79,10 @@ FRINGES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """What of one face can be seen in a clip, whatever the pose."""
+    """What is visible of one face in a clip, whatever the pose."""
 
     fringe: npt.NDArray[np.bool_]  # (18, 2) covered for the whole clip
-    threshold: F32  # (18,) the intensity from which each AU can be seen
+    threshold: F32  # (18,) the intensity from which each AU is visible
 
 
 def sight_of(person: Person) -> Sight:
@@ -92,7 +93,7 @@ def sight_of(person: Person) -> Sight:
 
 
 def far_side(turned_rad: float) -> int | None:
-    """0 for the left side, 1 for the right, None for neither: the one that a face turned so far to its left hides."""
+    """The side that is hidden on a face turned this far to its left: 0 left, 1 right, None for neither."""
     if abs(turned_rad) < _FAR_RAD:
         return None
     return 0 if turned_rad > 0 else 1
@@ -101,10 +102,11 @@ def far_side(turned_rad: float) -> int | None:
 def occurrence(
     au: F32, truth: F32, sight: Sight, covered: npt.NDArray[np.bool_] | None = None, far: int | None = None
 ) -> I8:
-    """(18,) 1 present, 0 absent, UNKNOWN of one frame.
+    """(18,) occurrence in one frame: 1 present, 0 absent, or UNKNOWN.
 
-    au: (18, 2) left and right. truth: (18,) the frame's intensities, for lips that another movement parts.
-    covered: (18,) regions behind an obstacle. far: the side that a turned head hides; what it does alone is UNKNOWN.
+    au: (18, 2) intensities, left and right. truth: (18,) the frame's intensities, which also count lips that another
+    movement parts. covered: (18,) true for AUs behind an obstacle. far: the side that a turned head hides; AUs on that
+    side alone are UNKNOWN.
     """
     low, high = sight.threshold * (1 - BAND), sight.threshold * (1 + BAND)
     sides = au.copy()
@@ -125,13 +127,13 @@ def occurrence(
 
 
 def region(head: Head, au: int) -> I32:
-    """Places among the skin's vertices that the AU with this index moves half as far as the farthest, or more."""
+    """Indices of the skin's vertices that AUS[au] moves at least half as far as the one that it moves most."""
     size = np.linalg.norm(head.moves.left[au] + head.moves.right[au], axis=1)[head.skin_places]
     return np.flatnonzero(size > 0.5 * size.max()).astype(np.int32)
 
 
 class Obstacle:
-    """Finds which regions a hand or a microphone before the lens covers; see synth.rendering.sensor."""
+    """Finds the AU regions behind an obstacle (a hand, a microphone); see synth.rendering.sensor."""
 
     def __init__(self, head: Head, scene: Scene, sensor: Sensor | None, size: tuple[int, int]) -> None:
         self._head = head
@@ -141,12 +143,12 @@ class Obstacle:
             self._regions = [region(head, i) for i in range(len(AUS))]
 
     def covers(self, pose: Pose) -> npt.NDArray[np.bool_] | None:
-        """(18,) of the face in this pose; None where nothing is in the way."""
+        """(18,) true for AUs whose region is covered in this pose; None without an obstacle."""
         if self._blot is None:
             return None
         skin = self._head.moved(pose)[0]["skin"].position
         left, top, right, bottom = self._blot
         at = projected(self._view, skin) - np.array([(left + right) / 2, (top + bottom) / 2], np.float32)
-        radius = max(right - left, bottom - top) / 2  # it may be turned
+        radius = max(right - left, bottom - top) / 2  # the ellipse may be rotated
         under = (at**2).sum(1) < radius**2
         return np.array([under[places].mean() > _COVERED for places in self._regions])

@@ -1,4 +1,4 @@
-"""What a data set holds, worked out before anything is drawn: a pure function of seed, counts, assets and code."""
+"""The plan of a data set, made before anything is drawn. It depends only on seed, counts, assets and CODE."""
 
 import dataclasses
 import hashlib
@@ -14,14 +14,14 @@ from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.motion.scripts import KINDS
 
-CODE = 8  # raise it whenever the same plan would give other pictures or another truth
-PARTS = 3  # of cross-validation
+CODE = 8  # raise it whenever the same plan would give other pictures or labels
+PARTS = 3  # folds of cross-validation
 FRAMES_AS = ("mp4", "jpg")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that decides what a set holds. Two sets of equal plans are equal, but for the driver's rounding."""
+    """Everything that decides what a set holds. Sets of equal plans differ only by the driver's rounding."""
 
     seed: int
     people: int
@@ -30,11 +30,11 @@ class Plan:
     size_px: int  # side of the square picture
     fps: str  # as a fraction: "25", "30000/1001"
     frames_as: str  # mp4 or jpg
-    samples: int  # to a pixel's side
-    shadow_px: int
-    assets: str  # digest of every file
+    samples: int  # per pixel side
+    shadow_px: int  # side of the shadow map
+    assets: str  # digest of all asset files
     code: int = CODE
-    only: str = ""  # the kind of all clips; "": all kinds in their shares
+    only: str = ""  # the kind of all clips; "": every kind, in the shares of KINDS
 
     def __post_init__(self) -> None:
         lowest = {"seed": 0, "people": 1, "clips": 1, "frames": 2, "size_px": 48, "samples": 1, "shadow_px": 64}
@@ -42,7 +42,7 @@ class Plan:
             if getattr(self, name) < least:
                 raise DataError(f"--{name.removesuffix('_px')} must be at least {least}; got {getattr(self, name)}")
         if self.size_px % 2:
-            raise DataError(f"--size must be even, H.264 needs it; got {self.size_px}")
+            raise DataError(f"--size must be even, because H.264 needs it; got {self.size_px}")
         if self.frames_as not in FRAMES_AS:
             raise DataError(f"--frames-as must be {' or '.join(FRAMES_AS)}; got {self.frames_as!r}")
         if self.only and self.only not in KINDS:
@@ -51,7 +51,7 @@ class Plan:
             raise DataError(f"--fps must be above 0; got {self.fps}")
 
     def facts(self) -> dict[str, object]:
-        """As it stands in set.json. A switch that is off is left out: sets from before there was one go on."""
+        """The plan as in set.json. An empty `only` is left out, so that sets made without it can be resumed."""
         found = dataclasses.asdict(self)
         return {name: value for name, value in found.items() if value or name != "only"}
 
@@ -63,16 +63,16 @@ class Plan:
 class Take:
     """One clip of a set."""
 
-    name: str  # p0012_1: person 12's second
+    name: str  # p0012_1 is the second clip of person 12
     subject: str
-    part: int  # from 1; the fold that this person is tested in
-    kind: str  # of synth.motion.scripts
-    person: int  # for synth.person.sampling
-    seed: int  # of scene, camera and what the face does
+    part: int  # from 1; the fold in which this person is tested
+    kind: str  # one of synth.motion.scripts.KINDS
+    person: int  # seed for synth.person.sampling
+    seed: int  # of scene, camera and performance
 
 
 def takes(plan: Plan) -> list[list[Take]]:
-    """For each person their clips. Kinds are dealt in their shares over the whole set, parts in turn by person."""
+    """The clips of each person. Kinds have their shares over the whole set; people take the parts in turn."""
     total = plan.people * plan.clips
     kinds = [plan.only] * total if plan.only else _dealt(plan.seed, total)
     digits = max(4, len(str(plan.people - 1)))
@@ -97,7 +97,7 @@ def takes(plan: Plan) -> list[list[Take]]:
 
 
 def _dealt(seed: int, total: int) -> list[str]:
-    """The kinds of all clips, shuffled: each kind's count is its share, to within one."""
+    """The kinds of all clips, shuffled. Each kind's count is its share to within one."""
     shares = np.array(list(KINDS.values())) * total / sum(KINDS.values())
     counts = np.floor(shares).astype(int)
     for k in np.argsort(counts - shares, kind="stable")[: total - counts.sum()]:
@@ -111,7 +111,7 @@ def _number(*key: int) -> int:
 
 
 def assets_digest(assets: Assets) -> str:
-    """Of the shapes, which the assets know already, and of all pictures, lights and captures."""
+    """Digest of all asset files: shapes (already in assets.digest), pictures, lights and motion captures."""
     pictures: Mapping[str, Path] = {
         **{f"skin/{name}": path for name, path in assets.skins.items()},
         **{f"iris/{name}": path for name, path in assets.irises.items()},
@@ -129,9 +129,9 @@ def assets_digest(assets: Assets) -> str:
 
 
 def benchmark_plan(assets: str, *, small: bool = False) -> Plan:
-    """The set on which methods are compared: 150 people, 300 videos, 60,000 frames, three folds. small: for tests.
+    """The set on which methods are compared: 150 people, 300 videos, 60,000 frames, three folds.
 
-    The small one's seed was picked for AUs in every part, so no score on it means anything; many short clips show more.
+    small: a set for tests. Its seed was chosen so that every part has AUs, so scores on it mean nothing.
     """
     if small:
         return Plan(798, 9, 8, 24, 128, "25", "mp4", 1, 512, assets)

@@ -1,4 +1,4 @@
-"""One clip that stands alone: a video, and beside it the table of its intensities."""
+"""One single clip: a video, and next to it a CSV file of its AU intensities."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,10 +20,10 @@ SUFFIXES = (".mp4", ".mkv", ".mov")  # files that hold H.264
 def write_clip(
     renderer: Renderer, clip: Clip, video: Path, fps: Fraction, sound: F32 | None = None, crf: int = 20
 ) -> Path:
-    """Draws the clip and writes `video` and the CSV file of the same name, which it returns. fps: as the video says it.
+    """Renders the clip to `video` and to a CSV file of the same name, and returns the path of the CSV file.
 
-    Both are there when all is drawn, or as they were before. Raises DataError when they cannot be written, before
-    anything is drawn where the name is that of no video.
+    sound: (n,) at SOUND_RATE. crf: x264's quality; lower is better. Both files are complete, or stay as they were.
+    Raises DataError when they cannot be written, or (before drawing) when the suffix is not that of a video.
     """
     if video.suffix.lower() not in SUFFIXES:
         raise DataError(f"--out {video}: a clip is written as {', '.join(SUFFIXES)}; give the name of such a file")

@@ -1,4 +1,4 @@
-"""Writes frames as H.264, with a sound track if there is one, and AU intensities as CSV."""
+"""Writes frames as H.264 video, with sound if there is any, and AU intensities as CSV."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -23,9 +23,9 @@ def write_video(
     crf: int = 20,
     preset: str = "slow",
 ) -> int:
-    """Writes (H, W, 3) RGB frames, yuv420p, and sound (n,) at 44.1 kHz as AAC. Returns how many frames there were.
+    """Writes (H, W, 3) RGB frames as yuv420p, and sound (n,) at SOUND_RATE as AAC. Returns the number of frames.
 
-    crf, preset: x264's quality, lower is better, and how long it searches to need fewer bytes.
+    size: width and height in pixels. crf: x264's quality; lower is better. preset: x264's trade of time for file size.
     Raises DataError when the file cannot be written.
     """
     count = 0
@@ -49,13 +49,13 @@ def write_video(
                 container.mux(audio.encode(None))
     except (OSError, av.FFmpegError) as exc:
         raise DataError(
-            f"{path.parent}: no video can be written there ({one_line(exc)}); free some space or give another --out"
+            f"{path.parent}: the video cannot be written ({one_line(exc)}); free some space or give another --out"
         ) from exc
     return count
 
 
 def write_intensities(path: Path, aus: Sequence[int], intensities: F32, fps: Fraction) -> None:
-    """frame, timestamp in seconds, and a column of intensities 0 to 1 for each AU. Raises OSError."""
+    """Writes a CSV file: frame, timestamp in seconds, and the intensity (0 to 1) of each AU. Raises OSError."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["frame", "timestamp", *(f"AU{au:02d}" for au in aus)])

@@ -1,4 +1,4 @@
-"""From which intensity an AU can be seen in a render: measured over people, against their own neutral faces."""
+"""Measures the intensity from which each AU is visible, on rendered people against their own neutral faces."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -30,18 +30,18 @@ from knowledge_spreader.synth.rendering.scene import Scene
 
 STEPS = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.50, 0.60, 0.70)  # intensities
 _SIDE_PX = 224
-_SPOT_PX = 3
+_SPOT_PX = 3  # radius of the disc around each drawn point of a region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What can be seen of each AU (18) of each person (P) at each of STEPS (S), in the middle of its region."""
+    """What is visible of each AU (18) on each person (P) at each of STEPS (S): means over the AU's region."""
 
-    move: F32  # (P, 18, S) in eye distances
-    change: F32  # (P, 18, S) of brightness, share of full scale
+    move: F32  # (P, 18, S) displacement in eye distances
+    change: F32  # (P, 18, S) change of brightness, share of full scale
 
     def thresholds(self) -> dict[int, float]:
-        """AU -> the intensity at which half of the people show it: the move or the change is large enough."""
+        """AU -> the intensity at which half of the people show it, by displacement or by change of brightness."""
         enough = np.array([VISIBLE_AT_SLITS if au in SLITS else VISIBLE_MOVE for au in AUS], np.float32)
         middle = np.median(np.maximum(self.move / enough[:, None], self.change / VISIBLE_CHANGE), 0)
         found = {au: max(LOWEST, float(np.interp(1.0, middle[i], STEPS))) for i, au in enumerate(AUS)}
@@ -49,7 +49,7 @@ class Seen:
 
 
 def measure(assets: Assets, people: Sequence[int]) -> Seen:
-    """Draws each person with each AU at each of STEPS in one even light: 181 pictures each."""
+    """Draws each person with each AU at each of STEPS in even light: 181 pictures per person. people: seeds."""
     with Renderer(assets, _SIDE_PX, _SIDE_PX, samples=1, shadow_px=512) as renderer:
         rows = list(_measured(renderer, assets, people))
     return Seen(np.stack([move for move, _ in rows]), np.stack([change for _, change in rows]))
@@ -86,7 +86,7 @@ def _grey(image: np.ndarray) -> F32:
 
 
 def _spot(head: Head, scene: Scene, points: F32) -> np.ndarray:
-    """(H, W) true where one of these points (n, 3) is drawn, and a little around."""
+    """(H, W) true at and around the pixels where these points (n, 3) are drawn."""
     view, _ = scene.camera.matrices((_SIDE_PX, _SIDE_PX), head)
     spot = np.zeros((_SIDE_PX, _SIDE_PX), np.uint8)
     for x, y in projected(view, points) * _SIDE_PX:

@@ -1,6 +1,6 @@
-"""Films the clips of a set in this process or in several, each with its own graphics context.
+"""Renders the clips of a set in one or several processes, each with its own graphics context.
 
-The first error, Ctrl-C or the parent's death ends them all; what is finished stays.
+The first error, Ctrl-C or the parent's death ends all of them. Finished clips stay.
 """
 
 import multiprocessing
@@ -19,12 +19,12 @@ from knowledge_spreader.errors import KSError
 from knowledge_spreader.synth.dataset.clip_files import Studio
 from knowledge_spreader.synth.dataset.plan import Plan, Take
 
-Jobs = Sequence[Sequence[Take]]  # the clips of one person belong together: their head is loaded once
+Jobs = Sequence[Sequence[Take]]  # one job is all clips of a person, whose head is loaded once
 _TELL_EVERY = 10  # frames
 
 
 def film_all(assets: Path, plan: Plan, out: Path, jobs: Jobs, workers: int, told: Callable[[int], None]) -> None:
-    """Films all clips; `told` gets numbers of frames that have come. Raises the first error, and KSError for a kill."""
+    """Renders all clips. told(n) reports n more frames. Raises a worker's first error, or KSError if one is killed."""
     if min(workers, len(jobs)) > 1:
         _in_processes(assets, plan, out, jobs, min(workers, len(jobs)), told)
         return
@@ -52,7 +52,7 @@ def _in_processes(assets: Path, plan: Plan, out: Path, jobs: Jobs, workers: int,
             killed = [process.exitcode for process in crew if process.exitcode]
             if killed:
                 _tell(news, told, 0.2)
-                raise KSError(f"a process that drew was killed ({killed[0]}), perhaps for memory; use fewer --workers")
+                raise KSError(f"a worker was killed ({killed[0]}), perhaps for memory; use fewer --workers")
         _tell(news, told, 0.2)
     finally:
         for process in crew:
@@ -64,7 +64,7 @@ def _in_processes(assets: Path, plan: Plan, out: Path, jobs: Jobs, workers: int,
 
 
 def _tell(news: "Queue[int | str]", told: Callable[[int], None], wait_s: float) -> None:
-    """Passes on what has come. Raises KSError where a worker says why it stopped."""
+    """Passes on the workers' progress. Raises KSError with the reason if a worker stopped."""
     try:
         said = news.get(timeout=wait_s)
         while True:
@@ -77,11 +77,11 @@ def _tell(news: "Queue[int | str]", told: Callable[[int], None], wait_s: float) 
 
 
 def _work(assets: Path, plan: Plan, out: Path, todo: "Queue[Sequence[Take] | None]", news: "Queue[int | str]") -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers
     parent = multiprocessing.parent_process()
     assert parent
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    cv2.setNumThreads(1)  # the others share the cores
+    cv2.setNumThreads(1)  # the workers share the cores
     drawn = 0
 
     def drew() -> None:
@@ -101,6 +101,6 @@ def _work(assets: Path, plan: Plan, out: Path, todo: "Queue[Sequence[Take] | Non
 
 
 def _end_with(parent: int) -> None:
-    """A killed parent cannot end its workers."""
+    """Ends this worker with its parent: a killed parent cannot end its workers."""
     wait_for_handles([parent])
     os._exit(1)

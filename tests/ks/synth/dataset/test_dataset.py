@@ -132,10 +132,10 @@ def test_another_plan_in_the_same_folder_is_refused_in_one_line(made):
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     skip_without_driver()
     (tmp_path / "videos").mkdir()
-    with pytest.raises(DataError, match="no set of ours"):
+    with pytest.raises(DataError, match="ks-synth did not make it"):
         make_set(FOLDER, plan(), tmp_path, 1)
     (tmp_path / "set.json").write_text("{}")
-    with pytest.raises(DataError, match="not one of ours"):
+    with pytest.raises(DataError, match="not made by ks-synth"):
         make_set(FOLDER, plan(), tmp_path, 1)
 
 
