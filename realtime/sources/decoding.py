@@ -13,13 +13,14 @@ from av.packet import Packet
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sources.catch_up import EVERYTHING, KEY_FRAMES, Backlog
+from knowledge_spreader.realtime.sources.frame_times import LOOK_AHEAD, FrameTimes
 from knowledge_spreader.realtime.sources.open_container import open_video, reason, without_address
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, recent
 from knowledge_spreader.realtime.sources.source_spec import Target
 
 _ARRIVALS = 256  # arrival times kept; more than a decoder holds back
 _HEAL_S = 2.0  # after damage, wait this long for a key frame
-_UNKNOWN = 10  # drop this many pictures without a time stamp, then number them ourselves
+_DECODING_TIMES_ONLY = ("avi",)  # containers without presentation times
 
 
 class VideoReader:
@@ -51,7 +52,9 @@ class VideoReader:
         self._arrivals: dict[int, tuple[float, int]] = {}  # pts of packets in the decoder -> (arrival, level)
         self._arrived_s = 0.0  # of the last packet
         self._sound: tuple[Any, ...] = ()  # packets
-        self._numbering = _Numbering(self.rate)
+        form = self._opened.container.format.name
+        self._times = FrameTimes(self.rate, by_decoding=form in _DECODING_TIMES_ONLY)
+        self._first: list[av.VideoFrame] | None = None if live else []  # of a recording, until its times are known
         self._closed = False
 
     def pictures(self) -> Iterator[Picture]:
@@ -78,7 +81,7 @@ class VideoReader:
             except av.error.FFmpegError as exc:
                 problem = exc
                 break
-        yield from self._pictures_of(self._flush())  # pictures from before the error
+        yield from self._pictures_of(self._looked_at(self._flush(), end=True))  # pictures from before the error
         raise self._broken(problem) from without_address(problem)
 
     def close(self) -> None:
@@ -102,12 +105,12 @@ class VideoReader:
             elif (
                 packet.stream_index == video.index and packet.size
             ):  # an empty packet in the middle would end the decoder
-                yield from self._pictures_of(self._decode(packet, now_s, now_s - asked_s))
+                yield from self._pictures_of(self._looked_at(self._decode(packet, now_s, now_s - asked_s)))
                 if self._closed:  # PyAV would crash
                     return
                 last_video_s = time.perf_counter()
             asked_s = time.perf_counter()
-        yield from self._pictures_of(self._flush())
+        yield from self._pictures_of(self._looked_at(self._flush(), end=True))
 
     def _decode(self, packet: "Packet[Any]", now_s: float, waited_s: float) -> list[av.VideoFrame]:
         level = EVERYTHING
@@ -125,6 +128,8 @@ class VideoReader:
             self._arrivals[packet.pts] = now_s, level
             while len(self._arrivals) > _ARRIVALS:
                 del self._arrivals[next(iter(self._arrivals))]
+        if not packet.is_discard:
+            self._times.sent(packet.dts)
         return self._decoded(packet)
 
     def _wanted(self, packet: "Packet[Any]", level: int) -> bool:
@@ -144,7 +149,19 @@ class VideoReader:
             self._heal()
             if packet.pts is not None:
                 self._arrivals.pop(packet.pts, None)
+            self._times.lost(packet.dts)
             return []
+
+    def _looked_at(self, frames: list[av.VideoFrame], *, end: bool = False) -> list[av.VideoFrame]:
+        """Holds back a recording's first frames until it is known whether their times can be used."""
+        if self._first is None:
+            return frames
+        self._first += frames
+        if len(self._first) < LOOK_AHEAD and not end:
+            return []
+        first, self._first = self._first, None
+        self._times.look([frame.pts for frame in first])
+        return first
 
     def _flush(self) -> list[av.VideoFrame]:
         try:
@@ -155,12 +172,12 @@ class VideoReader:
     def _pictures_of(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         for frame in frames:
             captured_s = self._arrival(frame.pts)
-            if self._live and frame.pts is None and self._numbering.may_wait():
+            if self._live and frame.pts is None and self._times.may_wait():
                 self._intake.lose("no time stamp")
                 continue
             index = self._intake.next_index()
             time_base = frame.time_base or self._opened.video.time_base or Fraction(1, 1000)
-            pts = self._numbering.pts(frame.pts, time_base)
+            pts = self._times.shown(frame.pts, time_base)
             if frame.is_corrupt:
                 self._intake.dropped["corrupt"] += 1
                 self._heal()
@@ -197,24 +214,3 @@ class VideoReader:
         if self._target.live:
             return DataError(f"{self._target.name}: the connection was lost ({exc.strerror or type(exc).__name__})")
         return DataError(str(reason(self._target, exc, self._timeout_s)))
-
-
-class _Numbering:
-    """Time stamps for pictures without one: continue from the last known one at the average frame rate."""
-
-    def __init__(self, rate: Fraction | None) -> None:
-        self._step_s = 1 / (rate or Fraction(25))
-        self._known, self._since = 0, -1
-        self._unknown = 0
-
-    def may_wait(self) -> bool:
-        """Whether to drop this picture: many streams send a few without a time stamp at first, some never send one."""
-        self._unknown += 1
-        return self._since < 0 and self._unknown <= _UNKNOWN
-
-    def pts(self, pts: int | None, time_base: Fraction) -> int:
-        if pts is not None:
-            self._known, self._since = pts, 0
-            return pts
-        self._since += 1
-        return self._known + round(self._since * self._step_s / time_base)
