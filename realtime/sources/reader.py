@@ -13,7 +13,7 @@ import av
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.displayed import displayed
 
-_SOUND_S = 5  # audio kept while frames are dropped  # audio kept while frames are dropped
+_SOUND_S = 5  # audio kept while frames are dropped
 _SOUND_PACKETS = 1000  # five seconds of packets of 5 ms
 
 
