@@ -1,4 +1,4 @@
-"""MediaPipe FaceLandmarker's blendshapes, read as AUs: what anyone has today without signing for a data set.
+"""AUs from the blendshapes of MediaPipe FaceLandmarker: the baseline that anyone can run without a data set.
 
     AU    blendshapes (the mean of left and right)     AU    blendshapes
     1     browInnerUp                                  12    mouthSmile
@@ -11,14 +11,13 @@
     10    mouthUpperUp                                 25    max(jawOpen - mouthClose, mouthLowerDown, mouthUpperUp)
     26    jawOpen                                      43    eyeBlink
 
-Dead: the number hardly leaves 0, so no cut can be set, though its ranking may still follow a smile. Means are given
-with and without these. A blendshape is no probability: there is no calibration, and F1 is at CUT, a cut that somebody
-would take untold.
+Dead: the value stays near 0, so no threshold works, though its ranking may still follow a smile. Means are given with
+and without these AUs. A blendshape is not a probability, so there is no calibration error. F1 is at the threshold CUT,
+a natural first choice.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -45,11 +44,11 @@ _SIDED = {
     43: "eyeBlink",
 }
 _SINGLE = {1: "browInnerUp", 17: "mouthShrugLower", 26: "jawOpen"}
-_AROUND = 1.5  # half the side of the square that is looked at, in widths of the face; whole images lose small faces
+_AROUND = 1.5  # half the side of the square given to MediaPipe, in face widths; in whole images it misses small faces
 
 
 class Blendshapes:
-    """MediaPipe's FaceLandmarker on single faces; a context manager. Raises MissingError or ModelError."""
+    """MediaPipe's FaceLandmarker on single faces. A context manager. Raises MissingError or ModelError."""
 
     def __init__(self, model: Path) -> None:
         try:
@@ -69,16 +68,18 @@ class Blendshapes:
         try:
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as exc:
-            raise ModelError(f"--landmarker {model}: MediaPipe takes it for no face_landmarker.task") from exc
+            raise ModelError(
+                f"--landmarker {model}: MediaPipe cannot use it as a face_landmarker.task; download that file again"
+            ) from exc
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._landmarker.close()
 
     def read(self, image: U8, box: Box) -> dict[int, float] | None:
-        """AU -> 0 to 1 of the face in the middle of the square around `box`; None where MediaPipe finds none."""
+        """AU -> 0 to 1 for the face in `box`; None if MediaPipe finds no face there. image: (H, W, 3) RGB."""
         x, y, half = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, _AROUND * box_width(box)
         height, width = image.shape[:2]
         left, top = max(round(x - half), 0), max(round(y - half), 0)
@@ -95,7 +96,7 @@ class Blendshapes:
 
 
 def aus_of(shapes: Mapping[str, float]) -> dict[int, float]:
-    """52 blendshapes -> AUs by the table above; without 23, of which they know nothing."""
+    """52 blendshapes -> AUs by the table above, without AU 23, which has no blendshape."""
 
     def both(name: str) -> float:
         return (shapes[f"{name}Left"] + shapes[f"{name}Right"]) / 2

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from knowledge_spreader.arrays import F32, F64, I32, I64, U8
+from knowledge_spreader.arrays import F32, F64, I32, I64, U8, sigmoid
 from knowledge_spreader.calibration.person_baseline import PersonView, apply_person
 from knowledge_spreader.checkpoint import load_model
 from knowledge_spreader.clips.training_data import Material
@@ -71,7 +71,7 @@ def _chunks(rows: I32) -> list[I32]:
 
 def probability(logits: F32) -> F32:
     """Logits -> probability of presence."""
-    return np.asarray((1 + np.tanh(logits.astype(np.float64) / 2)) / 2, np.float32)  # no overflow
+    return sigmoid(logits.astype(np.float64)).astype(np.float32)
 
 
 def times_s(material: Material, which: I64) -> F64:

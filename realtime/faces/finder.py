@@ -13,7 +13,6 @@ The schedule follows the frames' time stamps, so a file gives the same numbers h
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from knowledge_spreader.arrays import U8
@@ -69,7 +68,7 @@ class FaceFinder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.realtime.sources.interrupt import interruptible
@@ -83,9 +82,7 @@ class Capture:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self._stop.set()
         assert self._thread
         self._thread.join(_CLOSE_S)

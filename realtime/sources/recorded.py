@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from types import TracebackType
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sources.open_reader import open_reader
@@ -49,9 +48,7 @@ class Recording:
         self._stream = stream_of(self._target, self._number, reader, live=False)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._reader:
             self._reader.close()
             self._reader = None

@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -63,8 +62,8 @@ class Studio:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._renderer.__exit__(kind, exc, tb)
+    def __exit__(self, *exc: object) -> None:
+        self._renderer.__exit__(*exc)
 
     def film(self, take: Take, told: Callable[[], None] = lambda: None) -> None:
         """Writes the files of one clip; calls told() after each frame. Raises DataError if they cannot be written."""

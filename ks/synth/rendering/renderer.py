@@ -1,6 +1,5 @@
 """Draws a head: shadow map, background, skin, eyes, teeth, cloth, hair; in linear light, with supersampling."""
 
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -55,7 +54,7 @@ class Renderer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.graphics.close()
 
     def set_person(self, person: Person) -> Head:
