@@ -167,11 +167,6 @@ class ModelSpec:
             )
 
     @property
-    def live_position(self) -> int:
-        """Key-frame position m of a live window: the newest frame, the only causal choice."""
-        return self.n_frames - 1
-
-    @property
     def frame_interval_s(self) -> float:
         """Seconds between neighbouring frames of a clip."""
         return 1.0 / self.fps

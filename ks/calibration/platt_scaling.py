@@ -68,11 +68,6 @@ def fit(logits: Floats, labels: Labels, bias: bool = True) -> Calibration:
     return Calibration(found[:, 0], found[:, 1])
 
 
-def fit_temperatures(logits: Floats, labels: Labels) -> F64:
-    """(U,): the temperatures alone, which logits are to be divided by. Like fit."""
-    return fit(logits, labels, bias=False).temperature
-
-
 def _fit(x: F64, y: F64, bias: bool) -> tuple[float, float]:
     """Scale and bias of an AU, by Newton's method on (log scale, bias) with Fisher's information, never uphill."""
     prior = np.array([LOG_SCALE_DEVIATION, BIAS_DEVIATION]) ** -2.0

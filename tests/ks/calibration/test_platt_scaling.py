@@ -16,7 +16,6 @@ from knowledge_spreader.calibration.platt_scaling import (
     brier,
     f1_thresholds,
     fit,
-    fit_temperatures,
     fold,
 )
 from knowledge_spreader.errors import DataError
@@ -45,8 +44,9 @@ def test_what_was_planted_is_found(scale: float, bias: float) -> None:
 
 def test_temperatures_alone_leave_a_half_where_it_is() -> None:
     x, y = drawn(60_000, 0.5, 0.0)
-    assert fit_temperatures(x, y) == pytest.approx([2.0], rel=0.05)
-    assert fit(x, y, bias=False).bias.tolist() == [0.0]
+    found = fit(x, y, bias=False)
+    assert found.temperature == pytest.approx([2.0], rel=0.05)
+    assert found.bias.tolist() == [0.0]
 
 
 cases = st.lists(st.tuples(st.floats(-9, 9), st.sampled_from([0, 1])), min_size=2, max_size=60)
