@@ -1,1 +1,1 @@
-"""Where results go."""
+"""Outputs: CSV, JSON lines, Parquet, events, video, window, LabStreamingLayer."""

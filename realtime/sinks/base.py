@@ -1,4 +1,4 @@
-"""Any number of places where results go: one that fails stops with its reason, and the others go on."""
+"""Writes results to any number of sinks. A sink that fails is stopped with its reason; the others continue."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,19 +14,19 @@ log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
-    """Somewhere results go. It is made before the first frame, and says then if it cannot work (KSError)."""
+    """One output. It is made before the first frame, and its constructor raises KSError if it cannot work."""
 
     name: str  # for messages, as the user gave it: "--csv out.csv"
 
     def write(self, result: FrameResult) -> None:
-        """Takes a frame's result. Raises KSError when it cannot go on."""
+        """Takes the result of a frame. Raises KSError if it cannot continue."""
 
     def close(self) -> None:
-        """Makes the file whole. Safe after a failed write, and twice."""
+        """Completes the file. May be called after a failed write, and twice."""
 
 
 class Sinks:
-    """Hands each result to all sinks that still work; closes all at the end of a `with` block, whatever ends it."""
+    """Passes each result to all sinks that still work, and closes all of them at the end of a `with` block."""
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._working = list(sinks)
@@ -35,7 +35,7 @@ class Sinks:
 
     @property
     def all_failed(self) -> bool:
-        """There were sinks, and none is left: each failed, or its reader went away."""
+        """There were sinks, and none is left: each one failed or its reader closed it."""
         return self._any and not self._working
 
     def write(self, result: FrameResult) -> None:
@@ -45,7 +45,7 @@ class Sinks:
                 self._try(sink, sink.close)
 
     def close(self) -> None:
-        """Closes every sink, also when closing another fails; the reasons are in `failed`."""
+        """Closes every sink, even if closing another one fails; the reasons are in `failed`."""
         with ExitStack() as closing:
             for sink in reversed(self._working):
                 closing.callback(self._try, sink, sink.close)

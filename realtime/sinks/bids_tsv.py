@@ -1,7 +1,8 @@
-"""Events as BIDS wants them: an events.tsv, sorted by onset, and a JSON file beside it that describes its columns.
+"""Events in BIDS format: an events.tsv, sorted by onset, and a JSON sidecar that describes its columns.
 
-While the run goes on, each interval is appended when it ends, so a killed run leaves all that ended; `close` sorts
-them. Onsets are the frames' own times, as in the other results. Brain Imaging Data Structure, "Task events".
+During the run each interval is appended when it ends, so a killed run loses only the intervals still open. `close`
+sorts them. Onsets are the frames' own time stamps, as in the other outputs. Brain Imaging Data Structure, "Task
+events".
 """
 
 import csv
@@ -23,7 +24,7 @@ UNKNOWN = "n/a"
 
 
 class TsvWriter:
-    """Raises DataError where the table or its sidecar cannot be written, or the sidecar's name is taken."""
+    """Raises DataError if the table or its sidecar cannot be written, or another file has the sidecar's name."""
 
     def __init__(self, path: Path, aus: Sequence[int], experimental: Sequence[int] = ()) -> None:
         self._file = ResultFile(path)
@@ -61,7 +62,7 @@ class TsvWriter:
 
 
 def sort_events(path: Path) -> Path:
-    """Sorts an events.tsv by onset; a last line that a kill cut short is left out. Raises DataError on another file."""
+    """Sorts an events.tsv by onset and drops an incomplete last line. Raises DataError on another file."""
     try:
         drop_torn_line(path)
         with path.open(encoding="utf-8", newline="") as file:
@@ -71,24 +72,24 @@ def sort_events(path: Path) -> Path:
             raise ValueError
         body.sort(key=lambda cells: float(cells[0]))
     except (OSError, ValueError, IndexError, csv.Error) as exc:
-        raise DataError(f"{path} is no table of events with the columns {', '.join(HEADER)}") from exc
+        raise DataError(f"{path} is not a table of events with the columns {', '.join(HEADER)}") from exc
     if body != table[1:]:
         replace_whole(path, lambda unfinished: _write(unfinished, map(_line, (header, *body))))
     return path
 
 
 def sidecar(aus: Sequence[int], experimental: Sequence[int] = ()) -> dict[str, Any]:
-    """Describes the columns, as BIDS asks for."""
+    """The description of the columns that BIDS requires."""
     levels = {au_label(au): au_meaning(au, experimental) for au in aus}
     return {
-        "onset": {"Description": "Time of the first frame that shows the action unit", "Units": "s"},
+        "onset": {"Description": "Time of the first frame with the action unit", "Units": "s"},
         "duration": {
-            "Description": "Until the first frame without it, or the last that shows the face",
+            "Description": "Until the first frame without the action unit, or the last frame with the face",
             "Units": "s",
         },
         "trial_type": {
             "LongName": "Action unit",
-            "Description": "Facial Action Coding System; found by knowledge-spreader, occurrence with hysteresis",
+            "Description": "Facial Action Coding System; detected by knowledge-spreader, occurrence with hysteresis",
             "Levels": levels,
         },
         "face_id": {"Description": "Number of the face within its stream, from 0"},
@@ -105,7 +106,7 @@ def _check_sidecar(path: Path) -> None:
         except (OSError, ValueError, TypeError):
             ours = False
         if not ours:
-            raise DataError(f"{path} is there and describes no events, but --events needs that name; choose another")
+            raise DataError(f"{path} exists and describes no events, but --events needs that name; choose another")
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""CSV as OpenFace 2.2 writes it: ", " between columns, a row for each face of each frame, on disk after each frame."""
+"""CSV in the style of OpenFace 2.2: ", " between columns, a row per face and frame, written after each frame."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from knowledge_spreader.realtime.types import FrameResult
 class CsvSink:
     """Writes the columns of rows.py. pandas reads it with read_csv(path, skipinitialspace=True).
 
-    Time stamps are written in the fewest digits that give the very same number back; shares with 6 decimals. An empty
-    cell is not known. Raises DataError where the file cannot be written.
+    Time stamps have the fewest digits that give exactly the same number back, shares 6 decimals. An empty cell is
+    unknown. Raises DataError if the file cannot be written.
     """
 
     def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
@@ -30,7 +30,7 @@ class CsvSink:
 
 
 class CsvLines:
-    """Rows as lines of CSV. exact: every number in as many digits as it has."""
+    """Formats rows as lines of CSV. exact: write each number with all its digits."""
 
     def __init__(self, columns: Sequence[Column], separator: str = ", ", *, exact: bool = False) -> None:
         formats = _EXACT if exact else _ROUNDED
@@ -44,7 +44,7 @@ class CsvLines:
 
 
 def quoted(text: str, special: str = ",") -> str:
-    """The text, in double quotes where it holds what CSV reads otherwise."""
+    """The text, in double quotes if CSV needs them."""
     if any(mark in text for mark in (special, '"', "\n", "\r")) or text != text.strip():
         return '"' + text.replace('"', '""') + '"'
     return text
@@ -58,4 +58,4 @@ _ROUNDED: dict[Kind, Callable[[Any], str]] = {
     "flag": "01".__getitem__,
     "text": quoted,
 }
-_EXACT = _ROUNDED | {"share": "{:.9g}".format, "pixels": "{:.9g}".format}  # 9 digits give any float32 back
+_EXACT = _ROUNDED | {"share": "{:.9g}".format, "pixels": "{:.9g}".format}  # 9 digits represent any float32 exactly

@@ -1,4 +1,4 @@
-"""Rows as a pandas DataFrame with the right types."""
+"""Converts rows to a typed pandas DataFrame."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -7,13 +7,13 @@ from typing import Any
 from knowledge_spreader.errors import MissingError
 from knowledge_spreader.realtime.sinks.rows import Column, Row, columns
 
-_CHUNK_ROWS = 4096  # Python objects that are held at a time
+_CHUNK_ROWS = 4096  # rows held as Python objects at a time
 
 
 def rows_to_frame(rows: Iterable[Row], aus: Sequence[int]) -> Any:
-    """A pandas.DataFrame of the columns of rows.py, one row each; what is not known is missing.
+    """A pandas.DataFrame with the columns of rows.py, one row each; unknown values are missing.
 
-    Memory grows with the frame, about 250 bytes a row for 18 AUs, not with the rows. Raises MissingError without
+    Needs about 250 bytes per row for 18 AUs; the Python rows themselves are not kept. Raises MissingError without
     pandas.
     """
     try:

@@ -1,9 +1,9 @@
-"""Events for ELAN: an .eaf for each stream with a tier for each AU of each face, linked to the recording.
+"""Events for ELAN: one .eaf per stream, linked to the recording, with a tier for each AU of each face.
 
-XML cannot be read before its end is written. So intervals go to OUT.eaf.part.jsonl as they end, and `close` turns that
-journal into OUT.eaf, OUT-2.eaf for the second stream and so on. After a kill the journal can be finished: `finish_eaf`.
-Times are milliseconds: of the recording; of a live stream, since its first frame here, for its own clock may have begun
-decades ago. ELAN Annotation Format 3.0, www.mpi.nl/tools/elan/EAFv3.0.xsd.
+An XML file can only be read when it is complete. So intervals are written to the journal OUT.eaf.part.jsonl as they
+end, and `close` converts it to OUT.eaf, OUT-2.eaf for the second stream and so on. After a kill, `finish_eaf` converts
+the journal. Times are in milliseconds: from the start of a recording, or from the first frame of a live stream, whose
+own clock may start anywhere. ELAN Annotation Format 3.0, www.mpi.nl/tools/elan/EAFv3.0.xsd.
 """
 
 import json
@@ -30,7 +30,7 @@ _TYPE = "action unit"
 
 
 class EafWriter:
-    """Raises DataError where the files cannot be written."""
+    """Raises DataError if the files cannot be written."""
 
     def __init__(self, path: Path, experimental: Sequence[int] = ()) -> None:
         check_writable(path)
@@ -80,12 +80,12 @@ class _Recording:
 
 
 def finish_eaf(journal: Path) -> Path:
-    """Turns the journal of a run into its .eaf files, and removes the journal. Returns the first file's path.
+    """Converts the journal of a run to its .eaf files, and removes the journal. Returns the first file's path.
 
-    Raises DataError when it is no journal of ours, and on a full disk; the journal then stays.
+    Raises DataError if it is not a journal of --events or the disk is full; the journal is then kept.
     """
     if not journal.name.endswith(JOURNAL_SUFFIX):
-        raise DataError(f"{journal} is no journal of --events; its name ends in {JOURNAL_SUFFIX}")
+        raise DataError(f"{journal} is not a journal of --events; the name must end in {JOURNAL_SUFFIX}")
     first = journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX))
     recordings = _read(journal)
     for number, recording in recordings.items():
@@ -118,7 +118,7 @@ Tiers = dict[tuple[int, int], list[tuple[int, int, str]]]  # (face, AU) -> its (
 
 
 def document(recording: _Recording, path: Path) -> ET.Element:
-    """ANNOTATION_DOCUMENT: header, times in order, tiers."""
+    """The element ANNOTATION_DOCUMENT: header, sorted times, tiers."""
     tiers = _tiers(recording)
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
@@ -154,20 +154,20 @@ def document(recording: _Recording, path: Path) -> ET.Element:
 
 
 def _add_times(root: ET.Element, tiers: Tiers) -> dict[tuple[int, str], str]:
-    """(annotation counted from 0, "begin" or "end") -> its own time slot: in ELAN a shared one would move both."""
+    """(annotation from 0, "begin" or "end") -> time slot. Slots are not shared: ELAN would move both annotations."""
     spans = [span for of_tier in tiers.values() for span in of_tier]
     times = [(end, number, "end") for number, (_, end, _) in enumerate(spans)]
     times += [(begin, number, "begin") for number, (begin, _, _) in enumerate(spans)]
     order = ET.SubElement(root, "TIME_ORDER")
     slots = {}
-    for n, (time_ms, number, side) in enumerate(sorted(times, key=lambda time: time[0])):  # at one time ends come first
+    for n, (time_ms, number, side) in enumerate(sorted(times, key=lambda time: time[0])):  # ends first
         ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{n + 1}", TIME_VALUE=str(time_ms))
         slots[number, side] = f"ts{n + 1}"
     return slots
 
 
 def _tiers(recording: _Recording) -> Tiers:
-    """One span after the other: ELAN takes no overlap and no empty span."""
+    """Spans without overlap and at least 1 ms long, as ELAN requires."""
     tiers: Tiers = {}
     for entry in sorted(recording.intervals, key=lambda entry: (entry["face_id"], entry["au"], entry["onset_s"])):
         spans = tiers.setdefault((entry["face_id"], entry["au"]), [])

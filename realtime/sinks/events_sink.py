@@ -1,4 +1,4 @@
-"""AU events as intervals, in a BIDS events.tsv or an ELAN .eaf: an onset waits here for its end."""
+"""AU events as intervals, in a BIDS events.tsv or an ELAN .eaf. Keeps each onset until its AU ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from knowledge_spreader.realtime.types import Event, FrameResult, Stream
 
 
 class EventWriter(Protocol):
-    """Where intervals go as they end, in that order."""
+    """Writes intervals, in the order in which they end."""
 
     paths: tuple[Path, ...]  # files that it may write
 
@@ -20,24 +20,24 @@ class EventWriter(Protocol):
         """Called for each frame, before its intervals."""
 
     def add(self, interval: Event) -> None:
-        """Takes an event whose end_s is known. Raises DataError when the disk does not take it."""
+        """Takes an event whose end_s is known. Raises DataError if it cannot be written."""
 
     def close(self) -> None:
-        """Makes the file whole. Safe after a failed add."""
+        """Completes the file. May be called after a failed add."""
 
 
 @dataclass(slots=True)
 class _Open:
     event: Event
-    last_s: float  # of the last frame that shows the face
+    last_s: float  # time of the last frame that shows the face
     peak: float
 
 
 class EventsSink:
-    """path: NAME.tsv, with a sidecar NAME.json beside it, or NAME.eaf, one for each stream.
+    """path: NAME.tsv, with a sidecar NAME.json, or NAME.eaf, one for each stream.
 
-    An AU that is still there at the end of the run ends at the last frame that shows the face. Raises DataError on
-    another suffix and where a file cannot be written. experimental: AUs that are described as such.
+    An AU that is still present at the end of the run ends at the last frame that shows the face. experimental: AUs
+    that are described as experimental. Raises DataError on another suffix or if a file cannot be written.
     """
 
     def __init__(self, path: str | Path, aus: Sequence[int], experimental: Sequence[int] = ()) -> None:
@@ -51,7 +51,7 @@ class EventsSink:
                 self._writer = EafWriter(path, experimental)
             case _:
                 raise DataError(f"{path}: events are written as NAME_events.tsv (BIDS) or NAME.eaf (ELAN)")
-        self._open: dict[tuple[int, int], dict[int, _Open]] = {}  # (stream, face) -> AU -> since when
+        self._open: dict[tuple[int, int], dict[int, _Open]] = {}  # (stream, face) -> AU -> its open event
         self._closed = False
 
     @property
@@ -87,7 +87,7 @@ class EventsSink:
         of_face = self._open.setdefault(key, {})
         held = of_face.pop(event.au, None)
         if event.end_s is None:
-            if held is not None:  # its end never came
+            if held is not None:  # its offset was not reported
                 self._writer.add(_ended(held))
             of_face[event.au] = _Open(event, event.onset_s, event.peak)
         else:

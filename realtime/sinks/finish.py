@@ -1,4 +1,4 @@
-"""What a killed run left, made whole: `ks-live --finish FILE`."""
+"""Completes the output of a killed run: `ks-live --finish FILE`."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from knowledge_spreader.realtime.sinks.bids_tsv import sort_events
 
 
 def finish(left: str | Path) -> Path:
-    """Makes OUT.parquet of OUT.parquet.part.csv, OUT.eaf of OUT.eaf.part.jsonl, and sorts an events.tsv.
+    """Converts OUT.parquet.part.csv to OUT.parquet and OUT.eaf.part.jsonl to OUT.eaf, and sorts an events.tsv.
 
-    Returns the file made. Raises MissingError where there is no such file, DataError when it is none of these.
+    Returns the path of the result. Raises MissingError if there is no such file, DataError if it is none of these.
     """
     left = Path(left)
     if not left.is_file():
@@ -22,4 +22,4 @@ def finish(left: str | Path) -> Path:
         return eaf.finish_eaf(left)
     if left.suffix.lower() == ".tsv":
         return sort_events(left)
-    raise DataError(f"{left} is nothing to finish; wanted NAME.parquet.part.csv, NAME.eaf.part.jsonl or NAME.tsv")
+    raise DataError(f"{left} cannot be finished; give NAME.parquet.part.csv, NAME.eaf.part.jsonl or NAME.tsv")

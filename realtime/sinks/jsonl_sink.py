@@ -1,25 +1,25 @@
-"""JSON lines: an object for each frame, handed to the system at once, in a file or on standard output.
+"""JSON lines: one object per frame, written without buffering to a file or to standard output.
 
     stream          name of the source, without secrets
-    epoch           raised by each reconnect of the source
-    frame           from 1; live, missing numbers were dropped
-    pts_s, time_s   the stream's own time; the same, running on through reconnects. Shortest digits that are exact
-    captured_unix_s when the frame came in, seconds since 1970; null for a recording
-    latency_ms      from there to this result
+    epoch           increases with each reconnect of the source
+    frame           from 1; in a live run, missing numbers are dropped frames
+    pts_s, time_s   presentation time; the same, continuous across reconnects. Fewest digits that are exact
+    captured_unix_s when the frame arrived, in seconds since 1970; null for a recording
+    latency_ms      from the arrival of the frame to this result
     faces           a list, empty without a face:
         face_id, box_xyxy_px [left, top, right, bottom], score 0 to 1, success true or false
         reason          why success is false: "small", "turned", "blurred", "edge"; else null
-        aus             {"AU12": {"p": probability, "c": there or not, "u": disagreement of the branches}}
-                        null where success is false: there is no answer
-        order_p         probability that the window is in its true order; null likewise
-        window_frames   different frames that the answer rests on
-        calibrated      to the person's neutral face
-    events          AUs that came or went with this frame: {face_id, au: "AU12", onset_s, end_s, peak}; end_s is null
-                    where the AU came
-    notes           what a reader must know, as that the model is untrained
-    experimental    ["AU7", ...]: AUs of the model that were not shown to work on real faces
+        aus             {"AU12": {"p": probability, "c": present or not, "u": disagreement of the branches}};
+                        null if success is false
+        order_p         probability that the window is in its true order; null if success is false
+        window_frames   different frames in the window
+        calibrated      whether the person's neutral baseline is subtracted
+    events          onsets and offsets at this frame: {face_id, au: "AU12", onset_s, end_s, peak}; end_s is null
+                    for an onset
+    notes           warnings for the reader, for example that the model is untrained
+    experimental    ["AU7", ...]: AUs of the model that are not shown to work on real faces
 
-Always valid JSON in ASCII: nan is null. Fields may be added; none changes its meaning.
+Always valid JSON in ASCII: nan is null. Later versions may add fields but do not change their meaning.
 """
 
 import json
@@ -35,15 +35,15 @@ _DIGITS = 6  # of shares
 
 
 class JsonlSink:
-    """path: a file, or "-" for standard output. Raises DataError where it cannot be written.
+    """path: a file, or "-" for standard output. Raises DataError if it cannot be written.
 
-    A reader who leaves standard output early, as `| head` does, ends the sink without a failure.
+    If the reader of standard output closes early, as `| head` does, the sink ends without a failure.
     """
 
     def __init__(self, path: str) -> None:
         self.name = f"--jsonl {path}"
         self._file = ResultFile(path)
-        self._unix_minus_perf_s = time.time() - time.perf_counter()  # once: the times of a run keep their distances
+        self._unix_minus_perf_s = time.time() - time.perf_counter()  # once, so that times of a run stay consistent
         self._encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
     def write(self, result: FrameResult) -> None:
@@ -54,7 +54,7 @@ class JsonlSink:
 
 
 def as_dict(result: FrameResult, unix_minus_perf_s: float) -> dict[str, Any]:
-    """The object of the module's docstring."""
+    """The object that the module's docstring describes."""
     frame = result.frame
     live = frame.stream.live
     return {

@@ -1,9 +1,9 @@
-"""AUs as they happen for LabStreamingLayer: a stream of type FACS for each face, a channel for each AU.
+"""Sends AUs to LabStreamingLayer: a stream of type FACS for each face, with a channel for each AU.
 
-A sample is the probabilities of a frame, stamped with the time at which the frame came in, on LSL's clock; all nan
-where there is no answer. Labels are AU12 and so on. The name is "SOURCE face 0"; the source_id stays the same from run
-to run, so that an inlet finds its stream again. A face not seen for 30 s takes its stream with it; when it is back, so
-is that.
+A sample holds the probabilities of a frame, all nan if the face is rejected. Its time stamp is the arrival time of the
+frame on LSL's clock. Channel labels are AU12 and so on. The stream's name is "SOURCE face 0"; its source_id is the same
+in every run, so that an inlet finds its stream again. A stream closes when its face is not seen for 30 s, and reopens
+if the same face_id returns.
 """
 
 import platform
@@ -24,11 +24,11 @@ _KEEP_S = 30.0
 
 
 class LslSink:
-    """Opens a stream for a face when it is first seen.
+    """Opens a stream for each face when it is first seen.
 
-    camera_delay_s: what a camera and its link take before a frame comes in, where it was measured; it goes out as
-    synchronization/offset_mean, which readers subtract from time stamps. experimental: AUs whose channels are described
-    as such. Raises MissingError without pylsl or liblsl.
+    camera_delay_s: measured delay between exposure and arrival of a frame; sent as synchronization/offset_mean, which
+    readers subtract from the time stamps. experimental: AUs whose channels are described as experimental. Raises
+    MissingError without pylsl or liblsl.
     """
 
     def __init__(self, aus: Sequence[int], camera_delay_s: float = 0.0, experimental: Sequence[int] = ()) -> None:
@@ -46,14 +46,14 @@ class LslSink:
             try:
                 outlet.push_sample(sample.tolist(), captured_s + self._lsl_minus_perf_s)
             except (RuntimeError, OSError, ValueError) as exc:
-                raise DataError(f"LSL took no sample ({one_line(exc)})") from exc
+                raise DataError(f"LSL did not accept a sample ({one_line(exc)})") from exc
             self._outlets[result.frame.stream.number, answer.face.face_id] = (outlet, captured_s)
         gone = [key for key, (_, last_s) in self._outlets.items() if captured_s - last_s > _KEEP_S]
         for key in gone:
             del self._outlets[key]
 
     def close(self) -> None:
-        self._outlets.clear()  # an outlet ends when nothing holds it
+        self._outlets.clear()  # an outlet closes when it is no longer referenced
 
     def _outlet(self, stream: Stream, answer: FaceAUs) -> Any:
         held = self._outlets.get((stream.number, answer.face.face_id))
@@ -62,11 +62,11 @@ class LslSink:
         try:
             return self._pylsl.StreamOutlet(self._info(stream, answer.face.face_id))
         except (RuntimeError, OSError) as exc:
-            raise DataError(f"LSL opened no stream ({one_line(exc)})") from exc
+            raise DataError(f"LSL could not open a stream ({one_line(exc)})") from exc
 
     def _info(self, stream: Stream, face_id: int) -> Any:
         lsl, name = self._pylsl, printable(stream.name)
-        source_id = f"knowledge-spreader {platform.node()} {stream.number} {name} {face_id}"  # one in the whole lab
+        source_id = f"knowledge-spreader {platform.node()} {stream.number} {name} {face_id}"  # unique within the lab
         info = lsl.StreamInfo(
             f"{name} face {face_id}", STREAM_TYPE, len(self._aus), lsl.IRREGULAR_RATE, lsl.cf_float32, source_id
         )
@@ -89,17 +89,17 @@ def _pylsl() -> ModuleType:
         import pylsl
     except ImportError as exc:
         raise MissingError("--lsl needs pylsl; pip install 'knowledge-spreader[lsl]'") from exc
-    except (RuntimeError, OSError) as exc:  # it found no liblsl
+    except (RuntimeError, OSError) as exc:  # liblsl not found
         raise MissingError(
-            "--lsl needs liblsl, which this pylsl does not carry; pip install -U pylsl, or "
-            "conda install -c conda-forge liblsl, or name the library in PYLSL_LIB"
+            "--lsl needs liblsl, which this pylsl does not contain; pip install -U pylsl, or "
+            "conda install -c conda-forge liblsl, or set PYLSL_LIB to the library's path"
         ) from exc
     module: ModuleType = pylsl
     return module
 
 
 def _clock_difference_s(local_clock: Callable[[], float]) -> float:
-    """LSL's clock less time.perf_counter(), by the quickest of a few readings between two of ours."""
+    """LSL's clock minus time.perf_counter(), in seconds: the fastest of 20 readings, each between two of ours."""
     readings = []
     for _ in range(20):
         before_s, lsl_s, after_s = time.perf_counter(), local_clock(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""Whether a file was written by this product: only such a file is overwritten without being asked."""
+"""Detects whether a file was written by knowledge-spreader; only such files are overwritten without --overwrite."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ _REPORT_KEYS = {"frames", "sources", "engine", "model", "latency_ms"}
 
 
 def is_ours(path: Path) -> bool:
-    """By what stands at its beginning, not by its name. An empty file is nobody's work and counts as ours."""
+    """Decides by the first bytes, not by the name. An empty file counts as ours."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

@@ -1,9 +1,9 @@
-"""Parquet by way of a journal: a killed run leaves every row, and memory stays flat.
+"""Parquet by way of a journal: a killed run loses no rows, and memory use is constant.
 
-A Parquet file cannot be read before its end is written. So rows go to OUT.parquet.part.csv, a plain CSV with all
-digits that is complete after each frame, and `close` turns it into OUT.parquet, 16 MB of text at a time. After a kill
-the journal can be read as it is, or be finished: `finish_parquet`. An earlier OUT.parquet stays until then; a journal
-that an earlier run left is overwritten by the first result, like any output of the same name.
+A Parquet file can only be read when it is complete. So rows are written to the journal OUT.parquet.part.csv, a plain
+CSV with all digits that is valid after each frame, and `close` converts it to OUT.parquet, 16 MB of text at a time.
+After a kill the journal can be read as it is, or converted with `finish_parquet`. An existing OUT.parquet is only
+replaced by `close`; an existing journal is overwritten by the first result.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from knowledge_spreader.realtime.sinks.rows import Column, Kind, columns, column
 from knowledge_spreader.realtime.types import FrameResult
 
 JOURNAL_SUFFIX = ".part.csv"
-_BLOCK_BYTES = 16 << 20  # of journal that becomes one row group
+_BLOCK_BYTES = 16 << 20  # of the journal per row group
 
 
 class ParquetSink:
-    """The columns of rows.py, typed; null is not known.
+    """Writes the columns of rows.py with their types; null is unknown.
 
-    Raises MissingError without pyarrow, DataError where the file cannot be written.
+    Raises MissingError without pyarrow, DataError if the file cannot be written.
     """
 
     def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
@@ -45,7 +45,7 @@ class ParquetSink:
         self._journal.write(text if self._journal.started else self._lines.header + text)
 
     def close(self) -> None:
-        """Raises DataError where Parquet cannot be written; the journal then stays."""
+        """Converts the journal. Raises DataError if Parquet cannot be written; the journal is then kept."""
         if self._closed:
             return
         self._closed = True
@@ -55,12 +55,12 @@ class ParquetSink:
 
 
 def finish_parquet(journal: Path) -> Path:
-    """Turns the journal of a run into its Parquet file, and removes the journal. Returns the file's path.
+    """Converts the journal of a run to its Parquet file, and removes the journal. Returns the file's path.
 
-    A last line that a kill or a full disk cut short is left out. Raises DataError when it is no journal of ours.
+    Drops an incomplete last line (killed run, full disk). Raises DataError if it is not a journal of --parquet.
     """
     if not journal.name.endswith(JOURNAL_SUFFIX):
-        raise DataError(f"{journal} is no journal of --parquet; its name ends in {JOURNAL_SUFFIX}")
+        raise DataError(f"{journal} is not a journal of --parquet; the name must end in {JOURNAL_SUFFIX}")
     path = journal.with_name(journal.name.removesuffix(JOURNAL_SUFFIX))
     pa = _pyarrow()
     try:
@@ -73,7 +73,7 @@ def finish_parquet(journal: Path) -> Path:
     except DataError as exc:
         raise DataError(f"{exc}; the rows are safe in {journal}") from exc
     except pa.ArrowInvalid as exc:
-        raise DataError(f"{journal} cannot be turned into Parquet ({one_line(exc)})") from exc
+        raise DataError(f"{journal} cannot be converted to Parquet ({one_line(exc)})") from exc
     journal.unlink()
     return path
 

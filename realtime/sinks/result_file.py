@@ -1,8 +1,7 @@
-"""A file of results: touched only when the first result comes, whole lines at any moment, whatever ends the run.
+"""A result file that contains only whole lines at any time, even if the run is killed.
 
-What an earlier run wrote stays until there is something to put in its place: a run that fails at its start has emptied
-nothing. Each write is handed to the system at once, so a killed process loses nothing that was written; a write that
-fails half way, on a full disk, is taken back.
+The file is opened at the first result, so a run that fails at its start does not empty an existing file. Writes are not
+buffered, so a killed process loses nothing that was written. A write that fails half way, on a full disk, is undone.
 """
 
 import errno
@@ -17,13 +16,13 @@ from knowledge_spreader.errors import DataError, KSError, one_line
 
 
 class ReaderGoneError(KSError):
-    """Whoever read this output went away, as `| head` does: nothing more to write, and no failure."""
+    """The reader of this output closed it, as `| head` does. This is not a failure."""
 
 
 class ResultFile:
-    """Takes text, or raises DataError when the disk does not, ReaderGoneError when nobody reads on.
+    """Writes text. Raises DataError if writing fails, ReaderGoneError if the reader closed the output.
 
-    path: "-" is standard output. The constructor raises DataError where the file could not be written.
+    path: "-" is standard output. The constructor raises DataError if the file could not be written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -38,29 +37,29 @@ class ResultFile:
             check_writable(self.path)
 
     def write(self, text: str) -> None:
-        """Writes all of it or takes back what was written of it."""
-        assert not self._closed, "a write after the end would begin the file anew"
+        """Writes all of the text or nothing."""
+        assert not self._closed, "a write after the end would start the file again"
         data = text.encode("utf-8")
         try:
             if self._file is None:
                 self._file = io.FileIO(self.path, "w")
             _write_all(self._file, data)
         except BrokenPipeError as exc:
-            raise ReaderGoneError(f"{self._label}: nobody reads it any more") from exc
+            raise ReaderGoneError(f"{self._label}: the reader closed it") from exc
         except OSError as exc:
             self._take_back()
             raise DataError(
-                f"{self._label}: writing failed ({one_line(exc)}); what was written before is whole"
+                f"{self._label}: writing failed ({one_line(exc)}); everything before this is complete"
             ) from exc
         self._whole_bytes += len(data)
 
     @property
     def started(self) -> bool:
-        """Something was written."""
+        """Whether anything was written."""
         return self._whole_bytes > 0
 
     def close(self) -> None:
-        """Safe at any time and twice."""
+        """May be called at any time, and twice."""
         file, self._file, self._closed = self._file, None, True
         if file is not None:
             try:
@@ -74,20 +73,20 @@ class ResultFile:
 
     def _take_back(self) -> None:
         if self._file is not None and not self._is_stdout:
-            with suppress(OSError):  # a pipe or a device keeps what it got
+            with suppress(OSError):  # a pipe or a device cannot be truncated
                 self._file.truncate(self._whole_bytes)
 
 
 def check_writable(path: Path) -> None:
-    """Raises DataError, one line, where the file could not be written. Leaves everything as it was."""
+    """Raises DataError, one line, if the file could not be written. Changes nothing on disk."""
     try:
         if path.is_dir():
             raise DataError(f"{path} is a folder; give the name of a file to write")
         if not path.parent.is_dir():
             raise DataError(f"{path}: there is no folder {path.parent}; make it first")
         if path.exists() and not path.is_file():
-            return  # a pipe or a device: opening it would already do something
-        target = Path(os.path.realpath(path))  # through links, also to files that are not there yet
+            return  # a pipe or a device: opening it has side effects
+        target = Path(os.path.realpath(path))  # follows links, also to files that do not exist yet
         if target.exists():
             with target.open("ab"):
                 pass
@@ -96,11 +95,11 @@ def check_writable(path: Path) -> None:
                 pass
             target.unlink()
     except OSError as exc:
-        raise DataError(f"{path} cannot be written ({one_line(exc)}); give another place") from exc
+        raise DataError(f"{path} cannot be written ({one_line(exc)}); give another path") from exc
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cuts what follows the last line break: a write that a kill stopped half way."""
+    """Removes an incomplete last line, left by a killed run."""
     with path.open("rb+") as file:
         at = file.seek(0, 2)
         while at > 0:
@@ -115,15 +114,15 @@ def drop_torn_line(path: Path) -> None:
 
 
 def same_file(path: Path, other: Path) -> bool:
-    """Also through links, and where one is not there yet."""
+    """Whether both are the same file: follows links, and works if one does not exist yet."""
     try:
         return path.samefile(other)
-    except OSError:  # one of them is not there yet
+    except OSError:  # one of them does not exist yet
         return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _open_stdout() -> io.FileIO:
-    """Beside sys.stdout's buffer, so that a reader who leaves is noticed here and not when Python ends."""
+    """An unbuffered copy of sys.stdout: a closed reader is then noticed here, not when Python exits."""
     try:
         sys.stdout.flush()
         return io.FileIO(os.dup(sys.stdout.fileno()), "w")
@@ -135,7 +134,7 @@ def _write_all(file: io.FileIO, data: bytes) -> None:
     view = memoryview(data)
     while view:
         written = file.write(view)
-        if written is None:  # a terminal that another program set not to block
+        if written is None:  # a terminal that another program made non-blocking
             select.select([], [file], [])
         elif written == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

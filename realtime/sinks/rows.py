@@ -1,25 +1,25 @@
-"""A frame's result as rows of a table: the one place that knows the columns.
+"""Converts a frame's result to table rows. The columns are defined here only.
 
-The order and the first five columns are OpenFace 2.2's, so that what reads its CSV reads ours:
+The order and the first five columns are those of OpenFace 2.2, so that programs that read its CSV can read ours:
 
-    frame           from 1, as OpenFace counts; live, missing numbers were dropped
-    face_id         from 0 within a stream; -1 where the frame shows no face, which has one row too
-    timestamp       seconds, the frame's own time
-    confidence      the face finder's score, 0 to 1; 0 without a face
-    success         1: there is an answer; 0: there is none, and every AU cell is empty, never a made-up 0
+    frame           from 1, as in OpenFace; in a live run, missing numbers are dropped frames
+    face_id         from 0 within a stream; -1 in the single row of a frame without a face
+    timestamp       time of the frame in seconds, continuous across reconnects
+    confidence      score of the face detector, 0 to 1; 0 without a face
+    success         1: the AUs are predicted; 0: they are not, and every AU cell is empty, never 0
     face_x face_y face_w face_h    box of the face, brows to chin, in pixels of the frame
-    AU12_c          1: the AU is there (with hysteresis), 0: it is not
-    AU12_p          probability that it is there
-    AU12_u          disagreement of the model's two branches about it, 0 to 1
-    order_p         probability that the window is in its true order, by the temporal teacher
-    window_frames   different frames that the answer rests on
-    calibrated      1: to the person's neutral face
-    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; empty where it is 1
+    AU12_c          1: the AU is present (with hysteresis), 0: it is absent
+    AU12_p          probability that it is present
+    AU12_u          disagreement of the model's two branches, 0 to 1
+    order_p         temporal teacher's probability that the window is in its true order
+    window_frames   different frames in the window
+    calibrated      1: the person's neutral baseline is subtracted
+    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; empty if it is 1
     stream          name of the source, without secrets
-    epoch           raised by each reconnect of the source
+    epoch           increases with each reconnect of the source
 
-We have occurrence, not intensity: there are no AU12_r. A table has no place to say which AUs are experimental: ks-live
-says it when it starts, and --report does.
+The model predicts occurrence, not intensity, so there is no AU12_r. The table does not mark experimental AUs; ks-live
+lists them when it starts and in --report.
 """
 
 import re
@@ -33,7 +33,7 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
 
 Kind = Literal["integer", "seconds", "share", "pixels", "flag", "text"]
-Row = tuple[int | float | bool | str | None, ...]  # None: not known
+Row = tuple[int | float | bool | str | None, ...]  # None: unknown
 
 NO_FACE_ID = -1
 NO_FACE = "no face"
@@ -68,16 +68,16 @@ def columns(aus: Sequence[int]) -> tuple[Column, ...]:
 
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a table whose header this is. Raises DataError when it is none of ours."""
+    """The columns of a table with this header. Raises DataError if it is not a table of this version."""
     aus = [int(match[1]) for name in names if (match := re.fullmatch(r"AU(\d{2,})_c", name))]
     found = columns(aus)
     if [column.name for column in found] != list(names):
-        raise DataError(f"a table with the columns {', '.join(names)[:80]} is none of this version's")
+        raise DataError(f"a table with the columns {', '.join(names)[:80]} was not written by this version")
     return found
 
 
 def rows(result: FrameResult) -> list[Row]:
-    """One row for each face of the frame; one that says so where there is none. Values in the order of columns()."""
+    """One row per face of the frame, or one row with reason "no face". Values are in the order of columns()."""
     if not result.faces:
         return [_row_without_face(result.frame, len(result.aus))]
     return [_row(result.frame, face, len(result.aus)) for face in result.faces]
@@ -130,6 +130,6 @@ def known_number(value: float) -> float | None:
 
 
 def printable(text: str) -> str:
-    """Text that UTF-8 and XML take: the bytes of a file name that are no UTF-8 come out as escapes."""
+    """Text that is valid in UTF-8 and XML; bytes of a file name that are not UTF-8 are escaped."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if text.isprintable() else "".join([mark if mark >= " " or mark in "\t\n\r" else "?" for mark in text])

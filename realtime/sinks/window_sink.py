@@ -1,6 +1,6 @@
-"""A window for each stream: what is seen, now. `q` or Esc quits, and so does closing it; the space bar pauses.
+"""A window for each stream with the annotated frames. `q`, Esc or closing it quits; the space bar pauses.
 
-OpenCV's windows belong to one thread: make, write, poll and close there (on macOS in the main one).
+OpenCV's windows belong to one thread: create, write, poll and close in the same one (on macOS the main thread).
 """
 
 import logging
@@ -21,30 +21,30 @@ from knowledge_spreader.realtime.types import FaceAUs, FrameResult
 
 log = logging.getLogger(__name__)
 
-_LARGEST_PX = (1280, 720)  # of a picture as it is shown first; a laptop's screen holds it
+_LARGEST_PX = (1280, 720)  # largest size at which frames are shown; fits on a laptop's screen
 _KEYS = {ord("q"): "quit", ord("Q"): "quit", 27: "quit", ord(" "): "pause"}
 _PROBE = "import cv2; cv2.namedWindow('knowledge-spreader', cv2.WINDOW_GUI_NORMAL); cv2.destroyAllWindows()"
 _PROBE_TIMEOUT_S = 30.0
 
 
 class WindowSink:
-    """Shows results. Raises MissingError when there is no display, or an OpenCV without windows.
+    """Shows results. Raises MissingError without a display, or if OpenCV was built without windows.
 
     n_frames: N of the model, for the overlay.
     """
 
     def __init__(self, title: str, *, n_frames: int | None = None) -> None:
         _check_display()
-        # Qt's own word on fonts and platforms is no news to a user; who wants it sets this variable.
+        # Hides Qt's warnings about fonts and platforms; a user can set this variable to see them.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;*.info=false")
         self.name = "--show"
-        self.quit = False  # asked for by key or by closing a window
+        self.quit = False  # requested by key or by closing a window
         self.paused = False
         self._title, self._n_frames = title, n_frames
         self._windows: dict[int, _Window] = {}
 
     def write(self, result: FrameResult) -> None:
-        """Shows a result; while paused the picture stays, and the result is let go. Never waits."""
+        """Shows a result; while paused, the image stays and the result is ignored. Never waits."""
         if not self.quit and not self.paused:
             number = result.frame.stream.number
             if number not in self._windows:
@@ -53,7 +53,7 @@ class WindowSink:
         self.poll()
 
     def poll(self) -> None:
-        """Takes keys and clicks; for times when no result comes, so that the window stays alive."""
+        """Handles keys and clicks. Call it while no result arrives, so that the window stays alive."""
         if self.quit or not self._windows:
             return
         wish = _KEYS.get(cv2.pollKey() & 0xFF)
@@ -74,14 +74,14 @@ class WindowSink:
         if self._windows:
             self._windows.clear()
             cv2.destroyAllWindows()
-            cv2.pollKey()  # Qt takes them down when it next looks at its events
+            cv2.pollKey()  # Qt removes them when it next processes events
 
 
 @dataclass(slots=True, eq=False)
 class _Window:
-    key: str  # OpenCV's name for it
+    key: str  # OpenCV's window name
     overlay: Overlay
-    picture: U8  # as shown last, without the mark of a pause
+    picture: U8  # last image shown, without the pause mark
 
     def show(self, result: FrameResult) -> None:
         self.picture = self.overlay.draw(_shrunk(result))
@@ -104,10 +104,10 @@ def _open_window(title: str, result: FrameResult, n_frames: int | None) -> _Wind
 
 
 def _draw_paused(image: U8) -> None:
-    """Two bars and the word, at the top right."""
+    """Draws two bars and a label at the top right."""
     height, width = image.shape[:2]
     em = text_size_px(width, height)
-    text = "paused, space goes on"
+    text = "paused, space resumes"
     left, bottom = width - width_px(text, em, True) - 3 * em, line_px(em) + em // 2
     darken(image, left, 0, width, bottom)
     for x in (left + em // 2, left + em):
@@ -116,13 +116,13 @@ def _draw_paused(image: U8) -> None:
 
 
 def _shrunk(result: FrameResult) -> FrameResult:
-    """The result at the size that it is shown in: the overlay is drawn sharp there, not scaled with the picture."""
+    """The result scaled to the size at which it is shown, so that the overlay is drawn sharp, not scaled."""
     height, width = result.frame.image.shape[:2]
     scale = min(_LARGEST_PX[0] / width, _LARGEST_PX[1] / height)
     if scale >= 1:
         return result
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # by less than half, quick is good enough
+    how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR  # linear is faster, and good enough down to half the size
     image = np.asarray(cv2.resize(result.frame.image, size, interpolation=how), np.uint8)
     faces = tuple(_scaled(face, scale) for face in result.faces)
     return replace(result, frame=replace(result.frame, image=image), faces=faces)
@@ -136,8 +136,8 @@ def _scaled(face: FaceAUs, scale: float) -> FaceAUs:
 
 
 def _check_display() -> None:
-    """Raises MissingError where a window would fail: without a display Qt ends the whole process."""
-    advice = "run it on a desktop, or use --save for a video of what would be shown"
+    """Raises MissingError if a window would fail: without a display, Qt ends the whole process."""
+    advice = "run on a desktop, or use --save to write the annotated video"
     if not cv2.currentUIFramework():
         raise MissingError(
             "this OpenCV was built without windows; pip uninstall opencv-python-headless, then pip install "
@@ -146,14 +146,16 @@ def _check_display() -> None:
     if not sys.platform.startswith("linux"):
         return
     if not os.environ.get("DISPLAY"):
-        wayland = " (there is Wayland, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
-        raise MissingError(f"no display here: DISPLAY is not set{wayland}; {advice}")
+        wayland = (
+            " (Wayland is running, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
+        )
+        raise MissingError(f"no display: DISPLAY is not set{wayland}; {advice}")
     try:
         tried = subprocess.run(
             [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as exc:
-        raise MissingError(f"no display here: {os.environ['DISPLAY']} does not answer; {advice}") from exc
+        raise MissingError(f"no display: {os.environ['DISPLAY']} does not answer; {advice}") from exc
     if tried.returncode:
         log.debug("no window could be opened: %s", tried.stderr)
-        raise MissingError(f"no display here: no window can be opened on {os.environ['DISPLAY']}; {advice}")
+        raise MissingError(f"no display: no window can be opened on {os.environ['DISPLAY']}; {advice}")

@@ -1,1 +1,1 @@
-"""Counts, percentiles and stages of a run."""
+"""Counts, latency percentiles and stage times of a run."""

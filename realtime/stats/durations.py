@@ -1,4 +1,4 @@
-"""Percentiles of durations in bounded memory, and the time that each stage takes."""
+"""Percentiles of durations in constant memory, and the time of each stage."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ _BUCKETS = math.ceil(math.log(_HIGH_MS / _LOW_MS, _STEP)) + 2
 
 
 class Durations:
-    """Counts durations in buckets of 1 % width: a day of frames takes as much memory as a second."""
+    """Counts durations in buckets of 1 % width, so that memory does not grow with the number of frames."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BUCKETS, np.int64)
@@ -26,14 +26,14 @@ class Durations:
         return int(self._counts.sum())
 
     def percentile(self, percent: float) -> float:
-        """ms below which `percent` of the durations lie, to 0.5 %; nan without any."""
+        """The percentile in ms, to 0.5 %; nan without durations."""
         if not len(self):
             return math.nan
         rank = max(1, math.ceil(percent / 100 * len(self)))
         return float(_LOW_MS * _STEP ** int(np.searchsorted(self._counts.cumsum(), rank)))
 
     def percentiles(self, *percents: int) -> dict[str, float]:
-        """{"p50": ...}, rounded to the microsecond."""
+        """{"p50": ms, ...}, rounded to the microsecond."""
         return {f"p{percent}": round(self.percentile(percent), 3) for percent in percents}
 
 
@@ -46,7 +46,7 @@ class Stages:
 
     @contextmanager
     def measure(self, name: str, frames: int = 1) -> Iterator[None]:
-        """Counts what happens inside as the time of `frames` frames together."""
+        """Measures the block and divides its time by `frames`."""
         start = time.perf_counter()
         yield
         self.add(name, (time.perf_counter() - start) * 1e3, frames)
@@ -57,6 +57,6 @@ class Stages:
                 self._durations.setdefault(name, Durations()).add(ms / frames, frames)
 
     def report(self) -> dict[str, dict[str, float]]:
-        """{stage: {"p50": ms, "p95": ms}} in the order in which stages first came."""
+        """{stage: {"p50": ms, "p95": ms}}, in the order in which the stages first ran."""
         with self._lock:
             return {name: durations.percentiles(50, 95) for name, durations in self._durations.items()}

@@ -1,4 +1,4 @@
-"""Tally: what came in, what was answered, what was dropped and why, and how long it took."""
+"""Tally: frames received, analysed and dropped (with the cause), and latencies."""
 
 import time
 from collections import Counter
@@ -10,11 +10,11 @@ from knowledge_spreader.engines.base import Choice
 from knowledge_spreader.realtime.stats.durations import Durations, Stages
 from knowledge_spreader.realtime.types import FrameResult, Stream
 
-_STOPPED = "stopped"  # had come in when the run ended, and was not looked at any more
+_STOPPED = "stopped"  # cause of frames received but not analysed when the run ended
 
 
 class Counted(Protocol):
-    """What a Capture and a Recording count."""
+    """The counts of a Capture or a Recording."""
 
     @property
     def stream(self) -> Stream: ...
@@ -26,7 +26,7 @@ class Counted(Protocol):
 
 @dataclass(slots=True)
 class _Source:
-    """A source of the run, while it is open and after."""
+    """Counts of one source, while it is open and after."""
 
     counted: Counted
     analysed: int = 0
@@ -43,7 +43,7 @@ class _Source:
 
 
 class Tally:
-    """Counts of one run. Used by the consumer's thread; sources count for themselves."""
+    """Counts of one run. Use it from the consumer's thread only; each source keeps its own counts."""
 
     def __init__(self, choice: Choice, model: Mapping[str, Any], stages: Stages) -> None:
         self._choice, self._model, self._stages = choice, model, stages
@@ -57,15 +57,15 @@ class Tally:
         self._sources[counted.stream.number] = _Source(counted)
 
     def ended(self, number: int) -> None:
-        """A source was closed: what it received and nobody looked at was dropped."""
+        """A source was closed: frames it received that were not analysed count as dropped."""
         self._sources[number].closed = True
 
     def failed(self, name: str, error: str) -> None:
-        """A source that could not be used, or not to its end."""
+        """Records a source that failed, at its start or later."""
         self._failures.append({"source": name, "error": error})
 
     def start(self) -> None:
-        """The clock of fps starts: everything is open."""
+        """Starts the clock for fps. Call it when all sources are open."""
         self._first_s = self._last_s = self._recent_s = time.perf_counter()
 
     def add(self, result: FrameResult) -> None:
@@ -83,7 +83,7 @@ class Tally:
 
     @property
     def fps(self) -> float:
-        """Frames answered per second since the start."""
+        """Frames analysed per second since the start."""
         return self.analysed / max(self._last_s - self._first_s, 1e-9)
 
     def recent(self) -> dict[str, Any]:
@@ -99,11 +99,11 @@ class Tally:
         return _frames(self._sources.values())
 
     def faces(self) -> int:
-        """Different faces: ids given, over all sources."""
+        """Number of different face ids, over all sources."""
         return sum(source.faces for source in self._sources.values())
 
     def report(self) -> dict[str, Any]:
-        """All of it as JSON takes it; nan where nothing was measured becomes None."""
+        """Everything in JSON types; None where nothing was measured."""
         return {
             "frames": self.frames(),
             "fps": round(self.fps, 2),

@@ -1,1 +1,1 @@
-"""The annotated video: pictures, times and sound of the input."""
+"""The annotated video, with the time stamps and the audio of the input."""

@@ -1,4 +1,4 @@
-"""The input's sound in a saved video: its packets as they are, at the times that the pictures keep too."""
+"""Copies the input's audio packets into a saved video, in step with its pictures."""
 
 import io
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
 class SoundTrack:
-    """The track of a container that is not begun yet and can hold such sound: see check_sound."""
+    """An audio track in a container that is not started yet and can hold this codec: see check_sound."""
 
     def __init__(self, container: OutputContainer, template: AudioStream, suffix: str) -> None:
         self._container = container
         self._track = container.add_stream_from_template(template)
         self._last_dts_s: Fraction | None = None
-        # Broadcast AAC carries its settings in every packet; MP4 wants them once. Matroska's writer sees to it itself.
+        # Broadcast AAC has its settings in every packet, MP4 needs them once. Matroska's writer converts them itself.
         bare = template.codec_context.name.startswith("aac") and not template.codec_context.extradata
         in_mp4 = bare and CONTAINERS[suffix.lower()] != "matroska"
         self._filter = BitStreamFilterContext("aac_adtstoasc", template) if in_mp4 else None
 
     def copy(self, packet: Any, frame: Frame, origin_s: Fraction) -> None:
-        """Writes a copy of a packet that came with a frame: muxing changes it, and other sinks may hold the same."""
+        """Writes a copy of a frame's packet. Muxing changes a packet, and other sinks may use the same one."""
         if packet.pts is None or packet.dts is None or not packet.size:
             return
         shift = round((Fraction(frame.shift_s) - origin_s) / packet.time_base)
         dts_s = (packet.dts + shift) * packet.time_base
         if self._last_dts_s is not None and dts_s <= self._last_dts_s:
-            return  # of an epoch that ended
+            return  # from an earlier epoch
         if frame.stream.live and packet.pts + shift < 0:
             return  # from before the first picture
         self._last_dts_s = dts_s
@@ -54,7 +54,7 @@ class SoundTrack:
 
 
 def check_sound(template: AudioStream, path: Path) -> None:
-    """Raises DataError where a file of this name cannot hold such sound."""
+    """Raises DataError if a file with this suffix cannot hold the audio codec."""
     source = template.container
     assert not isinstance(source, InputContainer) or source.input_was_opened, "a template of a closed file crashes PyAV"
     if not _holds(path.suffix.lower(), template):
@@ -62,7 +62,7 @@ def check_sound(template: AudioStream, path: Path) -> None:
 
 
 def _holds(suffix: str, template: AudioStream) -> bool:
-    """Tried out: what a container takes is written nowhere but in its code."""
+    """Whether the container accepts the codec; found by trying, because libavformat has no list."""
     try:
         with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
             container.add_stream_from_template(template)
@@ -78,4 +78,4 @@ def _no_room(path: Path, template: AudioStream) -> DataError:
     ]
     advice = f"save as {path.with_suffix(others[0]).name}, or" if others else "save"
     sound = template.codec_context.name
-    return DataError(f"{path}: a {path.suffix} file cannot hold this source's sound ({sound}); {advice} without sound")
+    return DataError(f"{path}: a {path.suffix} file cannot hold this source's audio ({sound}); {advice} without audio")

@@ -1,4 +1,4 @@
-"""The saved video: each stream's pictures, drawn on or bare, with their own time stamps and the input's sound."""
+"""The saved video: each stream's frames, with or without overlay, with their time stamps and the input's audio."""
 
 import os
 from pathlib import Path
@@ -11,26 +11,28 @@ from knowledge_spreader.realtime.types import FrameResult, Stream
 
 
 class VideoSink:
-    """One file for each stream: "out.mp4", then "out-2.mp4", "out-3.mp4" and so on, by the stream's number.
+    """One file per stream: "out.mp4", "out-2.mp4", "out-3.mp4" and so on, by the stream's number.
 
-    A file is begun when its stream's first frame comes. It can be played at any time, up to the last half second, even
-    where the process is killed; close() makes it a plain file. crf: x264's quality, 0 to 51, lower is better.
-    overlay: False stores the pictures as they came. n_frames: N of the model, for the overlay. Raises DataError where
-    the path cannot be written to.
+    A file is created at the first frame of its stream. If the process is killed it can be played up to the last half
+    second; close() makes it a plain file. crf: x264's quality, 0 to 51, lower is better. overlay: False saves the
+    frames without annotation. n_frames: N of the model, for the overlay. Raises DataError if the path cannot be
+    written.
     """
 
     def __init__(self, path: Path, *, crf: float = 20.0, overlay: bool = True, n_frames: int | None = None) -> None:
         if path.suffix.lower() not in CONTAINERS:
-            raise DataError(f"{path}: a video is saved as {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it")
+            raise DataError(
+                f"{path}: a video's name must end in {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it"
+            )
         if not 0 <= crf <= 51:
-            raise DataError(f"the quality of a saved video (crf) lies between 0 and 51; got {crf:g}")
+            raise DataError(f"crf, the quality of a saved video, must be 0 to 51; got {crf:g}")
         _check_place(path)
         self.name = f"--save {path}"
         self._path, self._crf, self._overlay, self._n_frames = path, crf, overlay, n_frames
         self._writers: dict[int, tuple[VideoWriter, Overlay]] = {}
 
     def write(self, result: FrameResult) -> None:
-        """Raises DataError when the file cannot be written, or cannot hold the stream's sound."""
+        """Raises DataError if the file cannot be written, or cannot hold the stream's audio."""
         stream = result.frame.stream
         if stream.number not in self._writers:
             path = stream_path(self._path, stream)
@@ -39,7 +41,7 @@ class VideoSink:
         writer.write(result.frame, overlay.draw(result) if self._overlay else result.frame.image)
 
     def close(self) -> None:
-        """Ends all files. Raises the first failure, after the others are whole."""
+        """Completes all files, then raises the first failure, if any."""
         failures = []
         while self._writers:
             _, (writer, _) = self._writers.popitem()
@@ -54,16 +56,16 @@ class VideoSink:
 def _check_place(path: Path) -> None:
     try:
         taken, folder = path.is_dir(), path.parent.is_dir()
-    except OSError as exc:  # a name that is too long, a folder that may not be looked into
-        raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); choose another place") from exc
+    except OSError as exc:  # a name that is too long, a folder without permission
+        raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); give another path") from exc
     if taken or not folder:
         what = "this is a folder" if taken else f"there is no folder {path.parent}"
         raise DataError(f"{path}: cannot save a video here, {what}; give the name of a file in a folder that exists")
 
 
 def stream_path(path: Path, stream: Stream) -> Path:
-    """Where a stream's video goes. Raises DataError where that is the video that is being read."""
+    """The path of a stream's video. Raises DataError if that is the video being read."""
     path = path.with_stem(f"{path.stem}-{stream.number + 1}") if stream.number else path
     if stream.path and path.exists() and stream.path.exists() and os.path.samefile(path, stream.path):
-        raise DataError(f"{path}: this is the video that is being read; save under another name")
+        raise DataError(f"{path}: this is the video being read; save under another name")
     return path

@@ -1,7 +1,7 @@
-"""One video file while it is written: H.264 that browsers play, exact time stamps, the input's audio packets.
+"""Writes one video file: H.264 that browsers play, exact time stamps, the input's audio packets.
 
-MP4 and MOV are written in fragments, so what is there can be played whatever happens, and become plain files at the
-end (libavformat's hybrid_fragmented). Matroska counts in milliseconds: there, time stamps are rounded to one.
+MP4 and MOV are written in fragments, so an unfinished file can be played; at the end they become plain files
+(libavformat's hybrid_fragmented). Matroska rounds time stamps to milliseconds.
 """
 
 import os
@@ -31,7 +31,7 @@ _BT709, _LIMITED, _FULL = 1, 1, 2  # ISO/IEC 23091-2; libav's names of the range
 
 
 class VideoWriter:
-    """Begins a file for the first frame's stream. Raises DataError when it cannot, and when the sound does not fit."""
+    """Creates a file for the stream of the first frame. Raises DataError if it, or its audio, cannot be written."""
 
     def __init__(self, path: Path, first: Frame, crf: float) -> None:
         template = first.stream.audio
@@ -41,13 +41,13 @@ class VideoWriter:
         self._time_base = max(first.time_base, _FINEST)
         self._size = _even(first.image.shape[1]), _even(first.image.shape[0])
         start_s = _exact_time_s(first)
-        # A live stream's clock begins anywhere, a file's start is its own; players show nothing before 0.
+        # A live stream's clock may start anywhere, so it is shifted to 0. A file keeps its start; players need t >= 0.
         self._origin_s = start_s if first.stream.live or start_s < 0 else Fraction(0)
         self._last_pts: int | None = None
         self._key_pts: int | None = None
-        self._step = round((1 / (first.stream.rate or 25)) / self._time_base) or 1  # how long the last picture is shown
+        self._step = round((1 / (first.stream.rate or 25)) / self._time_base) or 1  # duration of the last picture
         self._failed = False
-        self._converter = VideoReformatter()  # kept: it takes a millisecond to set up
+        self._converter = VideoReformatter()  # reused: setting it up takes a millisecond
         self._file = _GuardedFile(path)
         try:
             self._container = self._open()
@@ -60,11 +60,11 @@ class VideoWriter:
             raise
 
     def write(self, frame: Frame, image: U8) -> None:
-        """Adds a picture, (H, W, 3) RGB, and the sound that came with it."""
+        """Adds a picture (H, W, 3) RGB and the audio packets of its frame."""
         self._guarded(lambda: self._mux(frame, image))
 
     def close(self) -> None:
-        """Makes it a plain file; after a failure it stays as it is, playable up to there."""
+        """Makes it a plain file; after a failure it stays fragmented and can be played up to the failure."""
         if self._failed:
             self._file.frozen = True
         else:
@@ -85,14 +85,14 @@ class VideoWriter:
         if self._key_pts is None or (pts - self._key_pts) * self._time_base >= _KEY_FRAME_EVERY_S:
             picture.pict_type, self._key_pts = PictureType.I, pts
         for packet in self._video.encode(picture):
-            packet.duration = self._step  # matters for the last: each other lasts until the next
+            packet.duration = self._step  # only used for the last: each other picture lasts until the next
             self._container.mux(packet)
         if self._sound:
             for packet in frame.audio:
                 self._sound.copy(packet, frame, self._origin_s)
 
     def _bt709(self, image: U8) -> av.VideoFrame:
-        """What players expect of H.264: BT.709, limited range; coded and labelled so, colours stay what they were."""
+        """Converts to what players expect of H.264: BT.709 in limited range, labelled as such, so colours are kept."""
         picture = self._converter.reformat(
             av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), "rgb24"),
             format="yuv420p",
@@ -113,20 +113,20 @@ class VideoWriter:
 
     def _open(self) -> OutputContainer:
         kind = CONTAINERS[self._path.suffix.lower()]
-        options = {"flush_packets": "1", "max_interleave_delta": "500000"}  # the latter in us: how long tracks wait
+        options = {"flush_packets": "1", "max_interleave_delta": "500000"}  # in us: longest wait between tracks
         if kind == "matroska":
             options["avoid_negative_ts"] = "disabled"
             options["cluster_time_limit"] = str(round(_FRAGMENT_S * 1000))
         else:
             options["movflags"] = "hybrid_fragmented+delay_moov"
             options["frag_duration"] = str(round(_FRAGMENT_S * 1e6))
-            options["movie_timescale"] = str(self._time_base.denominator)  # else starts are rounded to milliseconds
+            options["movie_timescale"] = str(self._time_base.denominator)  # else the start is rounded to milliseconds
         container = av.open(self._file, "w", format=kind, options=options)
         container.metadata["comment"] = VIDEO_MARK
         return container
 
     def _add_video(self, rate: Fraction, crf: float) -> VideoStream:
-        # zerolatency: a picture is in the file at once, and none waits for another to be coded from it (no B-frames).
+        # zerolatency: each picture is written at once, without lookahead or B-frames.
         options = {
             "preset": "superfast",
             "tune": "zerolatency",
@@ -140,14 +140,14 @@ class VideoWriter:
         context.pix_fmt = "yuv420p"
         context.framerate = rate
         context.time_base = stream.time_base = self._time_base
-        context.gop_size = 1_000_000  # key frames come by time
+        context.gop_size = 1_000_000  # key frames are set by time, in _mux
         context.color_range = _LIMITED
         context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.thread_count = min(max((os.cpu_count() or 1) // 4, 1), 4)  # the rest is for the models
+        context.thread_count = min(max((os.cpu_count() or 1) // 4, 1), 4)  # leaves the other cores to the models
         return stream
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """Does a step of writing. Raises DataError in one line when the file or the coder refuses."""
+        """Runs one step of writing. Raises DataError, one line, if the file or the encoder fails."""
         try:
             step()
         except (av.FFmpegError, OSError, ValueError) as exc:
@@ -160,15 +160,15 @@ class VideoWriter:
             return
         self._failed = True
         raise DataError(
-            f"{self._path}: cannot go on writing this video ({reason}); what is there can be played; make room or save "
-            "elsewhere"
+            f"{self._path}: cannot continue this video ({reason}); the part written can be played; free some space or "
+            "save elsewhere"
         ) from exc
 
 
 class _GuardedFile:
-    """A file that, once the system refused a write, takes no more: what was written before is left alone.
+    """A file that ignores all writes after a failed one.
 
-    libavformat would else turn an unfinished file into a plain one whose index is missing.
+    Otherwise libavformat would turn the unfinished file into a plain one without an index.
     """
 
     def __init__(self, path: Path) -> None:
@@ -178,7 +178,7 @@ class _GuardedFile:
         try:
             self._file: IO[bytes] = path.open("wb", buffering=0)
         except OSError as exc:
-            raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); choose another place") from exc
+            raise DataError(f"{path}: cannot save a video here ({one_line(exc)}); give another path") from exc
 
     def write(self, data: bytes) -> int:
         left = memoryview(data)
@@ -196,7 +196,7 @@ class _GuardedFile:
         return self._file.tell()
 
     def mark(self) -> None:
-        """All that is in the file now can be played: a refusal from now on takes the file back to this length."""
+        """Remembers the length up to which the file can be played; a later failed write truncates it to that."""
         self._mark = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ def _even(side: int) -> int:
 
 
 def _on_canvas(image: U8, size: tuple[int, int]) -> U8:
-    """At the video's size: a picture of odd size gets its edge twice, one of another size is scaled between bars."""
+    """The picture at the video's size: odd sides are padded by one pixel; other sizes are scaled and get black bars."""
     width, height = size
     down, across = height - image.shape[0], width - image.shape[1]
     if down == across == 0:

@@ -131,7 +131,7 @@ def test_another_suffix_and_another_table_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"NAME_events\.tsv \(BIDS\) or NAME\.eaf \(ELAN\)"):
         EventsSink(tmp_path / "e.csv", AUS)
     (tmp_path / "e.tsv").write_text("a\tb\n1\t2\n")
-    with pytest.raises(DataError, match="is no table of events"):
+    with pytest.raises(DataError, match="is not a table of events"):
         finish(tmp_path / "e.tsv")
 
 

@@ -123,9 +123,9 @@ def test_what_is_no_journal_is_refused(tmp_path):
     with pytest.raises(MissingError, match="no file"):
         finish(tmp_path / "out.parquet.part.csv")
     for name, text, message in [
-        ("a.parquet.part.csv", "some,table\n1,2\n", "is none of this version's"),
-        ("b.parquet.part.csv", "", "is none of this version's"),
-        ("c.txt", "x", "is nothing to finish"),
+        ("a.parquet.part.csv", "some,table\n1,2\n", "was not written by this version"),
+        ("b.parquet.part.csv", "", "was not written by this version"),
+        ("c.txt", "x", "cannot be finished"),
     ]:
         (tmp_path / name).write_text(text)
         with pytest.raises(DataError, match=message):
@@ -137,7 +137,7 @@ def test_a_journal_with_a_damaged_row_is_refused_and_stays(tmp_path):
     sink = ParquetSink(tmp_path / "out.parquet", AUS)
     sink.write(result(0))
     sink._journal.write("not,a,row\n")
-    with pytest.raises(DataError, match="cannot be turned into Parquet"):
+    with pytest.raises(DataError, match="cannot be converted to Parquet"):
         sink.close()
     assert (tmp_path / "out.parquet.part.csv").exists()
     assert not (tmp_path / "out.parquet").exists()

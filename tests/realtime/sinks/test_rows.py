@@ -63,7 +63,7 @@ def test_one_unknown_probability_makes_its_occurrence_unknown_and_no_other():
 
 def test_columns_come_back_from_a_header_and_a_foreign_header_is_refused():
     assert columns_of([column.name for column in columns(AUS)]) == columns(AUS)
-    with pytest.raises(DataError, match="a table with the columns frame, AU01_c is none of this version's"):
+    with pytest.raises(DataError, match="a table with the columns frame, AU01_c was not written by this version"):
         columns_of(["frame", "AU01_c"])
 
 

@@ -123,7 +123,7 @@ file.close()
 def test_a_write_that_fails_half_way_is_taken_back(tmp_path):
     path = tmp_path / "out.txt"
     said = subprocess.run([sys.executable, "-c", ON_A_SMALL_DISK, path], capture_output=True, text=True, check=True)
-    assert "what was written before is whole" in said.stdout, said
+    assert "everything before this is complete" in said.stdout, said
     assert path.read_text() == "a" * 899 + "\n"
 
 

@@ -265,7 +265,7 @@ def test_sound_of_a_later_epoch_moves_with_its_pictures_and_the_senders_packets_
 
 def test_sound_that_the_container_cannot_hold_is_refused_at_the_start_with_one_that_can(tmp_path):
     source = make_with_sound(tmp_path / "source", "matroska", "libopus")
-    with pytest.raises(DataError, match=r"\.mov file cannot hold this source's sound \(opus\); save as out\.mkv, or"):
+    with pytest.raises(DataError, match=r"\.mov file cannot hold this source's audio \(opus\); save as out\.mkv, or"):
         save(tmp_path / "out.mov", read_with_sound(source))
     assert not (tmp_path / "out.mov").exists()
 
@@ -360,7 +360,7 @@ def test_a_full_disk_is_told_once_in_one_line_and_what_is_there_still_plays(tmp_
     written, told, text = fill_up(path, 500_000, 10_000)
     assert told == 1
     assert text.count("\n") == 1
-    assert "cannot go on writing this video (File too large)" in text
+    assert "cannot continue this video (File too large)" in text
     assert len(pictures_until_cut(path)) >= written - 25 > 0
 
 

@@ -245,7 +245,7 @@ def test_without_a_display_there_is_one_clear_line_and_no_crash(variables, reaso
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("no display here: ")
+    assert done.stdout.startswith("no display: ")
     assert reason in done.stdout
     assert "--save" in done.stdout
     assert done.stdout.count("\n") == 1
