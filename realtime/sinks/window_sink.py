@@ -146,9 +146,7 @@ def _check_display() -> None:
     if not sys.platform.startswith("linux"):
         return
     if not os.environ.get("DISPLAY"):
-        wayland = (
-            " (Wayland is running, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
-        )
+        wayland = " (Wayland is there, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
         raise MissingError(f"no display: DISPLAY is not set{wayland}; {advice}")
     try:
         tried = subprocess.run(

@@ -21,9 +21,7 @@ class VideoSink:
 
     def __init__(self, path: Path, *, crf: float = 20.0, overlay: bool = True, n_frames: int | None = None) -> None:
         if path.suffix.lower() not in CONTAINERS:
-            raise DataError(
-                f"{path}: a video's name must end in {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it"
-            )
+            raise DataError(f"{path}: a video can be saved as {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it")
         if not 0 <= crf <= 51:
             raise DataError(f"crf, the quality of a saved video, must be 0 to 51; got {crf:g}")
         _check_place(path)
