@@ -2,21 +2,18 @@
 
 import argparse
 import ast
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from knowledge_spreader import KSError, TrainConfig
 from knowledge_spreader.realtime.cli.arguments import options_of
+from tests.commands import SCRIPTS, module_of, parsers
 from tests.docs.pages import PAGES, Found, code_blocks, command_lines, name_of, options_named
 from tests.paths import ROOT
 
-SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 LINES = command_lines()
 WRITES = ("--csv", "--jsonl", "--parquet", "--events", "--save", "--report")
 OF_OTHERS = {"--nproc-per-node", "--durations"}  # of torchrun, pytest
@@ -25,19 +22,6 @@ NOT_RUN = {  # pages whose Python needs what is not here: only its imports are r
     "docs/rendered-people.md": "reads rendered sets that take hours to draw",
     "docs/results.md": "reads portraits that are no part of the repository",
 }
-
-
-def module_of(command: str) -> Any:
-    return import_module(SCRIPTS[command].partition(":")[0])
-
-
-def parsers(command: str) -> Iterator[argparse.ArgumentParser]:
-    """The command's parser and those of its parts."""
-    parser = module_of(command).parser()
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.values()
 
 
 def known_options(command: str) -> set[str]:

@@ -2,21 +2,17 @@
 
 import argparse
 import json
-import tomllib
-from collections.abc import Iterator
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from knowledge_spreader.config import TrainConfig, option_of
 from knowledge_spreader.engines.compile.compile_model import CompileConfig
 from knowledge_spreader.realtime.options import Options
+from tests.commands import SCRIPTS, module_of, parsers
 from tests.paths import ROOT
 
-SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 OF_A_RUN = {  # options of ks-live that say what to watch, or where results go; the rest are fields of Options
     *(
         "camera",
@@ -35,19 +31,6 @@ OF_A_RUN = {  # options of ks-live that say what to watch, or where results go; 
     ),
     *("report", "progress", "finish", "help", "version"),
 }
-
-
-def module_of(command: str) -> ModuleType:
-    return import_module(SCRIPTS[command].partition(":")[0])
-
-
-def parsers(command: str) -> Iterator[argparse.ArgumentParser]:
-    """The command's parser and those of its parts."""
-    parser = module_of(command).parser()
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.values()
 
 
 def options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:

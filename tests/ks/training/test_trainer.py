@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import knowledge_spreader.training.trainer
 from knowledge_spreader.checkpoint import load_checkpoint
 from knowledge_spreader.cli.evaluate import main as eval_main
 from knowledge_spreader.cli.train import main as train_main
@@ -26,6 +25,7 @@ from knowledge_spreader.evaluation.predict import predict_test
 from knowledge_spreader.method.network import make_model
 from knowledge_spreader.training.optim import amp_dtype
 from knowledge_spreader.training.trainer import train
+from tests.ks.training.stop import train_until_stopped
 from tests.planted import Planted, write_planted
 
 
@@ -128,17 +128,7 @@ def test_workers_change_nothing_but_speed(quick_config: TrainConfig, full_run: P
 def test_a_run_stopped_by_a_signal_in_mid_epoch_and_resumed_is_equal_to_the_bit(
     quick_config: TrainConfig, full_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn = knowledge_spreader.training.trainer.Trainer.learn
-
-    def learn_and_stop(self: knowledge_spreader.training.trainer.Trainer, batch: object) -> object:
-        if self.steps_done == self.schedule.steps_per_epoch + 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return learn(self, batch)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(knowledge_spreader.training.trainer.Trainer, "learn", learn_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(quick_config, progress=False)
+    train_until_stopped(quick_config, monkeypatch)
     last = Path(quick_config.out) / "last.safetensors"
     steps = load_checkpoint(last).metrics["steps_done"]
     assert steps % 4, "the stop should fall inside an epoch"

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-import knowledge_spreader.training.trainer
 from knowledge_spreader.checkpoint import load_checkpoint
 from knowledge_spreader.clips.loader import ClipReader
 from knowledge_spreader.clips.schedule import make_schedule
@@ -26,6 +25,7 @@ from knowledge_spreader.method.network import make_model
 from knowledge_spreader.training.optim import learning_rate
 from knowledge_spreader.training.trainer import train
 from knowledge_spreader.training.warm_start import start_model
+from tests.ks.training.stop import train_until_stopped
 
 
 @pytest.fixture
@@ -208,17 +208,7 @@ def test_adamw_under_a_cosine_stopped_and_resumed_is_equal_to_the_bit(
 ) -> None:
     config = replace(quick_config, optimizer="adamw", lr=1e-3, lr_schedule="cosine", augmentation="strong", epochs=3)
     train(replace(config, out=config.out + "-whole"), progress=False)
-    learn = knowledge_spreader.training.trainer.Trainer.learn
-
-    def learn_and_stop(self: knowledge_spreader.training.trainer.Trainer, batch: object) -> object:
-        if self.steps_done == self.schedule.steps_per_epoch + 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return learn(self, batch)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(knowledge_spreader.training.trainer.Trainer, "learn", learn_and_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, progress=False)
+    train_until_stopped(config, monkeypatch)
     train(config, progress=False, resume=True)
     mine, whole = (
         load_checkpoint(Path(out) / "last.safetensors").part("model.") for out in (config.out, config.out + "-whole")

@@ -23,6 +23,13 @@ def launch() -> str:
     return LAUNCH.format(clip=demo_clip())
 
 
+def watch_the_door(face_model: Path, *words: object) -> "subprocess.CompletedProcess[str]":
+    """ks-live on the address in the environment variable DOOR."""
+    command = [sys.executable, "-m", "knowledge_spreader.realtime.cli.main", "--source", "env:DOOR"]
+    command += ["--face-model", str(face_model), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+
+
 @pytest.mark.slow
 def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
     launch: str, face_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -30,19 +37,9 @@ def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
     outputs = {name: tmp_path / f"o.{name}" for name in ("csv", "jsonl", "eaf", "mp4", "report.json")}
     with RtspServer(launch, USER, PASSWORD) as server:
         monkeypatch.setenv("DOOR", server.url(f"{USER}:{PASSWORD}@"))
-        command = [
-            sys.executable,
-            "-m",
-            "knowledge_spreader.realtime.cli.main",
-            "--source",
-            "env:DOOR",
-            "--face-model",
-            str(face_model),
-        ]
-        command += ["--csv", str(outputs["csv"]), "--jsonl", str(outputs["jsonl"]), "--events", str(outputs["eaf"])]
-        command += ["--save", str(outputs["mp4"]), "--report", str(outputs["report.json"]), "--stats"]
-        command += ["--duration", "3s"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        written = ["--csv", outputs["csv"], "--jsonl", outputs["jsonl"], "--events", outputs["eaf"]]
+        written += ["--save", outputs["mp4"], "--report", outputs["report.json"]]
+        done = watch_the_door(face_model, *written, "--stats", "--duration", "3s")
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     for path in outputs.values():
@@ -62,16 +59,7 @@ def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
 def test_a_wrong_password_is_one_line(launch: str, face_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RtspServer(launch, USER, PASSWORD) as server:
         monkeypatch.setenv("DOOR", server.url(f"{USER}:guess@"))
-        command = [
-            sys.executable,
-            "-m",
-            "knowledge_spreader.realtime.cli.main",
-            "--source",
-            "env:DOOR",
-            "--face-model",
-            str(face_model),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        done = watch_the_door(face_model)
     assert done.returncode == 2
     error = done.stderr.strip().splitlines()[-1]
     assert error.startswith("error: ")
