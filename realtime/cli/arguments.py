@@ -1,4 +1,4 @@
-"""The options of ks-live as argparse wants them, and back."""
+"""The command-line options of ks-live, and their conversion to Options."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ from knowledge_spreader.realtime.sources.source_spec import BACKENDS, TRANSPORTS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
 EXAMPLES = """\
-  ks-live --camera 0                                      a window
+  ks-live --camera 0                                      shown in a window
   ks-live --source talk.mp4 --csv talk.csv --save talk-aus.mp4
   ks-live --source env:DOOR --source env:HALL --jsonl -   addresses from environment variables
 """
@@ -22,18 +22,18 @@ _UNIT_S = {"ms": 1e-3, None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def parse_seconds(text: str) -> float:
-    """'5s', '500ms', '2m' or '5' -> seconds. Raises DataError on anything else."""
+    """'5s', '500ms', '2m' or '5' (seconds) -> seconds. Raises DataError on anything else."""
     match = _SECONDS.match(text.strip().lower())
     if not match:
-        raise DataError(f"a time looks like 5s, 500ms or 2m; got {text!r}")
+        raise DataError(f"a time must look like 5s, 500ms or 2m; got {text!r}")
     return float(match[1]) * _UNIT_S[match[2]]
 
 
 def parser() -> argparse.ArgumentParser:
-    """All of ks-live."""
+    """The parser of ks-live."""
     made = make_parser(
         "ks-live",
-        "Facial action units of cameras, streams and recordings, as they come. Give one source or several.",
+        "Detects facial action units (AUs) in cameras, streams and recordings. Give one or more sources.",
         EXAMPLES,
         "ks-live [--camera N | --source WHAT | --demo] [options]",
     )
@@ -53,10 +53,10 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         action="append",
         default=[],
         metavar="URL|FILE|FOLDER|-",
-        help="a stream (rtsp, http, ...), video, image, folder of either, - for stdin; env:NAME takes the address from "
-        "an environment variable, @FILE a list from a file, one a line: ps then shows no password",
+        help="a stream (rtsp, http, ...), video, image, folder of either, or - for stdin; env:NAME reads the address "
+        "from an environment variable, @FILE a list from a file, one per line, so that ps shows no password",
     )
-    group.add_argument("--demo", action="store_true", help="the bundled clip: a rendered person, a few seconds")
+    group.add_argument("--demo", action="store_true", help="the bundled clip of a rendered person")
     group.add_argument(
         "--policy",
         choices=POLICIES,
@@ -69,27 +69,35 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         "--camera-rate", type=float, default=0.0, metavar="FPS", help="frames per second (default: the camera's choice)"
     )
     group.add_argument("--camera-backend", default="auto", choices=BACKENDS, help="(default: %(default)s)")
-    group.add_argument("--camera-format", default="", metavar="NAME", help="like mjpeg, as the backend calls it")
+    group.add_argument("--camera-format", default="", metavar="NAME", help="pixel format, like mjpeg")
     group.add_argument(
-        "--image-rate", type=float, default=25.0, metavar="FPS", help="of a folder of images (default: %(default)g)"
+        "--image-rate",
+        type=float,
+        default=25.0,
+        metavar="FPS",
+        help="frame rate of a folder of images (default: %(default)g)",
     )
     group.add_argument("--rtsp-transport", choices=TRANSPORTS, default="tcp", help="(default: %(default)s)")
     group.add_argument(
-        "--timeout", type=parse_seconds, default=4.0, metavar="4s", help="a stream silent for longer is opened anew"
+        "--timeout",
+        type=parse_seconds,
+        default=4.0,
+        metavar="4s",
+        help="reopen a stream after this time without a frame",
     )
     group.add_argument(
-        "--duration", type=parse_seconds, default=0.0, metavar="60s", help="stop after this time of the stream"
+        "--duration", type=parse_seconds, default=0.0, metavar="60s", help="stop after this much time of the source"
     )
 
 
 def _model(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--model", default="", metavar="FILE.ks", help="of ks-compile; default: the bundled one")
-    group.add_argument("--device", default="auto", choices=DEVICES, help="what runs it (default: %(default)s)")
+    group.add_argument("--model", default="", metavar="FILE.ks", help="made by ks-compile (default: the bundled model)")
+    group.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
     group.add_argument(
         "--precision",
         default="auto",
         choices=("auto", "fp32", "bf16", "fp16", "int8"),
-        help="of the file (default: %(default)s)",
+        help="one that the model file contains (default: %(default)s)",
     )
     add_threads(group)
     add_face_model(group)
@@ -100,15 +108,15 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="from each logit, subtract the person's running low quantile, weighted per AU as the model has learned; "
-        "causal, it converges within seconds (default: on; without effect where a model has not learned it)",
+        help="person baseline: from each logit, subtract the person's running low quantile, with the weight per AU "
+        "that the model has learned; causal, converges within seconds (default: on; no effect if the model has none)",
     )
     group.add_argument(
         "--neutral",
         type=parse_seconds,
         default=0.0,
         metavar="5s",
-        help="take each face to be neutral for its first seconds, and answer relative to that (default: off)",
+        help="neutral baseline: take each face as neutral for its first seconds and subtract that (default: off)",
     )
     group.add_argument(
         "--hysteresis",
@@ -122,48 +130,50 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         type=float,
         default=MIN_FACE_PX,
         metavar="PX",
-        help="smallest width of a face that is judged (default: %(default)g)",
+        help="reject faces narrower than this (default: %(default)g)",
     )
     group.add_argument(
-        "--max-faces", type=int, default=0, metavar="N", help="of a frame, the largest; 0: all (default)"
+        "--max-faces", type=int, default=0, metavar="N", help="keep only the N largest of a frame; 0: all (default)"
     )
 
 
 def _outputs(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--csv", type=Path, action="append", default=[], metavar="FILE", help="a row per face and frame")
-    group.add_argument("--jsonl", action="append", default=[], metavar="FILE|-", help="a line per frame; - = stdout")
-    group.add_argument("--parquet", type=Path, action="append", default=[], metavar="FILE", help="the CSV's columns")
+    group.add_argument(
+        "--csv", type=Path, action="append", default=[], metavar="FILE", help="one row per face and frame"
+    )
+    group.add_argument("--jsonl", action="append", default=[], metavar="FILE|-", help="one line per frame; - = stdout")
+    group.add_argument("--parquet", type=Path, action="append", default=[], metavar="FILE", help="the columns of --csv")
     group.add_argument(
         "--events",
         type=Path,
         action="append",
         default=[],
         metavar="FILE.tsv|.eaf",
-        help="onset and duration of each AU: BIDS events, or ELAN",
+        help="onset and duration of each AU, for BIDS or ELAN",
     )
     group.add_argument("--save", type=Path, action="append", default=[], metavar="FILE.mp4", help="annotated video")
     group.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace files that are there, whoever wrote them; without it only what knowledge-spreader wrote",
+        help="replace any existing file; without it, only files that knowledge-spreader wrote are replaced",
     )
-    group.add_argument("--show", action="store_true", help="a window; q quits, space pauses")
-    group.add_argument("--lsl", action="store_true", help="LabStreamingLayer, a stream per face")
+    group.add_argument("--show", action="store_true", help="show a window; q quits, space pauses")
+    group.add_argument("--lsl", action="store_true", help="send to LabStreamingLayer, one stream per face")
     group.add_argument(
         "--stats",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="a line each second on stderr; default: on a terminal, in a live run",
+        help="print a line of counts on stderr each second (default: in a live run on a terminal)",
     )
-    group.add_argument("--report", type=Path, metavar="FILE.json", help="write the closing report there too")
+    group.add_argument("--report", type=Path, metavar="FILE.json", help="write the final report to a file too")
     add_progress(group)
     group.add_argument(
-        "--finish", type=Path, metavar="FILE", help="make the Parquet or ELAN file of a run that was killed, and exit"
+        "--finish", type=Path, metavar="FILE", help="complete the Parquet, ELAN or TSV file of a killed run, and exit"
     )
 
 
 def options_of(args: argparse.Namespace) -> Options:
-    """What argparse found, checked. Raises DataError."""
+    """The parsed options as Options. Raises DataError on an invalid value."""
     return Options(
         model=args.model,
         device=args.device,

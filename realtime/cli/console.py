@@ -1,4 +1,4 @@
-"""What ks-live says on stderr: a line each second, a bar for recordings, a report at the end."""
+"""What ks-live prints on stderr: a line each second, a progress bar for recordings, a report at the end."""
 
 import math
 import time
@@ -39,7 +39,7 @@ class StatsLine:
 
 
 class Bar:
-    """Progress of recordings, by their own time where a recording says how long it is, else a count of frames."""
+    """Progress of recordings: by time if the duration is known, otherwise a count of frames."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
@@ -66,7 +66,7 @@ class Bar:
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """The closing report as a table on stderr."""
+    """Prints the final report as a table on stderr."""
     frames = report["frames"]
     dropped = ", ".join(f"{n} {cause}" for cause, n in frames["dropped"].items()) or "none"
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

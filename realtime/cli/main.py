@@ -1,4 +1,4 @@
-"""ks-live: facial action units of cameras, streams and recordings, as they come."""
+"""ks-live: facial action units of cameras, streams and recordings, as frames arrive."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all went well, 2 with one line where something could not be used, 130 or 143 where a recording was cut."""
+    """Exit code 0: success; 2: an error, printed in one line; 130 or 143: a signal stopped a recording."""
     return run(parser(), argv, _live, "interrupted; what was written is whole")
 
 
@@ -84,7 +84,7 @@ def _loop(args: argparse.Namespace, watch: Watch, sinks: Sinks, outputs: Outputs
 
 
 def _look_after(watch: Watch, outputs: Outputs) -> None:
-    """The window stays alive while no frame comes."""
+    """Keeps the window alive while no frame arrives."""
     if outputs.window is not None:
         outputs.window.poll()
         if outputs.wants_to_quit:
@@ -93,7 +93,7 @@ def _look_after(watch: Watch, outputs: Outputs) -> None:
 
 @contextmanager
 def _signals(watch: Watch) -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM end the run after the frame under way; a second one interrupts. Yields those that came."""
+    """Ctrl-C and SIGTERM end the run after the current frame; a second signal interrupts it. Yields those received."""
     came: list[int] = []
 
     def stop(number: int, frame: object) -> None:

@@ -1,4 +1,4 @@
-"""From the options of ks-live to its sinks: all are made, and tried, before the first frame."""
+"""Makes the sinks of ks-live from its options. All are made and checked before the first frame."""
 
 import argparse
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where results go."""
+    """The sinks of a run."""
 
     sinks: tuple[Sink, ...]
     window: "WindowSink | None"
@@ -31,7 +31,7 @@ class Outputs:
 
 
 def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
-    """All sinks that were asked for; where none was, a window if there is a display. Raises KSError."""
+    """All sinks that the options ask for; without any, a window if there is a display. Raises KSError."""
     sinks: list[Sink] = [CsvSink(path, watch.aus) for path in args.csv]
     sinks += [JsonlSink(path) for path in args.jsonl]
     if args.parquet:
@@ -61,5 +61,5 @@ def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSin
     except MissingError as exc:
         if args.show:
             raise
-        log.info("%s; nothing is written but the report: see --csv, --jsonl, --events, --save", exc)
+        log.info("%s; only the final report is printed, see --csv, --jsonl, --events, --save", exc)
         return None

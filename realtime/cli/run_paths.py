@@ -1,7 +1,7 @@
-"""Every path that a run reads and writes, known and checked before the first frame.
+"""Lists every path that a run reads and writes, and checks them before the first frame.
 
-A path that would destroy an input, a model or a list of sources is refused; so are two outputs in one file. A file that
-is already there is only overwritten when this product wrote it, or with --overwrite.
+An output that would overwrite an input, a model or a list of sources is refused, and so are two outputs with the same
+path. An existing file is only overwritten if knowledge-spreader wrote it, or with --overwrite.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from knowledge_spreader.realtime.sources.source_spec import Target
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """reads: what each input is, by its path. writes: the option behind each output."""
+    """reads: (path, what it is) of each input. writes: (path, its option) of each output."""
 
     reads: tuple[tuple[Path, str], ...]
     writes: tuple[tuple[Path, str], ...]
@@ -43,7 +43,7 @@ class RunPaths:
 
 
 def plan_paths(args: argparse.Namespace, targets: Sequence[Target]) -> RunPaths:
-    """args: of ks-live. targets: all sources, in order."""
+    """The paths of a run. args: parsed options of ks-live. targets: all sources, in order."""
     return RunPaths(tuple(_reads(args, targets)), tuple(_writes(args, len(targets))))
 
 

@@ -1,4 +1,4 @@
-"""The bundled clip: a rendered person with sound, a few seconds, to try everything with."""
+"""The bundled demo clip: a rendered person with audio, a few seconds."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -7,8 +7,8 @@ from knowledge_spreader.errors import MissingError
 
 
 def demo_clip() -> Path:
-    """Path of the bundled video. Raises MissingError where the installation lacks it."""
+    """Path of the bundled video. Raises MissingError if it is not installed."""
     with as_file(files(__name__) / "clip.mp4") as path:
         if path.is_file():
             return path
-    raise MissingError("the bundled clip is not in this installation; install anew, or name a video")
+    raise MissingError("the bundled clip is not installed; reinstall knowledge-spreader, or give a video")

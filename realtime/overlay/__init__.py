@@ -1,1 +1,1 @@
-"""What is drawn on a frame."""
+"""Draws results on frames."""

@@ -1,7 +1,7 @@
-"""What is drawn on a frame: boxes, ids, AU panels, why a face has no answer, notes, and a line of time and speed.
+"""Draws boxes, ids, AU panels, reasons for rejected faces, notes, and a line with time and speed.
 
-Every colour of ours means something twice: by a word, a shape or a thickness, and by colour. Text lies on dark
-translucent ground, lines have dark edges: both can be read on any picture.
+Nothing is shown by colour alone: a word, a shape or a thickness says the same. Text has a dark translucent background
+and lines have dark edges, so both can be read on any image.
 """
 
 from collections import deque
@@ -31,14 +31,14 @@ _REASONS = {
     "blurred": "blurred",
     "edge": "cut off by the picture's edge",
 }
-_NOTE_SHARE = 0.3  # of the picture's height at most
+_NOTE_SHARE = 0.3  # largest share of the image's height
 _RATE_OVER_S = 1.0
 
 
 class Overlay:
-    """Draws one stream's results, frame after frame: panels rest where they are, the rate is smoothed.
+    """Draws the results of one stream. Keeps panels in place from frame to frame, and smooths the frame rate.
 
-    n_frames: N of the model, to say when a face's window is not full yet; None: not known.
+    n_frames: N of the model, to show when a face's window is not full yet; None: unknown.
     """
 
     def __init__(self, n_frames: int | None = None) -> None:
@@ -47,13 +47,13 @@ class Overlay:
         self._arrivals_s: deque[float] = deque()  # of the frames of the last second
 
     def draw(self, result: FrameResult) -> U8:
-        """A new picture, (H, W, 3) RGB."""
+        """The annotated copy of the frame, (H, W, 3) uint8 RGB."""
         fps = self._rate(result)
         picture, self._layout = _draw(result, fps, self._n_frames, self._layout)
         return picture
 
     def _rate(self, result: FrameResult) -> float | None:
-        """Analysed frames per second, over the last second or so."""
+        """Analysed frames per second, over the last second."""
         arrivals_s = self._arrivals_s
         arrivals_s.append(result.frame.captured_s)
         while len(arrivals_s) > 2 and arrivals_s[-1] - arrivals_s[0] > _RATE_OVER_S:
@@ -63,9 +63,9 @@ class Overlay:
 
 
 def draw(result: FrameResult, *, fps: float | None = None, n_frames: int | None = None) -> U8:
-    """A new picture, (H, W, 3) RGB, of one result by itself; the frame's own picture is not changed.
+    """The annotated copy, (H, W, 3) uint8 RGB, of a single result; the frame's own image is not changed.
 
-    fps: shown where it is given. n_frames: as in Overlay.
+    fps: shown if given. n_frames: as in Overlay.
     """
     return _draw(result, fps, n_frames, None)[0]
 
@@ -76,7 +76,7 @@ def text_size_px(width_px: int, height_px: int) -> int:
 
 
 def plan(result: FrameResult, n_frames: int | None = None, before: Layout | None = None) -> tuple[Layout, Form]:
-    """Where each face's panel goes, and in which form."""
+    """The place of each face's panel, and the form of all panels."""
     height, width = result.frame.image.shape[:2]
     em = text_size_px(width, height)
     notes = _notes_rect(result.notes, em, width, height)
@@ -117,7 +117,7 @@ def _draw(result: FrameResult, fps: float | None, n_frames: int | None, before: 
 
 
 def _draw_box(image: U8, face: FaceAUs, em: int) -> None:
-    """White with a dark edge; dashed and grey where the face has no answer."""
+    """White with a dark edge; dashed and grey for a rejected face."""
     box = _box(face, image.shape[1], image.shape[0])
     thick = max(round(em / 7), 1)
     if face.success:
@@ -135,7 +135,7 @@ def _draw_box(image: U8, face: FaceAUs, em: int) -> None:
 
 
 def _draw_leader(image: U8, face: Rect, panel: Rect, em: int) -> None:
-    """A line from a panel to its face, where they do not lie side by side."""
+    """A line from a panel to its face, unless they are side by side."""
     if panel.apart(face) <= 3 * _gap(em):
         return
     start, end = panel.nearest(face.middle), face.nearest(panel.middle)
@@ -160,11 +160,11 @@ def _draw_notes(image: U8, notes: Sequence[str], em: int) -> None:
 
 
 def _draw_status(image: U8, result: FrameResult, fps: float | None, em: int) -> None:
-    """Time stamp, rate and, live, latency, at the bottom left; what does not fit is left out."""
+    """Time stamp, frame rate and (live only) latency, at the bottom left; omits what does not fit."""
     parts = [_clock(result.frame.time_s)]
     if fps is not None:
         parts.append(f"{fps:.1f} fps")
-    if result.frame.stream.live:  # a recording waits for its batch: no time that anybody waits for
+    if result.frame.stream.live:  # of a recording, it only shows how long the batch waited
         parts.append(f"{result.latency_ms:.0f} ms")
     if not result.faces:
         parts.append("no face")
@@ -189,7 +189,7 @@ def _clock(time_s: float) -> str:
 
 
 def _tag(face: FaceAUs, em: int, width: int, height: int) -> tuple[Rect, str]:
-    """Where the box's label goes, over the box or inside it at the picture's edge; and what it says."""
+    """The place of the box's label, above the box or, at the image's edge, inside it; and its text."""
     text = f"face {face.face.face_id}"
     if not face.success:
         text += f": {_REASONS.get(face.face.rejected, face.face.rejected)}"
@@ -201,13 +201,13 @@ def _tag(face: FaceAUs, em: int, width: int, height: int) -> tuple[Rect, str]:
 
 
 def _body(face: FaceAUs, em: int, width: int, height: int) -> Rect:
-    """What no panel may cover: the face and its label."""
+    """The area that no panel may cover: the face and its label."""
     box, (tag, _) = _box(face, width, height), _tag(face, em, width, height)
     return Rect(min(box.left, tag.left), min(box.top, tag.top), max(box.right, tag.right), max(box.bottom, tag.bottom))
 
 
 def _box(face: FaceAUs, width: int, height: int) -> Rect:
-    """The face's box in whole pixels; what lies far beyond the picture is cut off."""
+    """The face's box in whole pixels, clipped far outside the image."""
     far = max(width, height)
     left, top, right, bottom = (round(min(max(value, -far), 2 * far)) for value in face.face.box_xyxy_px)
     return Rect(left, top, right, bottom)

@@ -1,16 +1,16 @@
-"""Where panels go: beside their faces, over no face and no other panel while there is room."""
+"""Places panels beside their faces, without covering a face or another panel while there is room."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 Size = tuple[int, int]  # width, height in pixels
-SizeOf = Callable[[int], Size]  # of the i-th face's panel; (0, 0): it has none
+SizeOf = Callable[[int], Size]  # of the i-th face's panel; (0, 0): no panel
 
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """Whole pixels; right and bottom are the first beyond it."""
+    """A rectangle in whole pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -26,7 +26,7 @@ class Rect:
         return self.bottom - self.top
 
     def shared(self, other: "Rect") -> int:
-        """Pixels that lie in both."""
+        """Area of the intersection in pixels."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return width * height if width > 0 and height > 0 else 0
@@ -36,11 +36,11 @@ class Rect:
         return (self.left + self.right) // 2, (self.top + self.bottom) // 2
 
     def nearest(self, point: tuple[int, int]) -> tuple[int, int]:
-        """The point in it that lies nearest to another."""
+        """The point of the rectangle that is nearest to the given one."""
         return min(max(point[0], self.left), self.right), min(max(point[1], self.top), self.bottom)
 
     def apart(self, other: "Rect") -> int:
-        """Pixels between them, along the axis where they are further apart; 0 where they touch."""
+        """Gap in pixels along the axis with the larger gap; 0 if they touch."""
         across = max(self.left, other.left) - min(self.right, other.right)
         down = max(self.top, other.top) - min(self.bottom, other.bottom)
         return max(across, down, 0)
@@ -49,7 +49,7 @@ class Rect:
         return Rect(self.left - by_px, self.top - by_px, self.right + by_px, self.bottom + by_px)
 
     def within(self, outer: "Rect") -> "Rect":
-        """Moved as little as need be to lie in a larger one."""
+        """Moved by the smallest distance that puts it inside the larger rectangle."""
         left = max(min(self.left, outer.right - self.width), outer.left)
         top = max(min(self.top, outer.bottom - self.height), outer.top)
         return Rect(left, top, left + self.width, top + self.height)
@@ -61,21 +61,21 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture holds before its panels."""
+    """What panels are placed around."""
 
     faces: tuple[Rect, ...]
-    keys: tuple[int, ...]  # one for each face, to know it again in the next frame
-    blocked: tuple[Rect, ...]  # what else must stay free
-    room: Rect  # where panels may lie
+    keys: tuple[int, ...]  # one for each face; identifies it in the next frame
+    blocked: tuple[Rect, ...]  # other areas that must stay free
+    room: Rect  # area for panels
     gap_px: int  # between a face and its panel
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The form that all panels of a picture have, and each panel's place; None: there is none for it."""
+    """The form of all panels of a frame, and the place of each."""
 
-    form: int  # position among the forms, roomiest first
-    panels: tuple[Rect | None, ...]  # one for each face
+    form: int  # index into the forms, largest first
+    panels: tuple[Rect | None, ...]  # one for each face; None: no panel
     keys: tuple[int, ...]  # as in Scene
 
     def panel_of(self, key: int) -> Rect | None:
@@ -83,10 +83,10 @@ class Layout:
 
 
 def arrange(scene: Scene, forms: Sequence[SizeOf], before: Layout | None = None) -> Layout:
-    """The roomiest form in which every panel finds a place; where there is none the last form, at the least evil place.
+    """The largest form in which every panel fits; if none does, the last form with the least overlap.
 
-    before: of the last frame. Panels stay where they are while they may, and change to a roomier form only where there
-    is room to spare, so that nothing flickers.
+    before: the layout of the last frame. To avoid flicker, panels stay where they are if possible, and only change to a
+    larger form if there is extra room.
     """
     for number, size_of in enumerate(forms):
         grows = before is not None and number < before.form
@@ -100,7 +100,7 @@ def arrange(scene: Scene, forms: Sequence[SizeOf], before: Layout | None = None)
 
 
 def _place_all(scene: Scene, size_of: SizeOf, before: Layout | None) -> tuple[Rect | None, ...] | None:
-    """A place for each panel, the outermost faces first, who have the most room; None where one finds none."""
+    """A place for each panel, or None if one does not fit. Starts with the outermost faces: they have the most room."""
     panels: list[Rect | None] = [None] * len(scene.faces)
     taken = [*scene.faces, *scene.blocked]
     middle = _middle(scene)
@@ -118,12 +118,12 @@ def _place_all(scene: Scene, size_of: SizeOf, before: Layout | None) -> tuple[Re
 
 
 def _place(scene: Scene, i: int, size: Size, taken: Sequence[Rect], last: Rect | None) -> Rect | None:
-    """The best free spot; of a face that moved a little, the one next to its last panel, or just that place."""
+    """The best free spot; if the face moved only a little, the last panel's place or the free spot nearest to it."""
     free = [spot for spot in _spots(scene, i, size) if not any(spot.shared(other) for other in taken)]
     if not free:
         return None
     face = scene.faces[i]
-    if last is None or last.apart(face) > 3 * scene.gap_px:  # it had to go far away: there may be a better one now
+    if last is None or last.apart(face) > 3 * scene.gap_px:  # the last place was far from the face: try again
         return free[0]
     stay = Rect.at(last.left, last.top, size).within(scene.room)
     near = min(free, key=lambda spot: _moved(spot, stay))
@@ -133,7 +133,7 @@ def _place(scene: Scene, i: int, size: Size, taken: Sequence[Rect], last: Rect |
 
 
 def _squeeze_all(scene: Scene, size_of: SizeOf) -> tuple[Rect | None, ...]:
-    """Each panel where it covers least of what should stay free; None for one that is larger than the picture."""
+    """The place of each panel that covers the least; None for a panel that is larger than the room."""
     taken = [*scene.faces, *scene.blocked]
     panels: list[Rect | None] = []
     for i in range(len(scene.faces)):
@@ -144,12 +144,12 @@ def _squeeze_all(scene: Scene, size_of: SizeOf) -> tuple[Rect | None, ...]:
 
 
 def _spots(scene: Scene, i: int, size: Size) -> list[Rect]:
-    """Places that lie in the room, best first: at the face's sides, under and over it, then along the margins."""
+    """Candidate places, best first: at the sides of the face, below and above it, then along the margins."""
     face, room, gap = scene.faces[i], scene.room, scene.gap_px
     width, height = size
     if width > room.width or height > room.height:
         return []
-    if len(scene.faces) > 1:  # away from the others
+    if len(scene.faces) > 1:  # away from the other faces
         right_first = face.middle[0] >= _middle(scene)
     else:
         right_first = room.right - face.right >= face.left - room.left

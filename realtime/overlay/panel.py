@@ -1,12 +1,12 @@
-"""A face's panel: a row for each AU with its bar, and what is known of how far to trust them.
+"""A face's panel: a row with a bar for each AU, and how reliable the window is.
 
-    face 0                        who
+    face 0                        face id
     ▸ AU12 lip corner puller ▇▇▇├▇▇┤  0.83     present: mark, bright bold name, thick amber bar
       AU15 lip corner depr.  ━├┤      0.12     absent: no mark, dim name, thin blue bar
       AU14~ dimpler          ┤        0.04     experimental: not shown to work on real faces
-    order 0.97, window 5/5        the temporal teacher's verdict; amber where it is doubtful or the window fills
+    order 0.97, window 5/5        temporal teacher's order probability; amber if it is low or the window is not full
 
-A bar's length is the probability. The whisker on its end is as wide as the two branches' probabilities differ.
+A bar's length is the probability. The width of the whisker at its end is the disagreement of the two branches.
 """
 
 import math
@@ -33,28 +33,28 @@ from knowledge_spreader.spec import AU_NAMES, au_label
 
 INK: Colour = (248, 248, 248)
 DIM: Colour = (186, 194, 204)
-PRESENT: Colour = (255, 196, 46)  # amber and blue differ in lightness too: for colour-blind eyes and grey prints
+PRESENT: Colour = (255, 196, 46)  # amber and blue also differ in lightness, for colour-blind readers and grey prints
 ABSENT: Colour = (112, 158, 204)
 _TRACK: Colour = (96, 100, 106)
 _SHADOW: Colour = (16, 16, 16)
-_DOUBT_IN_ORDER = 0.5  # below it the temporal teacher holds the window for shuffled
+_DOUBT_IN_ORDER = 0.5  # below, the temporal teacher takes the window for shuffled
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How much a panel tells, and of which AUs it warns."""
+    """How much a panel shows, and which AUs it marks as experimental."""
 
     em_px: int
     long_names: bool = True  # "AU12 lip corner puller", else "AU12"
     bar_em: int = 6  # length of a bar
     all_aus: bool = True  # else only those present
     bars: bool = True  # else one line of numbers
-    experimental: frozenset[int] = frozenset()  # AUs with a ~ behind their number
+    experimental: frozenset[int] = frozenset()  # AUs with a ~ after their number
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Offsets from a panel's left edge."""
+    """Offsets from a panel's left edge in pixels."""
 
     name: int
     bar: int
@@ -64,7 +64,7 @@ class _Columns:
 
 
 def forms(em_px: int, experimental: Collection[int] = ()) -> tuple[Form, ...]:
-    """From the roomiest to the smallest, for a picture's size of text."""
+    """The forms from the largest to the smallest, for a text size."""
     small = max(round(0.84 * em_px), 9)
     sizes = (
         Form(em_px),
@@ -79,7 +79,7 @@ def forms(em_px: int, experimental: Collection[int] = ()) -> tuple[Form, ...]:
 
 
 def panel_size(face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | None) -> Size:
-    """Width and height; (0, 0) for a face without an answer, which has no panel."""
+    """Width and height in pixels; (0, 0) for a rejected face, which has no panel."""
     if not face.success:
         return 0, 0
     pad = _pad(form)
@@ -90,7 +90,7 @@ def panel_size(face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | 
 
 
 def draw_panel(image: U8, rect: Rect, face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | None) -> None:
-    """Draws into the image."""
+    """Draws a panel into the image."""
     em, pad = form.em_px, _pad(form)
     darken(image, rect.left, rect.top, rect.right, rect.bottom)
     if not form.bars:
@@ -109,7 +109,7 @@ def draw_panel(image: U8, rect: Rect, face: FaceAUs, aus: tuple[int, ...], form:
 
 
 def bar_px(probability: float, width_px: int) -> int:
-    """Length of a bar on a track."""
+    """Length of a bar in pixels."""
     return round(min(max(probability, 0.0), 1.0) * width_px)
 
 
@@ -142,7 +142,7 @@ def _draw_row(image: U8, left: int, top: int, at: _Columns, form: Form, name: st
 
 
 def _draw_whisker(image: U8, start: int, bar: int, reach: tuple[int, int], middle: int, em: int) -> None:
-    """From the lower to the upper end; dark upon the bar and light beyond it: the bar's end stays in sight."""
+    """From the lower to the upper end; dark on the bar and light beyond it, so that the bar's end stays visible."""
     thick, cap = max(round(em / 12), 1), max(round(0.2 * em), 2)
     for low, high, colour in ((reach[0], min(reach[1], bar - 1), _SHADOW), (max(reach[0], bar), reach[1], INK)):
         if low <= high:
@@ -166,7 +166,7 @@ def _mark(au: int, form: Form) -> str:
 
 
 def _line(face: FaceAUs, aus: tuple[int, ...], form: Form) -> str:
-    """The smallest form: the face and the AUs present, as numbers."""
+    """The smallest form: the face id and the numbers of the AUs present."""
     present = " ".join(
         f"{au}{_mark(au, form)}" for au, there in zip(aus, face.occurrence.tolist(), strict=True) if there
     )
@@ -174,7 +174,7 @@ def _line(face: FaceAUs, aus: tuple[int, ...], form: Form) -> str:
 
 
 def _verdicts(face: FaceAUs, form: Form, n_frames: int | None) -> list[tuple[str, bool]]:
-    """What to say below the bars, and whether it bids caution."""
+    """The lines below the bars, and whether each one is a warning."""
     filling = n_frames is not None and face.window_frames < n_frames
     window = f"window {face.window_frames}" + (f"/{n_frames}" if n_frames else "") + (" frames" if filling else "")
     if math.isnan(face.in_order):

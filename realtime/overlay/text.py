@@ -1,7 +1,7 @@
-"""Text on pictures: OpenCV's TrueType font, rendered once for each label and then laid over dark ground.
+"""Text on images: labels in OpenCV's TrueType font, rendered once, cached, and drawn on a dark background.
 
-A label is kept as its colour times its coverage. Over ground that is darker than the ink, the greater of the two values
-is what blending would give, to the eye; so a label costs one pass over its few pixels.
+A cached label is its colour times its coverage. On a background darker than the text, the maximum of the two images
+looks like blending, so drawing a label takes one pass over its pixels.
 """
 
 import re
@@ -17,9 +17,9 @@ from knowledge_spreader.errors import MissingError
 Colour = tuple[int, int, int]  # RGB
 
 _REGULAR, _BOLD = 420, 640  # weights of the variable font; thinner strokes break up below 12 px
-_BASELINE = 1.0  # of the em, below a line's top
+_BASELINE = 1.0  # below the top of a line, in em
 _PIECES = re.compile(r"\d|\s|[^\d\s]+")
-_FONT_USE = threading.Lock()  # a font keeps its glyphs in a cache that is not made for two threads
+_FONT_USE = threading.Lock()  # a font's glyph cache is not thread-safe
 
 
 def line_px(em_px: int) -> int:
@@ -29,7 +29,7 @@ def line_px(em_px: int) -> int:
 
 @lru_cache(maxsize=4096)
 def width_px(text: str, em_px: int, bold: bool = False) -> int:
-    """Width that a label takes, its advance included."""
+    """Width of a label in pixels, including its advance."""
     with _FONT_USE:
         weight = _BOLD if bold else _REGULAR
         left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), em_px, weight)
@@ -37,7 +37,7 @@ def width_px(text: str, em_px: int, bold: bool = False) -> int:
 
 
 def fitted(text: str, em_px: int, room_px: int, bold: bool = False) -> str:
-    """The text, or as much of it as fits with "…" behind; "" where not even that fits."""
+    """The text, shortened with "…" if it does not fit; "" if there is no room for that."""
     if width_px(text, em_px, bold) <= room_px:
         return text
     for end in range(len(text) - 1, 0, -1):
@@ -48,7 +48,7 @@ def fitted(text: str, em_px: int, room_px: int, bold: bool = False) -> str:
 
 
 def wrapped(text: str, em_px: int, room_px: int, most_lines: int) -> list[str]:
-    """The text in lines that fit; the last ends with "…" where there is more than `most_lines` hold."""
+    """The text in lines that fit; the last line ends with "…" if the text needs more than `most_lines`."""
     lines: list[str] = []
     words = text.split()
     while words and len(lines) < most_lines:
@@ -62,12 +62,12 @@ def wrapped(text: str, em_px: int, room_px: int, most_lines: int) -> list[str]:
 
 
 def put(image: U8, text: str, left: int, top: int, em_px: int, colour: Colour, bold: bool = False) -> None:
-    """Lays a label over dark ground; what lies beyond the picture is left out."""
+    """Draws a label on a dark background, clipped at the image's edges."""
     _lay(image, _label(text, em_px, colour, bold), left, top)
 
 
 def put_steady(image: U8, text: str, left: int, top: int, em_px: int, colour: Colour) -> None:
-    """As put, for text whose digits change all the time: every digit is as wide as the widest, so nothing jumps."""
+    """Like put, with digits of equal width, so that changing numbers do not move the text."""
     for piece in _PIECES.findall(text):
         advance = steady_width_px(piece, em_px)
         if not piece.isspace():
@@ -77,7 +77,7 @@ def put_steady(image: U8, text: str, left: int, top: int, em_px: int, colour: Co
 
 
 def steady_width_px(text: str, em_px: int) -> int:
-    """Width that put_steady takes."""
+    """Width of a text drawn with put_steady, in pixels."""
     pieces = _PIECES.findall(text)
     digits, spaces = sum(piece.isdigit() for piece in pieces), sum(piece.isspace() for piece in pieces)
     words = sum(width_px(piece, em_px) for piece in pieces if not piece.isspace() and not piece.isdigit())
@@ -85,7 +85,7 @@ def steady_width_px(text: str, em_px: int) -> int:
 
 
 def darken(image: U8, left: int, top: int, right: int, bottom: int) -> None:
-    """Makes a part of the picture a dark translucent ground, on which any ink of ours can be read."""
+    """Darkens a part of the image, so that text in all our colours can be read on it."""
     part = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if part.size:
         part[:] = cv2.convertScaleAbs(part, alpha=0.20, beta=10)  # white becomes 61 of 255
@@ -102,7 +102,7 @@ def _lay(image: U8, label: U8, left: int, top: int) -> None:
 
 @lru_cache(maxsize=1024)
 def _label(text: str, em_px: int, colour: Colour, bold: bool) -> U8:
-    """(line height, width, 3) the colour times the coverage."""
+    """(line height, width, 3): the colour times the coverage."""
     label = np.zeros((line_px(em_px), width_px(text, em_px, bold), 3), np.uint8)
     with _FONT_USE:
         weight = _BOLD if bold else _REGULAR
@@ -117,6 +117,5 @@ def _font() -> cv2.FontFace:
         return cv2.FontFace("sans")  # Rubik, inside OpenCV
     except AttributeError as exc:
         raise MissingError(
-            f"pictures are labelled with OpenCV 5 or later; this is {cv2.__version__}; run pip install -U "
-            "opencv-contrib-python"
+            f"the overlay needs OpenCV 5 or later, found {cv2.__version__}; pip install -U opencv-contrib-python"
         ) from exc
