@@ -73,6 +73,7 @@ def test_a_recording_is_played_at_its_own_pace_and_ends(tmp_path):
     assert capture.stream.live
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_gets_the_newest_and_the_rest_is_counted(tmp_path):
     """Three frame intervals of work on each frame: the delay stays below three more, and does not grow."""
     path = write_clip(tmp_path / "a.mkv", 120, fps=60, options={"bf": "0"})
