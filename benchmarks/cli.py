@@ -1,4 +1,4 @@
-"""ks-bench: how fast this machine runs a model, and how two such results differ."""
+"""ks-bench: measures how fast this machine runs a model, and compares two results."""
 
 import argparse
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
-    made = make_parser("ks-bench", "How fast this machine runs a model, and how two such results differ.", EXAMPLES)
+    made = make_parser("ks-bench", "Measure how fast this machine runs a model, and compare two results.", EXAMPLES)
     commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|compare|loader|model")
     _add_engine(commands)
     _add_live(commands)
-    both = commands.add_parser("compare", help="two JSON files row by row, B over A")
-    both.add_argument("before", type=Path, metavar="A.json", help="of ks-bench engine")
-    both.add_argument("after", type=Path, metavar="B.json", help="likewise")
+    both = commands.add_parser("compare", help="compare two results row by row: B divided by A")
+    both.add_argument("before", type=Path, metavar="A.json", help="a result of ks-bench engine")
+    both.add_argument("after", type=Path, metavar="B.json", help="another one")
     add_json(both, "the ratios")
     _add_loader(commands)
     _add_model(commands)
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _bench(args: argparse.Namespace) -> None:
     for path in filter(None, (getattr(args, "json", None), getattr(args, "plot", None))):
         if path.is_dir():
-            raise KSError(f"{path} is a folder; name a file in it")
+            raise KSError(f"{path} is a folder; give the name of a file")
     commands = {"engine": _engine, "live": _live, "compare": _compare, "loader": _loader, "model": _model}
     commands[args.command](args)
 
@@ -129,15 +129,17 @@ def _model(args: argparse.Namespace) -> None:
 
 
 def _add_engine(commands: "argparse._SubParsersAction[Parser]") -> None:
-    engine = commands.add_parser("engine", help="every backend x precision x batch of this machine, in one run")
+    engine = commands.add_parser(
+        "engine", help="latency and throughput of every backend, precision and batch size here"
+    )
     engine.add_argument(
         "--model",
         default="random",
         metavar="FILE.ks|CHECKPOINT|random",
-        help="what to run; random: weights of the published size (default)",
+        help="the model; random: random weights at the published size (default)",
     )
     engine.add_argument(
-        "--backends", type=words, default=(), metavar="A,B", help=f"of {','.join(BACKENDS)}; default: all that are here"
+        "--backends", type=words, default=(), metavar="A,B", help=f"of {','.join(BACKENDS)}; default: all installed"
     )
     engine.add_argument(
         "--precisions", type=words, default=(), metavar="A,B", help="of fp32,bf16,fp16,int8; default: all"
@@ -147,71 +149,73 @@ def _add_engine(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=numbers,
         default=(),
         metavar="N,N",
-        help="faces in a call; default: 1,2,4,8,32,64, with --quick 1,8",
+        help="faces per call; default: 1,2,4,8,32,64, with --quick 1,8",
     )
     add_threads(engine)
     engine.add_argument(
         "--sample-crops",
         type=Path,
         metavar="VIDEO|FOLDER",
-        help="faces for int8; default: the file's, else random crops",
+        help="faces to quantise int8 encoders with; default: those of the file, else random crops",
     )
     engine.add_argument(
         "--aligned",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="the pictures of --sample-crops are crops already (default: off)",
+        help="the pictures of --sample-crops are face crops already (default: off)",
     )
     engine.add_argument(
         "--quick",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="0.3 s a point and the whole clip at the smallest batch only: within a minute (default: off)",
+        help="within a minute: 0.3 s per point, whole clips at the smallest batch only (default: off)",
     )
     add_json(engine)
-    engine.add_argument("--plot", type=Path, metavar="FILE.png", help="draw them")
+    engine.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures")
     add_progress(engine)
 
 
 def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
-    live = commands.add_parser("live", help="the whole pipeline: a file's frames/s, how many streams it keeps up with")
-    live.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled one")
-    live.add_argument("--clip", type=Path, metavar="VIDEO", help="with one face; default: the bundled clip")
+    live = commands.add_parser(
+        "live", help="the whole pipeline: frames/s of a file, and how many live streams it keeps up with"
+    )
+    live.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled model")
+    live.add_argument("--clip", type=Path, metavar="VIDEO", help="a video of one face; default: the bundled clip")
     live.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
     live.add_argument(
         "--precisions",
         type=words,
         default=(),
         metavar="A,B",
-        help="default: all that the file holds for the device",
+        help="default: all that the file has for the device",
     )
     live.add_argument(
-        "--streams", type=numbers, default=(), metavar="N,N", help="at once; default: 1,2,4, with --quick 1,2"
+        "--streams", type=numbers, default=(), metavar="N,N", help="streams at once; default: 1,2,4, with --quick 1,2"
     )
     live.add_argument(
-        "--faces", type=numbers, default=(), metavar="N,N", help="in each picture; default: 1,4, with --quick 1"
+        "--faces", type=numbers, default=(), metavar="N,N", help="faces per picture; default: 1,4, with --quick 1"
     )
     add_threads(live)
     add_face_model(live)
     live.add_argument(
-        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to run it beside"
+        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to compare with it"
     )
     live.add_argument(
         "--quick",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="3 s a run, once: within a minute (default: off)",
+        help="within a minute: one run of 3 s each (default: off)",
     )
     add_json(live)
     add_progress(live)
 
 
 def _add_loader(commands: "argparse._SubParsersAction[Parser]") -> None:
-    loader = commands.add_parser("loader", help="how fast training reads clips, and the memory it takes (Linux)")
+    loader = commands.add_parser("loader", help="how fast training reads clips, and how much memory that takes (Linux)")
     loader.add_argument(
         "--frames", type=int, default=150_000, metavar="N", help="frames in the cache (default: %(default)s)"
     )
-    loader.add_argument("--side", type=int, default=224, metavar="PX", help="of the crops (default: %(default)s)")
+    loader.add_argument("--side", type=int, default=224, metavar="PX", help="crop side (default: %(default)s)")
     loader.add_argument("--workers", type=int, default=2, metavar="N", help="reading processes (default: %(default)s)")
     loader.add_argument("--steps", type=int, default=500, metavar="N", help="batches to read (default: %(default)s)")
     add_json(loader)
@@ -220,9 +224,9 @@ def _add_loader(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_model(commands: "argparse._SubParsersAction[Parser]") -> None:
     from knowledge_spreader.spec import BACKBONES
 
-    model = commands.add_parser("model", help="write a model with random weights, to measure everything else with")
+    model = commands.add_parser("model", help="write an untrained model, to measure the rest of the pipeline with")
     model.add_argument("file", type=Path, metavar="FILE.ks", help="the model to write")
     model.add_argument(
         "--backbone", choices=BACKBONES, default="tiny", help="resnet18: the published size (default: %(default)s)"
     )
-    model.add_argument("--side", type=int, default=112, metavar="PX", help="of the crops (default: %(default)s)")
+    model.add_argument("--side", type=int, default=112, metavar="PX", help="side of the crops (default: %(default)s)")

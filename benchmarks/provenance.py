@@ -1,4 +1,4 @@
-"""Where a result comes from: package versions, commit, processor, GPU and time."""
+"""Where a result comes from: commit, package versions, processor, GPU and time."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = ("knowledge-spreader", "torch", "torchvision", "numpy", "mediapipe")
 
 
 def origin_of_results() -> Row:
-    """commit, versions and machine, so that a number can be traced."""
+    """{"commit", "versions", "machine"}, so that a number can be traced."""
     versions = {name: found for name in PACKAGES if (found := _version(name))}
     return {
         "commit": _commit(),
@@ -25,7 +25,7 @@ def origin_of_results() -> Row:
 
 
 def stamped(row: Row) -> Row:
-    """The row with the time of its writing."""
+    """The row with the current time as "finished_utc"."""
     return {**row, "finished_utc": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
@@ -37,7 +37,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, '-dirty' after it when a tracked file differs; None outside a checkout."""
+    """The checkout's commit, with '-dirty' if a tracked file was changed; None outside a checkout."""
     here = Path(__file__).resolve().parent
     try:
         told = subprocess.run(

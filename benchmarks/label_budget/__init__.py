@@ -1,1 +1,1 @@
-"""ks-study: methods by label budgets, folds and seeds; the paper's tables and figures."""
+"""ks-study: trains methods by label budget, fold and seed, and makes the paper's tables and figures."""

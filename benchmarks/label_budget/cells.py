@@ -1,4 +1,4 @@
-"""Rows of a study -> cells: the mean over seeds of the mean over folds, only where nothing else differs."""
+"""Rows of a study -> table cells: the mean over seeds of the mean over folds, where no other setting differs."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from knowledge_spreader.evaluation.paper_results import AUS
 
 
 class Place(NamedTuple):
-    """What the runs of one cell have in common; they differ in fold and seed."""
+    """The settings that the runs of one cell share; they differ in fold and seed."""
 
     data: str
     method: str
@@ -25,28 +25,28 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Fractions 0..1, over seeds of the mean over folds."""
+    """Mean and standard deviation over seeds of the mean over folds; fractions 0 to 1."""
 
     mean: float
     sd: float | None  # of a sample; None for one seed
     runs: int
 
     def __str__(self) -> str:
-        """'59.9 ± 0.4 (6)': percent, with the number of runs."""
+        """Per cent with the number of runs: '59.9 ± 0.4 (6)'."""
         spread = "" if self.sd is None else f" ± {100 * self.sd:.1f}"
         return f"{100 * self.mean:.1f}{spread} ({self.runs})"
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Rows that may stand in one table: one result per key, and the same settings wherever a mean is taken."""
+    """Rows that fit in one table: one result per key, and the same settings wherever a mean is taken."""
 
     rows: tuple[Row, ...]
 
     @classmethod
     def of(cls, rows: Iterable[Row], where: Sequence[str] = ()) -> "Study":
-        """Keeps what `where` ('fold=1') asks for. Raises KSError when nothing is left or settings are mixed."""
-        by_key = {row["key"]: row for row in rows if "error" not in row}  # of two rows with a key the later one
+        """The study of the rows that match `where` ('fold=1'). Raises KSError if none match or settings are mixed."""
+        by_key = {row["key"]: row for row in rows if "error" not in row}  # of rows with the same key the last one
         kept = [row for row in by_key.values() if all(_fits(row, wish) for wish in where)]
         if not kept:
             raise KSError(f"no finished run {'with ' + ', '.join(where) if where else 'in these rows'}")
@@ -60,26 +60,26 @@ class Study:
 
     @property
     def n_frames(self) -> int:
-        """Clip length of the tables that do not compare it: the paper's 5, else what most runs have."""
+        """Clip length in the tables that do not compare it: the paper's 5, else the most frequent one."""
         counts = Counter(row["n_frames"] for row in self.rows)
         return 5 if 5 in counts else counts.most_common(1)[0][0]
 
     @property
     def selection(self) -> str:
-        """On whom epochs were selected."""
+        """The people on whom epochs were selected."""
         return "; ".join(sorted({row["selection"] for row in self.rows}))
 
     def paper_data(self, data: str) -> str:
-        """The name under which the paper's numbers compare with ours; '' when only some of its AUs were trained."""
+        """The paper's data set to compare with; '' if only some of its AUs were trained."""
         chosen = {tuple(row["config"]["aus"]) for row in self.rows if row["data"] == data}
         return data if all(not aus or set(aus) == set(AUS.get(data, ())) for aus in chosen) else ""
 
     def folds(self, data: str) -> list[int]:
-        """Folds that a seed must have to count, so that every cell is over the same test frames."""
+        """The folds that every counted seed must have, so that all cells have the same test frames."""
         return sorted({row["fold"] for row in self.rows if row["data"] == data})
 
     def cells(self, value: str = "f1_mean") -> dict[Place, Cell]:
-        """The cells that have a seed with all folds; `value` names a number of a row."""
+        """The cells with at least one seed that has all folds. value: the name of a number in a row."""
         found: dict[Place, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
         for row in self.rows:
             if row.get(value) is not None:
@@ -94,7 +94,7 @@ class Study:
         return cells
 
     def incomplete(self) -> int:
-        """Runs that count in no cell, because their seed lacks a fold."""
+        """The number of runs that are in no cell, because their seed lacks a fold."""
         counted = sum(cell.runs for cell in self.cells().values())
         return len(self.rows) - counted
 
@@ -104,7 +104,7 @@ def place_of(row: Row) -> Place:
 
 
 def is_plain(place: Place, data: str, n_frames: int) -> bool:
-    """Whether a cell is of this data set and has nothing switched or changed besides method and share."""
+    """Whether a cell is of this data set and differs from the defaults only in method and share."""
     return place == Place(data, place.method, NONE, place.share, "sparse", n_frames)
 
 
@@ -113,12 +113,12 @@ def _fits(row: Row, wish: str) -> bool:
     name = name.strip().replace("-", "_")
     known = row if name in row else row["config"]
     if not equals or name not in known:
-        raise KSError(f"--where takes name=value with a name of a row or of its settings, like fold=1; got {wish!r}")
+        raise KSError(f"--where takes NAME=VALUE, such as fold=1, NAME from a row or its settings; got {wish!r}")
     return str(known[name]).lower() == value.strip().lower()
 
 
 def differences(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Setting -> its values, where runs differ in more than the study's axes and what their ablation switches."""
+    """Setting -> its values, for settings that differ though neither the study's axes nor an ablation vary them."""
     values: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         skip = {*AXES, *NO_EFFECT, *ABLATIONS.get(row["ablation"], {})}
@@ -129,14 +129,14 @@ def differences(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _one_result(rows: Sequence[Row]) -> None:
-    """Rows with the same settings have the same key, unless a file that they name has changed between them."""
+    """Raises KSError for two results of one run: rows of the same settings whose files or program differ."""
     seen: set[tuple[Place, int, int]] = set()
     for row in rows:
         spot = (place_of(row), row["seed"], row["fold"])
         if spot in seen:
             raise KSError(
                 f"{row['method']} on {row['data']}, labels {row['share']}, seed {row['seed']}, fold {row['fold']}"
-                " has two results, of different versions of its data or of the program; give one study at a time"
+                " has two results, from different versions of its data or of the program; give one study at a time"
             )
         seen.add(spot)
 
@@ -147,5 +147,5 @@ def _one_setting(rows: Sequence[Row]) -> None:
         for name, values in mixed.items():
             raise KSError(
                 f"runs of {method} on {data} differ in {name} ({', '.join(values)}), so no mean can be taken;"
-                f" choose by --where {name}={values[0]}"
+                f" choose one with --where {name}={values[0]}"
             )

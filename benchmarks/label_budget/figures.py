@@ -1,4 +1,4 @@
-"""Cells of a study -> figures 4, 5 and 8: a panel per data set, ours as lines, the paper's as open marks."""
+"""Draws figures 4, 5 and 8 of the paper from a study: one panel per data set; the paper's results as open marks."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 Cells = dict[Place, Cell]
 Curve = Sequence[tuple[float, Cell]]
-Draw = Callable[["Axes", str], bool]  # on these axes, of this data set: was there something?
+Draw = Callable[["Axes", str], bool]  # draws a data set on the axes; False if there is nothing to draw
 F1 = "F1, %"
 
-LOOKS = {  # colour and mark of a method; the mark tells it where colours do not
+LOOKS = {  # colour and mark of a method; the marks differ too, for readers who cannot tell the colours apart
     "ks": (BLUE, "o"),
     "supervised": (BLACK, "s"),
     "pseudo-label": (ORANGE, "^"),
@@ -43,7 +43,7 @@ MARKS = "os^vDPX"
 
 
 def write_figures(study: Study, out: Path) -> list[Path]:
-    """figure4.png, figure4-auc.png, figure5.png and figure8.png, those for which there are runs. Raises KSError."""
+    """Writes figure4.png, figure4-auc.png, figure5.png and figure8.png, where there are runs. Raises KSError."""
     f1, auc = study.cells(), study.cells("auc")
     n_frames, paper, by_method = study.n_frames, study.paper_data, "by share of labels and method"
     makers: dict[str, tuple[str, str, Draw]] = {
@@ -61,7 +61,7 @@ def write_figures(study: Study, out: Path) -> list[Path]:
 
 
 def _panels(data_sets: Sequence[str], title: str, unit: str, draw: Draw, path: Path) -> bool:
-    """One panel for each data set that has something to show; False when none has."""
+    """Writes one panel for each data set that has something to draw; False if none has."""
     scratch = new_figure(1, 1).subplots()
     shown = [data for data in data_sets if draw(scratch, data)]
     if not shown:
@@ -79,7 +79,7 @@ def _panels(data_sets: Sequence[str], title: str, unit: str, draw: Draw, path: P
 
 
 def _methods(axes: "Axes", cells: Cells, data: str, n_frames: int, paper: str = "") -> bool:
-    """`paper` names the paper's data set whose curves are drawn beside ours, if any."""
+    """Draws a curve for each method. paper: the paper's data set whose curves are drawn too; "" for none."""
     plain = [place for place in cells if is_plain(place, data, n_frames)]
     for method in reversed(METHODS):  # KS first in the legend
         curve = _ordered((place.share, cells[place]) for place in plain if place.method == method)
@@ -100,7 +100,7 @@ def _methods(axes: "Axes", cells: Cells, data: str, n_frames: int, paper: str = 
 
 
 def _published(axes: "Axes", data: str, method: str, first: float, last: float) -> None:
-    """The paper's curve over the range of shares that ours has."""
+    """Draws the paper's curve over our range of shares."""
     shares = [share for percent in SHARES_PERCENT if first <= (share := percent / 100) <= last]
     told = [(share, f1) for share in shares if (f1 := published_f1(data, method, share)) is not None]
     colour, mark = LOOKS[method]
@@ -146,7 +146,7 @@ def _line(axes: "Axes", curve: Curve, colour: str, mark: str, label: str) -> Non
 
 
 def _share_axis(axes: "Axes", shares: set[float]) -> None:
-    """A logarithmic axis with a tick at each share that was run, as far as there is room to write them."""
+    """A logarithmic axis with a tick at each share, where there is room for the text."""
     ticks: list[float] = []
     for share in sorted(shares, reverse=True):
         if not ticks or math.log10(ticks[-1] / share) > 0.12:

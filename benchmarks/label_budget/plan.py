@@ -1,4 +1,4 @@
-"""Which training runs a study of label budgets consists of, and the key that tells whether one was done already."""
+"""The training runs of a label budget study, and the key that tells whether a run is done already."""
 
 import hashlib
 import itertools
@@ -15,14 +15,14 @@ from knowledge_spreader.errors import KSError
 
 NONE = "none"
 
-ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
+ABLATIONS: dict[str, dict[str, Any]] = {  # name -> settings that differ from the default; for KS only
     NONE: {},
     # table 3
     "no-sil": {"correlation": "mlp"},
     "no-ksm": {"lambda_s": 0.0, "lambda_t": 0.0},  # the key frame still shifts (section 4.5)
     "no-tpl": {"order_task": False, "order_gate": False},
-    # one switch each
-    "no-shift": {"key_shift": False, "mark_key": False},  # a mark that never moves says nothing
+    # one part each
+    "no-shift": {"key_shift": False, "mark_key": False},  # a mark that never moves carries no information
     "no-spatial-kd": {"spatial_distillation": False},
     "no-temporal-kd": {"temporal_distillation": False},
     "no-pseudo": {"pseudo_labels": False},
@@ -35,12 +35,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
     "plain-labels": {"pseudo_view": "plain"},
     "prior-labels": {"pseudo_threshold": "prior"},
     "key-noise": {"key_frame_noise": True},
-    # ours, not in the paper
+    # not in the paper
     "attention-pooling": {"spatial_pooling": "attention"},
     "attention-frames": {"frame_pooling": "attention"},
     "mark-key": {"mark_key": True},
     "half-noise": {"noise_share": 0.5},
-    # the paper to the letter, where measurement made another default
+    # the paper to the letter, where our defaults differ after measurements
     "paper": {
         "kl": "softmax",
         "unlabelled_distillation": False,
@@ -51,8 +51,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what is switched, of KS alone
 }
 
 AXES = ("method", "labels", "labels_scheme", "fold", "seed", "n_frames")  # what a study varies, besides the ablation
-NO_EFFECT = ("out", "cache", "workers", "device")  # where and by whom, not what; all else decides the result
-ADDED = {  # younger than the first rows, which had these values
+NO_EFFECT = ("out", "cache", "workers", "device")  # settings that do not change the result; all others do
+ADDED = {  # settings that older rows lack -> the value that they were made with
     "spatial_pooling": "mean",
     "frame_pooling": "mean",
     "mark_key": False,
@@ -66,15 +66,15 @@ ADDED = {  # younger than the first rows, which had these values
     "plain_epochs": 0,
     "epoch_clips": 0,
 }
-FILES = ("root", "label_list", "init", "face_model")  # a file counts by its content, a folder by its name
+FILES = ("root", "label_list", "init", "face_model")  # in a key a file counts by its content, a folder by its name
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The values that a study crosses with each other."""
+    """The values that a study combines with each other."""
 
     methods: tuple[str, ...]
-    shares: tuple[float, ...]  # 0..1
+    shares: tuple[float, ...]  # 0 to 1
     folds: tuple[int, ...]
     seeds: tuple[int, ...]
     ablations: tuple[str, ...] = (NONE,)
@@ -87,7 +87,7 @@ class Axes:
         if unknown := sorted(set(self.schemes) - set(SCHEMES)):
             raise KSError(f"--schemes takes {', '.join(SCHEMES)}; got {', '.join(unknown)}")
         if min(self.folds, default=0) < 1:
-            raise KSError("--folds counts from 1; fold 0 trains on everybody, so nobody is left to test on")
+            raise KSError("--folds counts from 1; fold 0 trains on all people and leaves nobody to test on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """'ks-2%-fold1-seed0', and what else is not as usual."""
+        """'ks-2%-fold1-seed0', followed by what differs from the defaults."""
         c = self.config
         parts = [c.method, f"{c.labels * 100:.4g}%", f"fold{c.fold}", f"seed{c.seed}"]
         parts += [self.ablation] if self.ablation != NONE else []
@@ -110,10 +110,10 @@ class Run:
 
 
 def plan(base: TrainConfig, axes: Axes, out_dir: Path) -> list[Run]:
-    """Every combination once, in an order that completes one seed after the other, and in it all folds of a cell.
+    """Every combination once, one seed after the other, and within a seed all folds of a cell together.
 
-    Ablations are of KS, so a baseline runs without; with all labels used there is but one way to spread them; a
-    combination that asks for what another already does is left out.
+    Baselines have no ablations, and with all labels used there is only one scheme. Combinations with the same settings
+    are one run.
     """
     runs: dict[str, Run] = {}
     combinations = itertools.product(
@@ -140,7 +140,7 @@ def plan(base: TrainConfig, axes: Axes, out_dir: Path) -> list[Run]:
 
 
 def key_of(config: TrainConfig) -> str:
-    """A hash of everything that decides the result; the place of outputs, the device and the workers do not."""
+    """A hash of all settings that decide the result (see NO_EFFECT for the others) and of the files they name."""
     settings = {
         name: value for name, value in asdict(config).items() if name not in NO_EFFECT and ADDED.get(name) != value
     }
@@ -157,7 +157,7 @@ def _identity(place: str) -> str:
 
 
 def base_config(data: str, root: str, settings: Iterable[str]) -> TrainConfig:
-    """The defaults of ks-train with `settings` ('epochs=20') over them. Raises KSError on what cannot be set."""
+    """The defaults of ks-train, changed by `settings` ('epochs=20'). Raises KSError for what cannot be set."""
     kinds = typing.get_type_hints(TrainConfig)
     taken = (*AXES, "data", "root", "out")
     values: dict[str, Any] = {}
@@ -166,9 +166,9 @@ def base_config(data: str, root: str, settings: Iterable[str]) -> TrainConfig:
         name = name.strip().replace("-", "_")
         if not equals or name not in kinds:
             free = ", ".join(kind for kind in kinds if kind not in taken)
-            raise KSError(f"--set takes name=value with a name of {free}; got {setting!r}")
+            raise KSError(f"--set takes NAME=VALUE, NAME one of {free}; got {setting!r}")
         if name in taken:
-            raise KSError(f"--set {name} is what the study varies or where it writes; use the flag for it")
+            raise KSError(f"--set cannot change {name}, which has an option of its own; use that option")
         values[name] = parse_value(name, text.strip(), kinds[name])
     return TrainConfig(data=data, root=root, out="", **values)
 
@@ -177,7 +177,7 @@ BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "n
 
 
 def parse_value(name: str, text: str, kind: Any) -> Any:
-    """The text of a --set as the field's own type. Raises KSError when it is none."""
+    """The text of a --set as a value of the field's type. Raises KSError if it is not one."""
     try:
         if kind is bool:
             return BOOLEANS[text.lower()]
@@ -200,7 +200,7 @@ def _share(part: str) -> float:
     try:
         share = round(float(part[:-1]) / 100, 12) if part.endswith("%") else float(part)
     except ValueError as exc:
-        raise KSError(f"--labels takes shares like 1%,5%,100%; got {part!r}") from exc
+        raise KSError(f"--labels takes shares such as 1%,5%,100%; got {part!r}") from exc
     if not 0 < share <= 1 or part == "1":  # 1 in a list with 2 and 5 means 1 %
-        raise KSError(f"--labels takes shares above 0 and up to 100 %, like 1%,5%,100%; got {part!r}")
+        raise KSError(f"--labels takes shares above 0 and up to 100 %, such as 1%,5%,100%; got {part!r}")
     return share

@@ -1,4 +1,4 @@
-"""The results of a study on disk: one JSON object per line; a kill at any moment costs one run at most."""
+"""The results of a study on disk: one JSON object per line. A killed process loses one run at most."""
 
 import json
 import os
@@ -17,7 +17,7 @@ LOGGED = ("pseudo_accuracy_kept", "pseudo_accuracy_dropped", "pseudo_dropped_sha
 
 
 class Summary(Protocol):
-    """What the study reads of a finished training (training.trainer.RunSummary)."""
+    """The part of training.trainer.RunSummary that the study reads."""
 
     @property
     def best_path(self) -> Path: ...
@@ -30,7 +30,7 @@ class Summary(Protocol):
 
 
 def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: float, origin: Row) -> Row:
-    """All of a run that a table may want; F1, rates and errors are fractions 0..1, None where there is no value."""
+    """The row of a finished run. F1, rates and errors are fractions 0 to 1, or None where there is no value."""
     report = evaluate([predictions])
     score = report["per_fold"][0]
     last = summary.epochs[-1] if summary.epochs else {}
@@ -55,8 +55,8 @@ def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: fl
         "best_epoch": summary.best_epoch,
         "selection_f1": summary.selection_f1,
         **{name: last.get(name) for name in LOGGED},
-        "train_s": sum(epoch.get("seconds", 0.0) for epoch in summary.epochs),  # of all sittings
-        "seconds": round(seconds, 3),  # of this sitting, with making the data ready and testing
+        "train_s": sum(epoch.get("seconds", 0.0) for epoch in summary.epochs),  # over all resumptions
+        "seconds": round(seconds, 3),  # since the last resumption, with preparing data and testing
         **origin,
     }
     clean: Row = without_nan(row)
@@ -64,9 +64,9 @@ def result_row(run: Run, summary: Summary, predictions: Predictions, seconds: fl
 
 
 def f1_at_best_cuts(predictions: Predictions) -> float:
-    """Mean F1 over the AUs, each at the cut that is best on these very frames: a bound, not a result.
+    """Mean F1 over the AUs, each at the threshold that is best on these same frames: an upper bound, not a result.
 
-    Where AUs are rare it tells a timid method from one that cannot tell frames apart, which F1 at 0.5 does not.
+    For rare AUs it shows whether a low F1 at 0.5 comes from low probabilities or from a poor ranking.
     """
     live = predictions.probability[-1]
     cuts = metrics.best_thresholds(live, predictions.labels)
@@ -74,7 +74,7 @@ def f1_at_best_cuts(predictions: Predictions) -> float:
 
 
 def error_row(run: Run, error: KSError, seconds: float, origin: Row) -> Row:
-    """A run that failed, with why; it is tried again when the study is started again."""
+    """The row of a failed run, with the reason. The run is tried again when the study is started again."""
     return {**_head(run), "error": str(error), "seconds": round(seconds, 3), **origin}
 
 
@@ -95,10 +95,10 @@ def _head(run: Run) -> Row:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows in the order they were written; [] for a file that is not there yet.
+    """The rows in the order in which they were written; [] if the file does not exist yet.
 
-    What follows the last line end is half of a row whose writing was cut short, and is left out. Raises DataError on
-    anything else that is no row.
+    Text after the last line end is an incomplete row and is left out. Raises DataError for any other line that is not
+    a row.
     """
     try:
         text = path.read_bytes()
@@ -111,17 +111,17 @@ def read_rows(path: Path) -> list[Row]:
         try:
             row = json.loads(line)
         except ValueError as exc:
-            raise DataError(f"{path} line {number} is no JSON; delete that line to have its run done again") from exc
+            raise DataError(f"{path} line {number} is not JSON; delete that line to run it again") from exc
         if not isinstance(row, dict) or "key" not in row:
-            raise DataError(f"{path} line {number} is no row of a study; is this the rows.jsonl of a study?")
+            raise DataError(f"{path} line {number} is not a row of a study; give the rows.jsonl of ks-study run")
         rows.append(row)
     return rows
 
 
 def append_row(path: Path, row: Row) -> None:
-    """Add a row and see it on the disk before returning; half a row at the end of the file is cut off first.
+    """Appends a row and waits until it is on the disk. An incomplete row at the end of the file is removed first.
 
-    One process may write to a file at a time. Raises KSError when the file cannot be written.
+    Only one process may write to a file at a time. Raises KSError if the file cannot be written.
     """
     line = json.dumps(row, allow_nan=False).encode() + b"\n"
     try:
@@ -137,5 +137,5 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def done_keys(rows: Sequence[Row]) -> set[str]:
-    """Keys of the runs that have a result; a failed run has none."""
+    """Keys of the runs that have a result; failed runs have none."""
     return {row["key"] for row in rows if "error" not in row}

@@ -1,6 +1,6 @@
-"""How few labels are enough? Trains methods x label shares x folds x seeds, then makes the paper's tables.
+"""ks-study: trains methods x label shares x folds x seeds, then makes the paper's tables and figures.
 
-A study that was stopped goes on where it was when the same command is given again.
+The same command resumes a study that was stopped.
 """
 
 import argparse
@@ -38,7 +38,7 @@ RunOne = Callable[[TrainConfig], tuple[Summary, Predictions]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many runs of a study were found done, are done now, or failed."""
+    """Numbers of runs that were done before, were done now, or failed."""
 
     found: int
     done: int
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def train_and_predict(config: TrainConfig) -> tuple[Summary, Predictions]:
-    """The real run: train, or go on with a run that was stopped; then predict the test part with the selected epoch."""
+    """Trains, or resumes a stopped run, then predicts the test part with the selected epoch."""
     from knowledge_spreader.evaluation.predict import predict_test
     from knowledge_spreader.training.trainer import train
 
@@ -55,7 +55,7 @@ def train_and_predict(config: TrainConfig) -> tuple[Summary, Predictions]:
 
 
 def run_study(runs: Sequence[Run], rows_path: Path, run_one: RunOne, origin: Row, console: Console) -> Outcome:
-    """Do the runs that have no result yet, one row each; a KSError becomes a row too and the next run is tried."""
+    """Does the runs that have no result yet and writes a row for each. A KSError is written as a row too."""
     have = done_keys(read_rows(rows_path))
     todo = [run for run in runs if run.key not in have]
     failed = 0
@@ -86,10 +86,10 @@ def run_study(runs: Sequence[Run], rows_path: Path, run_one: RunOne, origin: Row
 
 
 def _told(row: Row) -> str:
-    """What a row says, in a few words."""
+    """A row in a few words."""
     if "error" in row:
         return f"failed: {row['error']}"
-    f1 = "no F1, no label is known" if row["f1_mean"] is None else f"F1 {100 * row['f1_mean']:.1f} %"
+    f1 = "no F1, because no label is known" if row["f1_mean"] is None else f"F1 {100 * row['f1_mean']:.1f} %"
     return f"{f1} in {duration(row['seconds'])}"
 
 
@@ -106,12 +106,12 @@ def main(
     run_one: RunOne = train_and_predict,
     origin: Callable[[], Row] = origin_of_results,
 ) -> int:
-    """0 when all is well, 2 when a run failed or the command cannot be followed, 130 when interrupted."""
+    """Returns 0 if all is well, 2 if a run failed or the command is wrong, 130 if interrupted."""
 
     def study(args: argparse.Namespace) -> int:
         return _run(args, run_one, origin) if args.command == "run" else _table(args)
 
-    return run(parser(), argv, study, "interrupted; the same command goes on from here")
+    return run(parser(), argv, study, "interrupted; the same command resumes the study")
 
 
 def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -> int:
@@ -132,7 +132,7 @@ def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -
             print(f"{'done' if run.key in have else 'to do'}\t{run.name}")
         return 0
     outcome = run_study(runs, rows_path, run_one, origin(), stderr_console())
-    print(f"{outcome.done} runs done, {outcome.found} were there, {outcome.failed} failed: {rows_path}")
+    print(f"{outcome.done} runs done, {outcome.found} done before, {outcome.failed} failed: {rows_path}")
     return 2 if outcome.failed else 0
 
 
@@ -145,7 +145,7 @@ def _table(args: argparse.Namespace) -> int:
 
 def _must_read(path: Path) -> list[Row]:
     if not path.is_file():
-        raise KSError(f"there is no {path}; `ks-study run` writes rows.jsonl into its --out")
+        raise KSError(f"{path}: no such file; give the rows.jsonl that `ks-study run` writes to its --out")
     return read_rows(path)
 
 
@@ -158,14 +158,14 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-study",
-        "How few labels are enough? Trains methods x label shares x folds x seeds, then makes the paper's tables.",
+        "How few labels are enough? Train methods x label shares x folds x seeds, then make the paper's tables.",
         EXAMPLES,
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="run|table")
 
-    study = commands.add_parser("run", help="train what is missing and add a row for each run")
+    study = commands.add_parser("run", help="do the runs that have no result yet")
     study.add_argument("--data", required=True, choices=DATASETS, help="layout of the data set")
-    study.add_argument("--root", required=True, metavar="PATH", help="its folder; of a manifest the CSV file")
+    study.add_argument("--root", required=True, metavar="PATH", help="the data set's folder, or a manifest's CSV file")
     study.add_argument(
         "--out",
         type=Path,
@@ -176,8 +176,8 @@ def parser() -> argparse.ArgumentParser:
     lists: dict[str, tuple[Callable[[str], Any], str, str]] = {
         "methods": (words, "ks", f"of {', '.join(METHODS)}"),
         "labels": (str, "1%,2%,5%,10%,20%,50%,100%", "shares of the frames whose labels are used"),
-        "folds": (numbers, "1,2,3", "to test on, from 1"),
-        "seeds": (numbers, "0", "decide weights, labels, clips and noise"),
+        "folds": (numbers, "1,2,3", "folds to test on, from 1"),
+        "seeds": (numbers, "0", "seeds of weights, labels, clips and noise"),
         "ablations": (words, "none", f"of ks: {', '.join(ABLATIONS)}"),
         "n-frames": (numbers, "5", "frames in a clip"),
         "schemes": (words, "sparse", f"how labels are spread: {', '.join(SCHEMES)}"),
@@ -192,16 +192,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="any other setting of ks-train; may be repeated",
     )
-    study.add_argument("--list", action="store_true", help="show the runs and train nothing")
+    study.add_argument("--list", action="store_true", help="list the runs and train nothing")
 
-    table = commands.add_parser("table", help="Markdown tables and figures from rows")
-    table.add_argument("rows", nargs="+", type=Path, metavar="rows.jsonl", help="of one or more studies")
+    table = commands.add_parser("table", help="make Markdown tables and figures from the rows")
+    table.add_argument("rows", nargs="+", type=Path, metavar="rows.jsonl", help="rows of one or more studies")
     table.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the tables and figures")
     table.add_argument(
         "--where",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="only rows with this, like fold=1 or epochs=20; may be repeated",
+        help="only rows with this setting, such as fold=1 or epochs=20; may be repeated",
     )
     return made

@@ -1,4 +1,4 @@
-"""Cells of a study -> the paper's tables in Markdown, the paper's numbers beside ours, gaps left as gaps."""
+"""Writes the paper's tables in Markdown from a study, with the paper's numbers beside ours."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from knowledge_spreader.evaluation.paper_results import (
 )
 from knowledge_spreader.evaluation.report_tables import MISSING
 
-VALUES = {  # of a row -> what stands behind the data set's name
+VALUES = {  # value of a row -> text after the data set's name in the heading
     "f1_mean": "",
     "f1_best_mean": ", F1 at the best cut on the test frames (a bound, not a result)",
     "auc": ", AUC",
@@ -27,7 +27,7 @@ METHODS = ("supervised", "pseudo-label", "fixmatch", "tcl", "ks")  # in the orde
 
 
 def write_tables(study: Study, out: Path) -> list[Path]:
-    """table1.md, table3.md, table4.md, figure5.md and figure8.md, those for which there are runs. Raises KSError."""
+    """Writes table1.md, table3.md, table4.md, figure5.md and figure8.md, where there are runs. Raises KSError."""
     counterpart = "".join(_methods_table(study, ("supervised", "ks"), value) for value in VALUES)
     methods = "".join(_methods_table(study, METHODS, value) for value in VALUES)
     ablations = "".join(_ablation_table(study, value) for value in VALUES)
@@ -97,7 +97,7 @@ def _ablation_table(study: Study, value: str) -> str:
 
 
 def _accuracy_table(study: Study) -> str:
-    """Section 4.5: do the pseudo labels that the gate lets through deserve it?"""
+    """Section 4.5: how often the pseudo labels that the gate keeps, and those that it drops, are right."""
     kept, dropped, share_dropped = (
         study.cells(name) for name in ("pseudo_accuracy_kept", "pseudo_accuracy_dropped", "pseudo_dropped_share")
     )
@@ -158,7 +158,7 @@ def _lengths_table(study: Study) -> str:
 
 
 def published_anything(data: str, method: str) -> bool:
-    """Whether the paper has numbers of this method on this data set."""
+    """Whether the paper has numbers for this method on this data set."""
     return published_f1(data, method, 1.0) is not None
 
 
@@ -199,7 +199,7 @@ def _legend(study: Study) -> str:
 
 
 def _origin(study: Study) -> str:
-    """Where the numbers come from, and which settings the methods do not share."""
+    """Machines and commits of the runs, and settings in which the methods differ."""
     machines = sorted({row["machine"]["gpu"] or row["machine"]["cpu"] for row in study.rows})
     lines = [f"- {len(study.rows)} runs on {', '.join(machines)}"]
     lines.append(f"- commit {', '.join(sorted({str(row['commit'] or 'unknown') for row in study.rows}))}")

@@ -1,1 +1,1 @@
-"""ks-card: the tables of the model card."""
+"""ks-card: writes the tables of the model card."""

@@ -1,4 +1,4 @@
-"""What a model card is made of: the reports of ks-eval and ks-real on one model, read and checked."""
+"""Reads and checks what a model card is made of: the reports of ks-eval and ks-real on one model."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from knowledge_spreader.evaluation.report import FORMAT as EVAL_FORMAT
 from knowledge_spreader.files import read_json
 from knowledge_spreader.spec import au_label, parse_aus
 
-CLASSES = 5  # of probability in the table of calibration
-_SAME = 1e-6  # thresholds of one model, through JSON
+CLASSES = 5  # probability classes in the calibration table
+_SAME = 1e-6  # largest difference between equal thresholds after JSON
 
-Score = float | None  # None: does not exist
+Score = float | None  # None: cannot be computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +27,30 @@ class HeldOutAU:
     """One AU on rendered people that training never saw."""
 
     present: Score  # share of frames
-    threshold: float  # as shipped
-    f1: Score  # at 0.5
-    f1_shipped: Score
+    threshold: float  # of the shipped model
+    f1: Score  # at threshold 0.5
+    f1_shipped: Score  # at the shipped threshold
     auc: Score
     ece: Score
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What ks-eval says of one checkpoint."""
+    """The report of ks-eval on one checkpoint."""
 
     frames: int
     aus: Mapping[int, HeldOutAU]
-    mean: HeldOutAU  # of those that exist
-    reliability: F64  # (bins, 3) frames, sum of probability, positives; all AUs added up
+    mean: HeldOutAU  # over the AUs that have the score
+    reliability: F64  # (bins, 3) frames, sum of probabilities, positives; summed over AUs
 
 
 @dataclass(frozen=True, slots=True)
 class RealAU:
     """One AU on real faces coded by eye."""
 
-    present: int
-    absent: int
-    auc: Score  # None: no evidence
+    present: int  # faces
+    absent: int  # faces
+    auc: Score  # None: too few faces
     auc_interval: tuple[Score, Score]
     auc_mediapipe: Score
     f1: Score
@@ -60,7 +60,7 @@ class RealAU:
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """What ks-real says of one `.ks` file."""
+    """The report of ks-real on one `.ks` file."""
 
     weights: str
     note: str
@@ -71,47 +71,47 @@ class Real:
 
 
 def read_inputs(eval_path: Path, real_path: Path) -> tuple[HeldOut, Real]:
-    """Raises DataError, one line, where a report lacks something or the two are of different models."""
+    """Both reports. Raises DataError if a report is incomplete or the two are of different models."""
     with _whole(real_path, "ks-real --landmarker ... --json"):
         real = _real(read_report(real_path, REAL_FORMAT))
     with _whole(eval_path, "ks-eval --json"):
         held_out = _held_out(read_report(eval_path, EVAL_FORMAT))
     if set(held_out.aus) != set(real.thresholds):
         raise DataError(
-            f"{eval_path} is of AUs {list(held_out.aus)}, {real_path} of {list(real.thresholds)}; one model"
+            f"{eval_path} has AUs {list(held_out.aus)}, {real_path} {list(real.thresholds)}; give reports of one model"
         )
     for au, row in held_out.aus.items():
         if abs(row.threshold - real.thresholds[au]) > _SAME:
             raise DataError(
-                f"{au_label(au)} is present from {row.threshold:g} in {eval_path} and from {real.thresholds[au]:g} in "
+                f"the threshold of {au_label(au)} is {row.threshold:g} in {eval_path} and {real.thresholds[au]:g} in "
                 f"{real_path}: two models; evaluate the checkpoint that the .ks file was compiled from"
             )
     return held_out, real
 
 
 def read_report(path: Path, wanted: int | None = None) -> dict[str, Any]:
-    """A JSON object, of a format where one is wanted. Raises DataError where it is none."""
+    """The JSON object in a file. Raises DataError if it is not one, or not of format `wanted`."""
     report = read_json(path, "a command")
     if wanted is not None and report["format"] != wanted:
-        raise DataError(f"{path} has format {report['format']!r}, wanted {wanted}; write it anew")
+        raise DataError(f"{path} has format {report['format']!r}, wanted {wanted}; write it again")
     return report
 
 
 @contextmanager
 def _whole(path: Path, command: str) -> Iterator[None]:
-    """What is missing in a report, or of another kind, is one line."""
+    """Turns what a report lacks, or has in another form, into a DataError."""
     try:
         yield
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         reason = f"no {exc}" if isinstance(exc, KeyError) else one_line(exc)
-        raise DataError(f"{path} is no whole report of {command} ({reason}); write it anew") from exc
+        raise DataError(f"{path} is not a complete report of {command} ({reason}); write it again") from exc
 
 
 def _held_out(report: Mapping[str, Any]) -> HeldOut:
     if len(report["per_fold"]) != 1:
-        raise ValueError(f"a card is of one checkpoint, this of {len(report['per_fold'])}")
+        raise ValueError(f"a card describes one checkpoint, this report {len(report['per_fold'])}")
     (fold,) = report["per_fold"]
-    shipped = fold["f1_chosen"] or fold["f1"]  # a model without thresholds of its own uses 0.5
+    shipped = fold["f1_chosen"] or fold["f1"]  # a model without thresholds uses 0.5
     scores = {"f1": fold["f1"], "f1_shipped": shipped, "auc": fold["auc"], "ece": fold["ece"]}
     aus = {
         au: HeldOutAU(
@@ -130,7 +130,7 @@ def _held_out(report: Mapping[str, Any]) -> HeldOut:
 def _reliability(tables: Any) -> F64:
     table = np.asarray(tables, np.float64)
     if table.ndim != 3 or table.shape[2] != 3 or table.shape[1] % CLASSES:
-        raise ValueError(f"reliability is (AUs, bins, 3), bins a multiple of {CLASSES}; got {table.shape}")
+        raise ValueError(f"reliability must be (AUs, bins, 3) with bins a multiple of {CLASSES}; got {table.shape}")
     return np.asarray(table.sum(axis=0), np.float64)
 
 

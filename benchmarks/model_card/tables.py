@@ -1,4 +1,4 @@
-"""The tables of a model card, as Markdown: numbers in, lines out, the same lines each time."""
+"""The tables of a model card as Markdown. The same reports give the same text."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def held_out_table(held_out: HeldOut, real: Real) -> str:
 
 
 def real_table(real: Real) -> str:
-    """What coded faces say, MediaPipe's blendshapes beside it."""
+    """Scores on coded real faces, compared with MediaPipe's blendshapes."""
     columns = (
         "AU",
         "present",
@@ -56,7 +56,7 @@ def real_table(real: Real) -> str:
 
 
 def calibration_table(held_out: HeldOut, real: Real) -> str:
-    """How often an AU is there when the model says so, all AUs of the held-out rendered people together."""
+    """Calibration on held-out rendered people: mean probability against the share of frames that show the AU."""
     grouped = held_out.reliability.reshape(CLASSES, -1, 3).sum(axis=1)
     rows = []
     for i, (answers, said, present) in enumerate(grouped.tolist()):
@@ -73,12 +73,12 @@ def calibration_table(held_out: HeldOut, real: Real) -> str:
 
 
 def experimental(real: Real) -> tuple[int, ...]:
-    """AUs of the model without evidence on real faces, or that rank them too badly."""
+    """The model's AUs with too few real faces, or with an AUC below MIN_AUC on them."""
     return tuple(au for au in real.thresholds if _doubtful(real.aus.get(au)))
 
 
 def aus_table(held_out: HeldOut, real: Real) -> str:
-    """The card's one table: what each AU is worth on rendered people and on real faces, and which are experimental."""
+    """The card's main table: each AU's scores on rendered and on real faces, and which AUs are experimental."""
     columns = (
         *("AU", "", "rendered: AUC", "rendered: F1"),
         *("real: show / lack it", "real: AUC", "real: F1", "real: false alarms"),
@@ -101,13 +101,13 @@ def aus_table(held_out: HeldOut, real: Real) -> str:
 
 
 def speed_table(report: Mapping[str, Any], real: Real) -> str:
-    """Of `ks-bench live --json`. Raises KeyError, ValueError and the like on another report, or another model's."""
+    """Speed from the report of `ks-bench live --json`. Raises KeyError, ValueError and the like on another report."""
     if report["weights"] != real.weights:
-        raise ValueError(f"it is of weights {report['weights']}, not {real.weights}")
+        raise ValueError(f"it has weights {report['weights']}, not {real.weights}")
     where = report["machine"]
     rows = []
     for run in report["end_to_end"]:
-        if "error" in run:  # this machine does not run that precision
+        if "error" in run:  # the machine cannot run this precision
             continue
         encode = run["stages_ms"].get("encode", {}).get("p50")
         rows.append(
@@ -121,13 +121,13 @@ def speed_table(report: Mapping[str, Any], real: Real) -> str:
 
 
 def settings_table(settings: Mapping[str, Any]) -> str:
-    """A JSON object as two columns."""
+    """A JSON object as a table of two columns."""
     rows = [[str(key), _plain(value)] for key, value in settings.items()]
     return _markdown(("setting", "value"), rows, numbers=False)
 
 
 def commands_block(text: str) -> str:
-    """Text as it is, indented: Markdown shows it letter by letter."""
+    """Text as an indented Markdown code block."""
     return "\n".join(f"    {line}".rstrip() for line in text.strip("\n").splitlines())
 
 
@@ -149,7 +149,7 @@ def _real_row(au: int, of: RealAU) -> list[str]:
 
 
 def _real_mean(name: str, real: Real, group: Iterable[int]) -> list[str]:
-    """Over the AUs with evidence that the model has."""
+    """Means over those of the model's AUs in `group` that have an AUC."""
     rows = [of for au in group if au in real.thresholds and (of := real.aus.get(au)) and of.auc is not None]
     aucs, theirs, f1, ece = (
         _share(_mean([getattr(of, field) for of in rows])) for field in ("auc", "auc_mediapipe", "f1", "ece")
@@ -158,7 +158,7 @@ def _real_mean(name: str, real: Real, group: Iterable[int]) -> list[str]:
 
 
 def _doubtful(of: RealAU | None) -> bool:
-    """Not coded, too few real faces that show it or lack it, or an AUC below MIN_AUC there."""
+    """Whether an AU is not coded, has too few real faces with or without it, or has an AUC below MIN_AUC."""
     return of is None or of.auc is None or of.auc < MIN_AUC
 
 
@@ -192,6 +192,6 @@ def _text(*parts: str) -> str:
 
 
 def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
-    """numbers: all columns but the first are set to the right."""
+    """A Markdown table. numbers: right-align all columns but the first."""
     lines = [columns, ["---", *["---:" if numbers else "---"] * (len(columns) - 1)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

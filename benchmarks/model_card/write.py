@@ -1,7 +1,7 @@
-"""The tables of the model card and of docs/results.md, whose prose is written by hand.
+"""ks-card: writes the tables of the model card and of docs/results.md, whose prose is written by hand.
 
-A table goes between `<!-- table: NAME -->` and the next `<!-- end -->` of each page that has such a place. The same
-reports give the same bytes. It also says which AUs are experimental, for `ks-compile --experimental`.
+A table goes between `<!-- table: NAME -->` and the next `<!-- end -->` of each page that has these marks. The same
+reports give the same bytes. It also prints which AUs are experimental, for `ks-compile --experimental`.
 """
 
 import argparse
@@ -30,15 +30,13 @@ END = "<!-- end -->"
 
 
 def fill(page: str, tables: Mapping[str, str], where: str) -> str:
-    """The page with these tables in the places that it has. Raises DataError where it has none, or one is not whole."""
+    """The page with the tables between its marks. Raises DataError if it has no marks, or incomplete ones."""
     here = {name: table for name, table in tables.items() if _start(name) in page}
     for name, table in (here or tables).items():
         start = _start(name)
         pattern = re.compile(rf"(?<={re.escape(start)}\n).*?(?=^{re.escape(END)}$)", re.DOTALL | re.MULTILINE)
         if page.count(start) != 1 or not (found := pattern.search(page)) or "<!-- table:" in found.group():
-            raise DataError(
-                f"{where}: wanted once {start!r} and, below it, {END!r}, each on a line of its own; add them"
-            )
+            raise DataError(f"{where}: wanted {start!r} once and {END!r} below it, each on a separate line; add them")
         page = page[: found.start()] + table + "\n" + page[found.end() :]
     return page
 
@@ -80,17 +78,17 @@ def _speed(path: Path, real: Real) -> str:
         return speed_table(report, real)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         reason = f"no {exc}" if isinstance(exc, KeyError) else exc
-        raise DataError(f"{path} is no whole report of ks-bench live on this model ({reason}); write it anew") from exc
+        raise DataError(f"{path} is not a report of ks-bench live on this model ({reason}); write it again") from exc
 
 
 def _training(path: Path) -> str:
-    """A JSON object of settings, or a text with commands."""
+    """A table of settings from a .json file, or a block of commands from a text file."""
     if path.suffix == ".json":
         return settings_table(read_report(path))
     try:
         return commands_block(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
-        reason = getattr(exc, "strerror", None) or "no UTF-8"
+        reason = getattr(exc, "strerror", None) or "not UTF-8"
         raise DataError(f"{path} cannot be read ({reason}); give a text or a JSON file") from exc
 
 
@@ -103,15 +101,17 @@ EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
-    made = make_parser("ks-card", "Write the tables of a model's card from its reports.", EXAMPLES)
+    made = make_parser("ks-card", "Write the tables of a model card from the model's reports.", EXAMPLES)
     made.add_argument("--eval", type=Path, required=True, metavar="FILE.json", help="of ks-eval, on held-out people")
     made.add_argument("--real", type=Path, required=True, metavar="FILE.json", help="of ks-real with --landmarker")
-    made.add_argument("--speed", type=Path, metavar="FILE.json", help="of ks-bench live; without it that table stays")
+    made.add_argument(
+        "--speed", type=Path, metavar="FILE.json", help="of ks-bench live (default: keep the speed table)"
+    )
     made.add_argument(
         "--training",
         type=Path,
         metavar="FILE",
-        help="commands as text, or settings as .json; without it that table stays",
+        help="commands as text, or settings as .json (default: keep the training table)",
     )
     made.add_argument(
         "--out",
@@ -119,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[CARD],
         metavar="FILE.md",
-        help="pages; each gets the tables that it has a place for (default: the card of the bundled model)",
+        help="pages; each gets the tables that it has marks for (default: the bundled model's card)",
     )
     return made
 

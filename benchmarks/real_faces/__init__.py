@@ -1,1 +1,1 @@
-"""ks-real: how well a model agrees with real faces that were coded by eye."""
+"""ks-real: scores a model on real faces that were coded by eye."""

@@ -1,6 +1,6 @@
-"""Faces coded by eye: labels.csv read and checked.
+"""Reads and checks labels.csv, the codes of faces coded by eye.
 
-    file, frame, face, AU1, AU2, ...   and, where they are known, person, x_px, y_px
+    file, frame, face, AU1, AU2, ...   and optionally person, x_px, y_px
 
 A code is 1 (present), 0 (absent) or blank (unsure). benchmarks/real_dev/README.md says how ours were made.
 """
@@ -26,26 +26,26 @@ _KNOWN = (*_KEYS, "person", "x_px", "y_px")
 
 @dataclass(frozen=True, slots=True)
 class CodedFace:
-    """One row."""
+    """One row of labels.csv."""
 
     file: str
-    frame: int  # among the decoded ones, from 0; 0 of a still
-    face: int  # from 0, counted from the left where there are several
+    frame: int  # index of the decoded frame, from 0; 0 for a still
+    face: int  # from 0, counted from the left
     person: str
-    at_px: tuple[float, float] | None  # its centre, where the row says
+    at_px: tuple[float, float] | None  # the face's centre, if the row has it
     codes: tuple[int, ...]  # 1, 0 or UNSURE, in the order of CodedFaces.aus
 
 
 @dataclass(frozen=True, slots=True)
 class CodedFaces:
-    """All rows."""
+    """All rows of labels.csv."""
 
     aus: tuple[int, ...]
     faces: tuple[CodedFace, ...]
 
     @property
     def labels(self) -> I64:
-        """(T, U) of 1, 0 and UNSURE, as metrics wants them."""
+        """(T, U) 1, 0 or UNSURE, for faces x AUs."""
         return np.array([face.codes for face in self.faces], np.int64).reshape(len(self.faces), len(self.aus))
 
     @property
@@ -54,7 +54,7 @@ class CodedFaces:
 
 
 def read_labels(path: Path) -> CodedFaces:
-    """Raises DataError, with the line, on a table that cannot be used."""
+    """Reads the table. Raises DataError, naming the line, if it cannot be used."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -64,7 +64,7 @@ def read_labels(path: Path) -> CodedFaces:
             faces = tuple(_face(row, aus, f"{path}, line {reader.line_num}") for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         reason = one_line(exc)
-        raise DataError(f"{path}: this table of labels cannot be read ({reason}); check the path") from exc
+        raise DataError(f"{path}: the table of labels cannot be read ({reason}); check the path") from exc
     if not faces:
         raise DataError(f"{path}: no coded face in it; write one row per face")
     if twice := len(faces) - len({(face.file, face.frame, face.face) for face in faces}):
@@ -79,7 +79,7 @@ def _aus_of(columns: Sequence[str], path: Path) -> dict[str, int]:
     except (ModelError, IndexError):
         aus = {}
     if not aus or len(set(aus.values())) < len(aus) or set(_KEYS) - set(columns):
-        raise DataError(f"{path}: the columns are {', '.join(_KEYS)}, then AU1, AU2 and so on; got {columns}")
+        raise DataError(f"{path}: wanted columns {', '.join(_KEYS)}, then AU1, AU2 and so on; got {columns}")
     return aus
 
 
@@ -91,18 +91,21 @@ def _face(row: Mapping[str, str | None], aus: Mapping[str, int], where: str) -> 
         x, y = values.get("x_px", ""), values.get("y_px", "")
         at_px = (float(x), float(y)) if x and y else None
     except ValueError as exc:
-        raise DataError(f"{where}: frame and face are whole numbers, x_px and y_px numbers; got {values}") from exc
+        raise DataError(
+            f"{where}: wanted whole numbers for frame and face, numbers for x_px and y_px; got {values}"
+        ) from exc
     known = [code for code in codes if code is not None]
     if len(known) < len(codes) or not values["file"] or frame < 0 or face < 0:
-        raise DataError(f"{where}: a file, a frame and a face from 0, and codes of 1, 0 or blank; got {values}")
+        raise DataError(f"{where}: wanted a file, frame and face from 0, and codes 1, 0 or blank; got {values}")
     person = values.get("person") or f"{values['file']} {face}"
     return CodedFace(values["file"], frame, face, person, at_px, tuple(known))
 
 
 def pick(coded: CodedFace, boxes: Sequence[Box], *, alone: bool) -> int | None:
-    """Which of the boxes that were found in the frame is the coded face; None: none of them.
+    """The index of the detected box that is the coded face, or None.
 
-    By its centre where that is known; else the widest where it is alone in the table, or the n-th from the left.
+    With a known centre it is the nearest box. Otherwise it is the widest box if the face is alone in its frame's rows,
+    else the n-th from the left.
     """
     if not boxes:
         return None
@@ -117,6 +120,6 @@ def pick(coded: CodedFace, boxes: Sequence[Box], *, alone: bool) -> int | None:
 
 
 def _apart(box: Box, at_px: tuple[float, float]) -> float:
-    """Distance of a point from a box's centre, in widths of the box."""
+    """Distance of a point from a box's centre, in box widths."""
     x, y = (box[0] + box[2]) / 2 - at_px[0], (box[1] + box[3]) / 2 - at_px[1]
     return math.hypot(x, y) / max(box_width(box), 1e-6)

@@ -1,8 +1,8 @@
-"""Real faces decide: a model's AUs on faces that were coded by eye, MediaPipe's blendshapes beside them.
+"""ks-real: scores a model on real faces that were coded by eye, and MediaPipe's blendshapes for comparison.
 
-ks-real runs the live pipeline over each file, every frame, as ks-live does, and scores the coded faces. How they were
-coded: benchmarks/real_dev/README.md; what the columns mean: benchmarks/real_faces/scores.py; how MediaPipe is read as
-AUs: benchmarks/real_faces/blendshapes.py. Other sets of faces are scored the same way: --labels, --media.
+It runs the pipeline of ks-live over every frame of each file and scores the coded faces. benchmarks/real_dev/README.md
+says how they were coded, scores.py what the figures mean, blendshapes.py how MediaPipe's output becomes AUs. Score
+your own faces with --labels and --media.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from knowledge_spreader.realtime.types import FrameResult
 from knowledge_spreader.realtime.watch import watch
 
 LABELS = Path(__file__).parents[1] / "real_dev" / "labels.csv"
-FORMAT = 1  # raised when a key of the JSON changes its meaning
+FORMAT = 1  # raise it when a key of the JSON changes its meaning
 
 MEDIAPIPE = "MediaPipe"
 NOT_FOUND = "not found"
@@ -47,10 +47,10 @@ NOT_FOUND = "not found"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What came out for one coded face. Where `reason` says why not, the pipeline gave no answer."""
+    """The pipeline's answer for one coded face."""
 
     coded: CodedFace
-    reason: str = NOT_FOUND
+    reason: str = NOT_FOUND  # why there is no answer; "" where there is one
     probability: Mapping[int, float] | None = None
     occurrence: Mapping[int, bool] | None = None
     blendshapes: Mapping[int, float] | None = None
@@ -58,22 +58,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One answer for each coded face, in the order of the table."""
+    """The answers for all coded faces, in the order of the table."""
 
     answers: tuple[Answer, ...]
     model: str
     weights: str
-    note: str  # "untrained", as the model's file says it
+    note: str  # of the model file, such as "untrained"
     engine: str
     thresholds: Mapping[int, float]
 
 
 def run_model(coded: CodedFaces, media: Path, options: Options, landmarker: Path | None, *, progress: bool) -> Run:
-    """Raises KSError where a file, a coded frame or a model is missing or cannot be used."""
+    """Runs the pipeline on all coded files. Raises KSError if a file, a coded frame or a model cannot be used."""
     paths = [media / name for name in coded.files]
     if missing := [path for path in paths if not path.is_file()]:
         told = f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-        raise MissingError(f"{told}: no such file; name the folder with the coded files: --media FOLDER")
+        raise MissingError(f"{told}: no such file; give the folder with the coded files: --media FOLDER")
     with ExitStack() as stack:
         blendshapes = stack.enter_context(Blendshapes(landmarker)) if landmarker else None
         results = stack.enter_context(watch(*paths, options=replace(options, policy="every-frame")))
@@ -90,9 +90,7 @@ def run_model(coded: CodedFaces, media: Path, options: Options, landmarker: Path
         spec, model = results.model.spec, results.model
         if wanted:
             file, frame = next(iter(wanted))
-            raise DataError(
-                f"{media / file}: the coded frame {frame} could not be read; is it the file that was coded?"
-            )
+            raise DataError(f"{media / file}: the coded frame {frame} cannot be read; give the file that was coded")
         thresholds = dict(zip(spec.aus, spec.thresholds or (0.5,) * len(spec.aus), strict=True))
         answers = tuple(found[face] for face in coded.faces)
         return Run(answers, str(model.path), model.weights_id, model.note, str(results.choice), thresholds)
@@ -113,7 +111,7 @@ def _answer(coded: CodedFace, alone: bool, result: FrameResult, blendshapes: Ble
 
 
 def score_run(run: Run, coded: CodedFaces, *, beside: bool) -> dict[str, Scores]:
-    """By who answers. beside: MediaPipe's too; both then on the faces that both answered for."""
+    """Scores of the model. beside: of MediaPipe too, both on the faces that both answered."""
     kept = [answer for answer in run.answers if answer.probability and (answer.blendshapes or not beside)]
     labels = np.array([answer.coded.codes for answer in kept], np.int64).reshape(len(kept), len(coded.aus))
     people = [answer.coded.person for answer in kept]
@@ -136,7 +134,7 @@ def score_run(run: Run, coded: CodedFaces, *, beside: bool) -> dict[str, Scores]
 
 
 def report(run: Run, scores: Mapping[str, Scores]) -> dict[str, Any]:
-    """All of it as JSON takes it: figures, and what was answered for each face."""
+    """The JSON report: all scores, and the answer for each face."""
     faces = [
         {
             **{name: getattr(answer.coded, name) for name in ("file", "frame", "face", "person")},
@@ -160,7 +158,7 @@ def _named(values: Mapping[int, Any] | None) -> dict[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists."""
+    """The value with lists in place of tuples."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
@@ -174,28 +172,28 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-real",
-        "How well a model agrees with real faces that were coded by eye, MediaPipe's blendshapes beside it.",
+        "Score a model on real faces that were coded by eye, and MediaPipe's blendshapes for comparison.",
         EXAMPLES,
     )
-    made.add_argument("--model", default="", metavar="FILE.ks", help="default: the bundled one")
+    made.add_argument("--model", default="", metavar="FILE.ks", help="default: the bundled model")
     made.add_argument(
         "--media", type=Path, required=True, metavar="FOLDER", help="folder with the coded videos and pictures"
     )
     made.add_argument(
-        "--labels", type=Path, default=LABELS, metavar="FILE.csv", help="the codes (default: those that come along)"
+        "--labels", type=Path, default=LABELS, metavar="FILE.csv", help="the codes (default: the bundled labels.csv)"
     )
     made.add_argument(
-        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to score it beside"
+        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to compare with it"
     )
     add_face_model(made)
     made.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
-    made.add_argument("--precision", default="auto", metavar="NAME", help="as ks-live takes it (default: %(default)s)")
+    made.add_argument("--precision", default="auto", metavar="NAME", help="as in ks-live (default: %(default)s)")
     add_threads(made)
     made.add_argument(
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="answers relative to the person, where the model has learned it (default: on)",
+        help="subtract the person's baseline, if the model was fitted with it (default: on)",
     )
     add_json(made, "all figures, and each face's,")
     add_progress(made)

@@ -1,8 +1,8 @@
-"""What a set of answers is worth on coded faces, AU by AU, with intervals over people.
+"""Scores of a set of answers on coded faces: AUC, F1 and others for each AU, with intervals over people.
 
-T faces, U AUs. A face without an answer is nan; it and unsure codes are left out of every figure. An AU has evidence
-with at least MIN_EVIDENCE faces of each kind; others get no AUC and no F1, and enter no mean. False alarms are counted
-wherever an AU is absent.
+T faces, U AUs. Faces without an answer (nan) and unsure codes are left out. An AU has evidence if at least
+MIN_EVIDENCE faces show it and as many do not; other AUs get no AUC and no F1 and are in no mean. False alarms are
+counted wherever an AU is absent.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from knowledge_spreader.arrays import F64, I64, Bools
 from knowledge_spreader.benchmarks.real_faces.labels import UNSURE
 
 MIN_EVIDENCE = 3
-HELD_OUT = (1, 2, 4, 5, 6, 10, 12, 15, 17, 25, 26, 43)  # AUs of the other sets of clips
+HELD_OUT = (1, 2, 4, 5, 6, 10, 12, 15, 17, 25, 26, 43)  # AUs coded in the other sets of clips
 _DRAWS = 1000
 _ECE_BINS = 10
 
@@ -24,33 +24,33 @@ Interval = tuple[float, float]  # 2.5 and 97.5 % of the draws
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What somebody says of the T coded faces, for the AUs of the table."""
+    """One method's answers for the T coded faces and the U AUs of the table."""
 
     score: F64  # (T, U) 0 to 1; nan: no answer
-    cut: F64  # (U,) from which an AU is called present
-    shown: F64 | None = None  # (T, U) 1 or 0, what the pipeline shows after hysteresis; nan where there is no answer
+    cut: F64  # (U,) threshold from which an AU counts as present
+    shown: F64 | None = None  # (T, U) 1 or 0 after the pipeline's hysteresis; nan: no answer
     calibrated: bool = True  # whether scores are meant as probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class AUScore:
-    """nan: does not exist."""
+    """The scores of one AU; nan where a score cannot be computed."""
 
     au: int
-    present: int  # faces that were answered for
+    present: int  # faces with an answer
     absent: int
     auc: float
     auc_interval: Interval
-    f1: float  # at the cut
-    f1_shown: float  # of what the pipeline shows
-    f1_best: float  # at the best cut on these very faces: a bound, not a result
+    f1: float  # at the threshold
+    f1_shown: float  # after the pipeline's hysteresis
+    f1_best: float  # at the threshold that is best on these same faces: an upper bound, not a result
     ece: float
-    false_alarms: float  # share of the absent ones that reach the cut
+    false_alarms: float  # share of the faces without the AU that reach the threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Over those AUs of a group that have evidence."""
+    """Means over the AUs of a group that have evidence."""
 
     aus: tuple[int, ...]
     auc: float
@@ -63,7 +63,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All figures of one set of answers."""
+    """All scores of one set of answers."""
 
     aus: tuple[AUScore, ...]
     means: Mapping[str, Mean]
@@ -76,7 +76,10 @@ def score(
     people: Sequence[str],
     groups: Mapping[str, Collection[int]],
 ) -> Scores:
-    """labels (T, U) of 1, 0, UNSURE; people (T,): who is drawn again; groups: of AUs, a mean is made of each."""
+    """Scores of the answers for each AU, and their means over each group of AUs.
+
+    labels: (T, U) 1, 0 or UNSURE. people: (T,) who each face is; the intervals draw people, not faces.
+    """
     labels = np.where(np.isnan(answers.score), UNSURE, labels)
     probability = np.nan_to_num(answers.score)
     present, absent = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
@@ -119,7 +122,7 @@ def _mean(columns: Mapping[str, F64], draws: F64, kept: Bools, aus: Sequence[int
 
 
 def _drawn_auc(probability: F64, labels: I64, people: Sequence[str]) -> F64:
-    """(_DRAWS, U): AUC of draws of as many people as there are, each with all faces; nan where a class is gone."""
+    """(_DRAWS, U) AUC of bootstrap draws of people with all their faces; nan where a draw lacks a class."""
     rng = np.random.default_rng(0)
     names = sorted(set(people))
     faces_of = [np.flatnonzero(np.array(people) == name) for name in names]
@@ -132,7 +135,7 @@ def _drawn_auc(probability: F64, labels: I64, people: Sequence[str]) -> F64:
 
 def _interval(values: F64) -> Interval:
     there = values[~np.isnan(values)]
-    if len(there) < _DRAWS // 2:  # an AU that one person alone shows is gone from too many draws
+    if len(there) < _DRAWS // 2:  # too many draws lack an AU that only one person shows
         return float("nan"), float("nan")
     low, high = np.percentile(there, (2.5, 97.5))
     return float(low), float(high)

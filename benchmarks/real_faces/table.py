@@ -1,4 +1,4 @@
-"""Scores on real faces as tables on a terminal."""
+"""Prints scores on real faces as tables."""
 
 import math
 from collections import Counter
@@ -14,7 +14,7 @@ from knowledge_spreader.spec import au_label
 
 
 class Answered(Protocol):
-    """What is told of a face: why it has no answer, "" where it has one."""
+    """A face with the reason why it has no answer, "" where it has one."""
 
     @property
     def reason(self) -> str: ...
@@ -23,7 +23,7 @@ class Answered(Protocol):
 def print_scores(
     answers: Sequence[Answered], model: str, note: str, scores: Mapping[str, Scores], console: Console
 ) -> None:
-    """One table for whoever answered, and a line on the faces that are missing from it."""
+    """Prints a table for each method, and the number of faces without an answer."""
     for who, found in scores.items():
         ours = who == "model"
         console.print(_table(f"{model} ({note})" if ours and note else model if ours else who, found, ours))
@@ -31,9 +31,10 @@ def print_scores(
     told = ", ".join(f"{count} {reason}" for reason, count in without.most_common()) or "none"
     console.print(f"{len(answers)} coded faces; without an answer of the model: {told}.", soft_wrap=True)
     console.print(
-        f"-: fewer than {MIN_EVIDENCE} faces that show it, or that do not. [95 %]: over draws of people. best: at the "
-        "best cut on these very faces. shown: with the pipeline's hysteresis. alarms: share of absent faces above the "
-        "cut." + (f" MediaPipe: cut at {CUT}; * it is blind here." if len(scores) > 1 else ""),
+        f"-: fewer than {MIN_EVIDENCE} faces show the AU, or do not. [95 %]: bootstrap over people. best: F1 at the "
+        "best threshold on these same faces. shown: F1 with the pipeline's hysteresis. alarms: share of the faces "
+        "without the AU above the threshold."
+        + (f" MediaPipe: threshold {CUT}; *: its value stays near 0, or there is none." if len(scores) > 1 else ""),
         soft_wrap=True,
     )
 

@@ -1,7 +1,7 @@
-"""How fast clips come from the crop cache and what they cost in memory: `ks-bench loader`.
+"""ks-bench loader: measures how fast training reads clips from the crop cache, and the memory that takes.
 
-Makes an empty cache of the asked size (sparse files: no disk is used), reads batches from it as the trainer does, and
-prints batches/s, the time a step may take before it waits, and the memory of all processes.
+It makes an empty cache of the wanted size (sparse files, which use no disk) and reads batches from it as the trainer
+does. It prints batches/s, the shortest training step that need not wait for clips, and the memory of all processes.
 """
 
 import os
@@ -24,7 +24,7 @@ BATCH = 16
 
 
 def empty_cache(folder: Path, frames: int, side_px: int) -> tuple[list[Video], list[VideoCrops]]:
-    """Videos of 500 frames with 12 AUs each and their crops, all zero."""
+    """Videos of 500 frames with 12 AUs each, and their crops, which are all zero."""
     rng = np.random.default_rng(0)
     videos, crops = [], []
     for i in range(-(-frames // VIDEO_FRAMES)):
@@ -39,7 +39,7 @@ def empty_cache(folder: Path, frames: int, side_px: int) -> tuple[list[Video], l
 
 
 def memory_mb(processes: list[int]) -> float:
-    """Proportional set size of the processes together: shared pages count once. Linux only."""
+    """Proportional set size of all processes together, MiB: shared pages count once. Linux only."""
     total_kb = 0
     for pid in processes:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -53,7 +53,7 @@ def children() -> list[int]:
 
 
 def measure(frames: int, side_px: int, workers: int, steps: int) -> dict[str, object]:
-    """Reads batches of 16 labelled and 16 unlabelled clips of 5 frames."""
+    """Reads `steps` batches of 16 labelled and 16 unlabelled clips of 5 frames; the figures, for JSON."""
     with tempfile.TemporaryDirectory() as folder:
         videos, crops = empty_cache(Path(folder), frames, side_px)
         index = index_frames(videos, [c.found for c in crops], 5)
@@ -66,7 +66,7 @@ def measure(frames: int, side_px: int, workers: int, steps: int) -> dict[str, ob
         for batch in loader:
             seen += len(batch.labelled.pictures) + len(batch.unlabelled.pictures)
             if batch.step == 0:
-                started = time.perf_counter()  # workers are up
+                started = time.perf_counter()  # all workers have started
             if batch.step % (steps // 5) == 0:
                 memory.append(round(memory_mb([os.getpid(), *children()])))
         rate = (steps - 1) / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Two results of ks-bench row by row: B over A."""
+"""Compares two results of ks-bench row by row: B divided by A."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ from knowledge_spreader.benchmarks.speed.timing import COV_LIMIT
 
 KEY = ("backend", "precision", "batch", "what")
 MACHINE = ("cpu", "cores", "gpu", "system", "versions")
-CHANGES = ("skipped",)  # flags that may differ without making rows incomparable
+CHANGES = ("skipped",)  # flags that may differ while rows stay comparable
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row in both results; below 1 B is faster."""
+    """One row that both results have. Latency ratios below 1: B is faster."""
 
     key: tuple[str, str, int, str]
     before_p50_ms: float
     after_p50_ms: float
     p99: float
-    per_s: float  # above 1 B does more
-    steady: bool  # both coefficients of variation are low enough to believe small changes
+    per_s: float  # throughput; above 1: B is faster
+    steady: bool  # both coefficients of variation are low, so that small changes mean something
 
     @property
     def p50(self) -> float:
@@ -31,7 +31,7 @@ class Change:
 
 
 def compare(before: Row, after: Row) -> tuple[list[Change], list[str]]:
-    """Rows that both have, in the order of the second, and what makes the comparison doubtful."""
+    """The rows that both results have, in B's order, and notes on what makes the comparison doubtful."""
     old = {tuple(row[name] for name in KEY): row for row in before["rows"]}
     changes = []
     for row in after["rows"]:
@@ -56,7 +56,7 @@ def compare(before: Row, after: Row) -> tuple[list[Change], list[str]]:
 
 
 def differences(before: Row, after: Row) -> list[str]:
-    """Machine, weights and flags that are not the same."""
+    """Notes on machine, weights and flags that differ."""
     told = [
         f"another machine: {name} {before['machine'].get(name)} -> {after['machine'].get(name)}"
         for name in MACHINE
@@ -74,7 +74,7 @@ def differences(before: Row, after: Row) -> list[str]:
 
 
 def print_changes(changes: list[Change], told: list[str], console: Console) -> None:
-    table = Table(title="B over A: latency below 1 and faces/s above 1 are better", box=box.SIMPLE_HEAD)
+    table = Table(title="B / A: latency below 1 and faces/s above 1 are better", box=box.SIMPLE_HEAD)
     for name in ("engine", "batch", "what", "A p50 ms", "B p50 ms", "p50", "p99", "faces/s", ""):
         table.add_column(name, justify="left" if name in ("engine", "what", "") else "right", no_wrap=True)
     for change in changes:

@@ -1,4 +1,4 @@
-"""One engine in a process of its own: so that neither memory nor thread pools of others get into its figures.
+"""One engine in a separate process, so that the memory and threads of other engines do not affect its figures.
 
 The parent writes one JSON object per line to stdin and reads one for each from stdout:
 
@@ -7,7 +7,7 @@ The parent writes one JSON object per line to stdin and reads one for each from 
     {"op": "stages", "batch": 1}  (medians of the encoder, on a GPU)
         -> {"h2d_ms": ..., "compute_ms": ..., "d2h_ms": ...}
 
-The first line that it writes says what it opened, or why it could not.
+The first line of stdout says what was opened, or why it could not be.
 """
 
 import json
@@ -40,9 +40,9 @@ Call = Callable[[], Sequence[float]]
 
 
 def main(argv: Sequence[str]) -> int:
-    """role, backend, precision, model file, threads. Ends when stdin does."""
+    """argv: role, backend, precision, model file, threads. Ends when stdin ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # libraries that print must not mix into the answers
     role, backend, precision, path, threads = argv
     try:
         told, calls, engine = _open(role, backend, precision, open_model(path), int(threads))
@@ -77,7 +77,7 @@ def _run(call: Call, role: str, request: dict[str, Any]) -> dict[str, Any]:
 def _open(
     role: str, backend: str, precision: str, model: ModelFile, threads: int
 ) -> tuple[dict[str, Any], Callable[[int], Call], Engine | None]:
-    """What it is, the call to time for each batch size, and the engine that streams."""
+    """Facts about the engine, a function batch size -> the call to time, and the engine of a stream (else None)."""
     if role == STREAM:
         engine = open_engine(model, backend, precision, threads=threads)
         about = {"version": engine.choice.version, "device": engine.choice.device}
@@ -87,7 +87,7 @@ def _open(
     if backend in ("torch", "torch-cuda"):
         forward = _torch_forward(model, backend, precision, threads)
         return {"naive": f"{passes}, torch's eager forward"}, lambda batch: _clip_call(forward, model.spec, batch), None
-    if backend == "tensorrt":  # a plan is for batches of frames, not of clips
+    if backend == "tensorrt":  # its plans take batches of frames, not of clips
         engine = open_engine(model, backend, precision)
         told = f"all {n} frames through both branches, {2 * n} backbone passes, on this backend"
         return {"naive": told}, lambda batch: _clip_call(_encode_all(engine), model.spec, batch), None
@@ -100,7 +100,7 @@ def _open(
 
 
 def _clip_engine(backend: str, precision: str, model: ModelFile, threads: int) -> Engine:
-    """An engine on a model of whole_clip.py; open_engine would refuse it for giving fewer answers than faces."""
+    """An engine for a model of whole_clip.py, which open_engine refuses: it gives fewer answers than faces."""
     if backend == "openvino":
         from knowledge_spreader.engines.backends.openvino_engine import OpenVINOEngine
 
@@ -111,7 +111,7 @@ def _clip_engine(backend: str, precision: str, model: ModelFile, threads: int) -
 
 
 def stream_call(engine: Engine, batch: int) -> Call:
-    """Encoder, head, and both: what one new frame of each face costs, ms."""
+    """A call that returns ms of encoder, head and both together, for one new frame of each face."""
     faces = noise(batch, engine.spec)
     width = feature_width(engine.spec)
     window = np.random.default_rng(1).random((batch, engine.spec.n_frames, width), np.float32)
@@ -139,7 +139,7 @@ def _clip_call(answer: Callable[[U8], object], spec: ModelSpec, batch: int) -> C
 
 
 def _encode_all(engine: Engine) -> Callable[[U8], object]:
-    """faces (B*N, H, W, 3) -> the answer for B clips."""
+    """A function faces (B*N, H, W, 3) -> the prediction for B clips."""
     n = engine.spec.n_frames
 
     def answer(faces: U8) -> object:
@@ -152,7 +152,7 @@ def _encode_all(engine: Engine) -> Callable[[U8], object]:
 
 
 def _torch_forward(model: ModelFile, backend: str, precision: str, threads: int) -> Callable[[U8], object]:
-    """The naive forward of the torch model, eager, transfers inside."""
+    """The naive eager forward of the torch model, copies to and from the GPU included."""
     import torch
 
     from knowledge_spreader.engines.backends.torch_model import answering_weights, folded
@@ -178,14 +178,14 @@ def _torch_forward(model: ModelFile, backend: str, precision: str, threads: int)
 
 
 def noise(count: int, spec: ModelSpec) -> U8:
-    """Faces (count, side, side, 3) of uint8 noise; what is on them does not change how long they take."""
+    """(count, side, side, 3) uint8 noise as faces: the content does not change the duration."""
     return np.random.default_rng(0).integers(0, 256, (count, spec.side_px, spec.side_px, 3), np.uint8)
 
 
 def stages(engine: Engine | None, batch: int) -> dict[str, Any]:
-    """Medians of the stages of the encoder, ms."""
+    """Median ms of the encoder's stages, or {"error": text}."""
     if engine is None or not isinstance(engine, Staged):
-        return {"error": "this engine does not tell copies and computing apart"}
+        return {"error": "this engine cannot measure copying and computing separately"}
     faces = noise(batch, engine.spec)
     engine.stages_ms(faces)
     told = [engine.stages_ms(faces) for _ in range(_STAGED)]
@@ -193,9 +193,9 @@ def stages(engine: Engine | None, batch: int) -> dict[str, Any]:
 
 
 def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, MB (10^6 bytes)."""
+    """Peak resident memory of this process so far, MB (10^6 bytes)."""
     status = Path("/proc/self/status")
-    if status.is_file():  # getrusage would count the parent's memory from before the exec
+    if status.is_file():  # getrusage would include the parent's memory before exec
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e6
     try:

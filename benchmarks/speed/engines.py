@@ -1,7 +1,7 @@
-"""ks-bench engine: every backend x precision x batch that the machine has, in one run, into rows.
+"""ks-bench engine: measures every backend, precision and batch size of the machine in one run.
 
-Each engine lives in a process of its own, and all of them take turns at every point, a slice of a second each, several
-rounds: what else happens on a shared machine hits all alike, and ratios hold where single figures drift.
+Each engine has its own process. At every batch size the engines take turns in short slices, for several rounds: other
+load on the machine then hits all of them alike, so ratios stay right where single figures drift.
 """
 
 import math
@@ -29,23 +29,23 @@ from knowledge_spreader.errors import KSError, MissingError
 
 BATCHES = (1, 2, 4, 8, 32, 64)
 REFERENCE = ("onnxruntime", "fp32")
-OPEN_UNTIL_S, MEASURE_UNTIL_S = 38.0, 48.0  # of --quick
+OPEN_UNTIL_S, MEASURE_UNTIL_S = 38.0, 48.0  # time limits of --quick
 NO_TIME = "--quick had no time left for it"
-WHOLE_CLIP_BATCHES = 4  # on a CPU: more faces only repeat the ratio, at seconds a call
+WHOLE_CLIP_BATCHES = 4  # largest on a CPU: larger ones take seconds a call and give the same ratio
 
 
 @dataclass(frozen=True, slots=True)
 class BenchConfig:
-    """What ks-bench engine is asked for."""
+    """The settings of ks-bench engine."""
 
     model: str = "random"  # a .ks file, a checkpoint, or random weights of the published size
-    backends: tuple[str, ...] = ()  # () = all that are here
+    backends: tuple[str, ...] = ()  # () = all installed
     precisions: tuple[str, ...] = ()  # () = all that a backend has
     batches: tuple[int, ...] = ()  # () = BATCHES, or 1 and 8 when quick
     quick: bool = False
     threads: int = 0  # of a CPU engine; 0 = as many as the process may use
     sample_crops: Path | None = None  # a video or folder for int8
-    aligned: bool = False  # its pictures are crops already
+    aligned: bool = False  # whether its pictures are crops already
     progress: bool = False
 
     @property
@@ -59,24 +59,24 @@ class Pace:
 
     seconds: float  # at least, over all rounds
     rounds: int
-    least: int  # calls in a round, however long they take
-    warm_up_s: float  # before the first round; one call before each later one
+    least: int  # calls per round, however long they take
+    warm_up_s: float  # before the first round; later rounds begin with one call
 
 
 @dataclass(slots=True)
 class Point:
-    """An engine at a batch size, as it fills up."""
+    """The measurements of one engine at one batch size."""
 
     worker: Worker
     batch: int
-    ms: dict[str, list[float]] = field(default_factory=dict)  # part -> calls
+    ms: dict[str, list[float]] = field(default_factory=dict)  # part -> duration of each call
     rss_mb: float = math.nan
     gpu_mb: float | None = None
     stages: Mapping[str, float] = field(default_factory=dict)  # of the encoder, on a GPU
 
 
 def bench(config: BenchConfig) -> Row:
-    """The result as its JSON file has it. Raises KSError when what was asked for by name cannot run."""
+    """Measures, and returns the content of the JSON file. Raises KSError if a backend asked for by name cannot run."""
     skipped: dict[str, str] = {}
     clock = _Clock(config.quick)
     wanted = list(_candidates(config, skipped))
@@ -84,7 +84,7 @@ def bench(config: BenchConfig) -> Row:
         folder = Path(name)
         int8 = [backend for backend, precision in wanted if precision == "int8"]
         if config.quick and config.sample_crops is None and "int8" not in config.precisions:
-            int8 = []  # making one takes longer than all the rest
+            int8 = []  # quantising takes longer than all the rest
         subject = make_subject(config.model, int8, folder, config.sample_crops, config.aligned)
         wanted = [each for each in wanted if _has_int8(each, subject, skipped)]
         about = machine()
@@ -111,7 +111,7 @@ def bench(config: BenchConfig) -> Row:
 
 
 class _Clock:
-    """Time since the start; --quick stops short of a minute, whatever the machine does besides."""
+    """Time since the start, so that --quick ends within a minute on a slow machine too."""
 
     def __init__(self, quick: bool) -> None:
         self._quick, self._begun_s = quick, time.perf_counter()
@@ -129,7 +129,7 @@ def _has_int8(engine: tuple[str, str], subject: Subject, skipped: dict[str, str]
 
 
 def _candidates(config: BenchConfig, skipped: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Backends x precisions that are installed; the others are put into skipped, or refused when asked for by name."""
+    """Installed backends x precisions. Others go into skipped, or raise MissingError if asked for by name."""
     for backend in config.backends or BACKENDS:
         try:
             pick(backend)
@@ -154,7 +154,7 @@ def _open(
     skipped: dict[str, str],
     clock: _Clock,
 ) -> list[Worker]:
-    """Two processes for each engine: frames one by one, and whole clips, whose memory is another."""
+    """Starts two processes per engine, for frames and for whole clips, so that memory is counted separately."""
     twin = whole_clip_twin(subject, folder).path
     workers: list[Worker] = []
     for backend, precision in wanted:
@@ -175,7 +175,7 @@ def _open(
 
 
 def _measure(workers: Sequence[Worker], config: BenchConfig, skipped: dict[str, str], clock: _Clock) -> list[Point]:
-    """Batches in rising order, since memory is that of the largest so far."""
+    """Measures all points. Batches go upwards, because memory is that of the largest batch so far."""
     batches = sorted(set(config.batches or ((1, 8) if config.quick else BATCHES)))
     pace = config.pace
     points: list[Point] = []
@@ -222,13 +222,13 @@ def _slice(point: Point, pace: Pace, first: bool) -> None:
 
 
 def _grown(before_mb: float | None, held_mb: float | None) -> float | None:
-    """Memory of the GPU that an engine holds: only one of them works at a time, so what came is its own."""
+    """GPU memory that an engine holds. Only one engine works at a time, so all growth is its own."""
     now_mb = gpu_used_mb() if before_mb is not None else None
     return None if before_mb is None or now_mb is None or held_mb is None else held_mb + now_mb - before_mb
 
 
 class _Peaks:
-    """The machine's limits, looked at before and after: the higher counts."""
+    """The machine's peak rates, measured before and after the engines; the higher one counts."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -296,11 +296,11 @@ def _versions(about: Row, workers: Sequence[Worker]) -> dict[str, str]:
 
 
 def _flags(config: BenchConfig, subject: Subject, threads: int, skipped: Mapping[str, str]) -> Row:
-    """How it was measured, so that two results can be told to be comparable."""
+    """How it was measured, to tell whether two results are comparable."""
     return {
         "graph": True,  # CUDA graphs, where an engine has them
-        "spin": False,  # threads and the host sleep while they wait
-        "transfers": True,  # copies to and from a GPU are inside a latency
+        "spin": False,  # waiting threads sleep
+        "transfers": True,  # latency includes copies to and from a GPU
         "threads": threads,
         "quick": config.quick,
         "seconds_per_point": config.pace.seconds,
@@ -316,14 +316,14 @@ def _flags(config: BenchConfig, subject: Subject, threads: int, skipped: Mapping
 
 
 def check_names(config: BenchConfig) -> None:
-    """Raises KSError on backends, precisions, batches and threads that there cannot be."""
+    """Raises KSError for unknown backends or precisions, and for batches or threads out of range."""
     for what, given, known in (
         ("--backends", config.backends, BACKENDS),
         ("--precisions", config.precisions, tuple(dict.fromkeys(p for ps in PRECISIONS.values() for p in ps))),
     ):
         if unknown := [name for name in given if name not in known]:
-            raise KSError(f"{what} are of {', '.join(known)}; got {', '.join(unknown)}")
+            raise KSError(f"{what} takes {', '.join(known)}; got {', '.join(unknown)}")
     if any(not 1 <= batch <= 4096 for batch in config.batches):
-        raise KSError(f"--batches are 1 to 4096 faces; got {', '.join(map(str, config.batches))}")
+        raise KSError(f"--batches takes 1 to 4096 faces; got {', '.join(map(str, config.batches))}")
     if config.threads < 0:
-        raise KSError(f"--threads is 1 or more, or 0 for all; got {config.threads}")
+        raise KSError(f"--threads takes 1 or more, or 0 for all; got {config.threads}")

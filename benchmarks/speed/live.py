@@ -1,10 +1,10 @@
-"""ks-bench live: the whole pipeline on this machine, from a file and as live streams, beside MediaPipe's.
+"""ks-bench live: measures the whole pipeline on this machine, on a file and on live streams.
 
-    end to end    a 720p file with one face: frames/s, and ms of each stage; every precision that runs here, and
-                  MediaPipe FaceLandmarker with blendshapes on the same file, taking turns
+    end to end    a 720p file with one face: frames/s and ms per stage, in every precision that runs here; MediaPipe
+                  FaceLandmarker with blendshapes on the same file for comparison. They take turns.
     capacity      streams x faces at the clip's own rate: frames/s of each stream, share dropped, latency p50, p95, p99
 
-Each run is a process of its own. Streams are the file played at its own pace, so nothing but the pipeline is measured.
+Each run has its own process. A stream is the file played in real time, so no camera or network is measured.
 """
 
 import json
@@ -36,12 +36,12 @@ MEDIAPIPE = "MediaPipe FaceLandmarker"
 
 @dataclass(frozen=True, slots=True)
 class LiveBenchConfig:
-    """What is measured."""
+    """The settings of ks-bench live."""
 
     model: Path
     clip: Path
     device: str = "auto"
-    precisions: tuple[str, ...] = ()  # () = all that the device does with this file
+    precisions: tuple[str, ...] = ()  # () = all that the file has for the device
     streams: tuple[int, ...] = (1, 2, 4)
     faces: tuple[int, ...] = (1, 4)
     seconds: float = 10.0  # of each run
@@ -53,7 +53,7 @@ class LiveBenchConfig:
 
 
 def bench_live(config: LiveBenchConfig) -> Row:
-    """All figures, as JSON takes them. Raises KSError where something cannot be run at all."""
+    """Measures, and returns the content of the JSON file. Raises KSError if nothing can be run."""
     model = open_model(config.model)
     face_model = str(find_face_model(config.face_model or None))
     backend, _ = pick(config.device)
@@ -71,7 +71,7 @@ def bench_live(config: LiveBenchConfig) -> Row:
             "precision": "auto",
         }
         end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, lambda: bar.advance(task))
-        capacity = [  # the bar shows the first part; these are few
+        capacity = [  # not in the progress bar: these are few
             {**_capacity(base, videos[faces], streams), "streams": streams, "faces": faces, "rate": rates[faces]}
             for faces in config.faces
             for streams in config.streams
@@ -83,7 +83,7 @@ def bench_live(config: LiveBenchConfig) -> Row:
 
 
 def _precisions(model: ModelFile, backend: str) -> tuple[str, ...]:
-    """Those that the file holds for the backend; bf16 where it does not run says so in its row."""
+    """The precisions that the file has for the backend. Where bf16 does not run, its row says so."""
     known = ENCODER_INT8.get(backend, "")
     return tuple(p for p in PRECISIONS[backend] if p != "int8" or known in model.sha256)
 
@@ -104,7 +104,7 @@ def _end_to_end(
 
 
 def _middle(name: str, runs: Sequence[Row]) -> Row:
-    """The run of median speed, and the speeds of all."""
+    """The run of median speed, with the speeds of all runs."""
     if errors := [run["error"] for run in runs if "error" in run]:
         return {"what": name, "error": errors[0]}
     speeds = [run["fps"] for run in runs]
@@ -133,14 +133,14 @@ def _run(request: Mapping[str, Any]) -> Row:
     environment = {**os.environ, **threads_environment(request["threads"])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if not done.stdout.strip():
-        said = done.stderr.strip().rpartition("\n")[2][:200] or "it said nothing; was memory short?"
+        said = done.stderr.strip().rpartition("\n")[2][:200] or "it printed nothing; perhaps memory ran out"
         raise KSError(f"a run of the live pipeline ended with status {done.returncode}: {said}")
     row: Row = json.loads(done.stdout)
     return row
 
 
 def print_live(result: Row, console: Console) -> None:
-    """Both tables."""
+    """Prints both tables."""
     table = Table(title="End to end, 1280 x 720 file, one face")
     for column in ("", "frames/s", "ms a frame by stage, p50", "memory MB"):
         table.add_column(column, justify="left" if column in ("", "ms a frame by stage, p50") else "right")

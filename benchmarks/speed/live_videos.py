@@ -1,4 +1,4 @@
-"""Videos for ks-bench live: a clip of one face, at 720p, and with several copies of it in one picture."""
+"""Writes the videos for ks-bench live: a clip of one face at 720p, with one or several copies per picture."""
 
 import math
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ _CELL_FILL = 0.98
 
 
 def write_video(clip: Path, target: Path, *, faces: int, seconds: float) -> float:
-    """Writes `clip`, back and forth until it lasts, at 1280 x 720 with `faces` copies of it; returns frames per second.
+    """Writes `seconds` of the clip at 1280 x 720 with `faces` copies in each picture; returns its frames per second.
 
-    Forth and back, because a jump from the last picture to the first would be a scene cut. Raises DataError on a clip
-    that cannot be read.
+    The clip plays forwards and backwards, because a jump from its last picture to the first would be a scene cut.
+    Raises DataError if the clip cannot be read.
     """
     rate = Fraction(picture_rate(clip) or 25).limit_denominator(1001)
     pictures = [_tiled(picture, faces) for picture in _some(clip, 300)]
     if not pictures:
-        raise DataError(f"{clip}: there is no picture in it")
+        raise DataError(f"{clip}: no picture in it; give a video with a face")
     with av.open(str(target), "w") as container:
-        like_a_camera = {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}  # no pictures that wait for others
+        like_a_camera = {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}  # no B-frames
         stream = container.add_stream("libx264", rate=rate, options=like_a_camera)
         stream.width, stream.height, stream.pix_fmt = *SIZE_PX, "yuv420p"
         for picture in _back_and_forth(pictures, round(seconds * rate)):
@@ -50,7 +50,7 @@ def _back_and_forth(pictures: list[U8], n: int) -> Iterator[U8]:
 
 
 def _tiled(picture: U8, copies: int) -> U8:
-    """`copies` of the picture in a grid, each as large as fits."""
+    """(720, 1280, 3) with copies of the picture in a grid, each as large as fits."""
     columns = math.ceil(math.sqrt(copies))
     rows = math.ceil(copies / columns)
     width, height = SIZE_PX[0] // columns, SIZE_PX[1] // rows

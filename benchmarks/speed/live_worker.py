@@ -1,4 +1,4 @@
-"""One run of the live pipeline, or of MediaPipe's FaceLandmarker, in a process of its own.
+"""One run of the live pipeline, or of MediaPipe's FaceLandmarker, in a separate process.
 
     live_worker.py '{"kind": "file", "video": ..., "model": ..., "precision": "fp32", ...}'
 
@@ -24,7 +24,7 @@ from knowledge_spreader.realtime.watch import watch
 
 def main(argv: Sequence[str]) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # libraries that print must not mix into the answers
     request = json.loads(argv[0])
     try:
         reply = _landmarker(request) if request["kind"] == "landmarker" else _watch(request)
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
-    """A recording with every frame ("file"), or played at its own pace by `streams` sources ("live")."""
+    """A recording with every frame ("file"), or played in real time by `streams` sources ("live")."""
     live = request["kind"] == "live"
     options = Options(
         model=request["model"],
@@ -55,7 +55,7 @@ def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _landmarker(request: Mapping[str, Any]) -> dict[str, Any]:
-    """MediaPipe's own pipeline with blendshapes on the same file: decode, landmarks, 52 numbers a frame."""
+    """MediaPipe's pipeline on the same file: decode, landmarks and 52 blendshapes for each frame."""
     try:
         import mediapipe as mp
         from mediapipe.tasks.python import vision

@@ -1,4 +1,4 @@
-"""A result of ks-bench -> table and warnings on the terminal, JSON, PNG."""
+"""Shows a result of ks-bench engine: tables and warnings on the terminal, and a PNG."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,10 +29,12 @@ def engine_name(row: Row) -> str:
 
 
 def read_json(path: Path) -> Row:
-    """Raises DataError, one line, on a file that is no result."""
+    """A result from its JSON file. Raises DataError if the file is not one."""
     result = files.read_json(path, "ks-bench engine")
     if any(name not in result for name in NEEDED) or not _are_rows(result["rows"]):
-        raise DataError(f"{path} is no result of ks-bench: it has {', '.join(NEEDED)}")
+        raise DataError(
+            f"{path} is not a result of ks-bench engine, which has {', '.join(NEEDED)}; give a file of its --json"
+        )
     return result
 
 
@@ -43,7 +45,7 @@ def _are_rows(rows: Any) -> bool:
 
 
 def print_result(result: Row, console: Console) -> None:
-    """Table, then what it says in a line each, then warnings."""
+    """Prints the table, then findings and warnings, one line each."""
     flags, where = result["flags"], result["machine"]
     size = f"{flags['backbone']} {flags['side_px']} px, N = {flags['n_frames']}, weights {result['weights']}"
     table = Table(title=f"{size}; {where['gpu'] or where['cpu']}, {flags['threads']} CPU threads", box=box.SIMPLE_HEAD)
@@ -83,7 +85,7 @@ def _staged(row: Row) -> bool:
 
 
 def _stage_table(rows: Sequence[Row]) -> Table:
-    """Where the time goes on a GPU."""
+    """Times of copying and computing on a GPU."""
     table = Table(title="On the GPU, launched without a CUDA graph (medians)", box=box.SIMPLE_HEAD)
     for name in ("engine", "batch", "what", "H2D ms", "compute ms", "D2H ms"):
         table.add_column(name, justify="left" if name in ("engine", "what") else "right", no_wrap=True)
@@ -97,7 +99,7 @@ def _ms(value: float) -> str:
 
 
 def findings(result: Row) -> list[str]:
-    """Cached against naive, memory and what was left out, in words."""
+    """Lines on cached against whole clips, memory, int8, the roof, and what was left out."""
     lines = []
     for row in result["rows"]:
         if row["what"] == "whole_clip" and row.get("to_frame"):
@@ -107,16 +109,16 @@ def findings(result: Row) -> list[str]:
             )
     lines += [f"peak memory of {name}: {text}" for name, text in memory(result["rows"]).items()]
     if result["flags"].get("int8"):
-        lines.append(f"int8 was calibrated on {result['flags']['int8']}")
+        lines.append(f"int8 was quantised with {result['flags']['int8']}")
     peaks = result["machine"].get("peaks", {}).values()
     lines += [f"roof: {p['gflop_per_s']:.0f} GFLOP/s ({p['of']}), {p['gb_per_s']:.0f} GB/s (copy)" for p in peaks]
     if any(row["precision"] == "int8" for row in result["rows"]):
-        lines.append("int8 stands against the roof of a wider precision, and may pass 100 %")
+        lines.append("int8 is compared with the roof of a wider precision, so it may exceed 100 %")
     return lines + [f"left out: {name}: {why}" for name, why in result["flags"].get("skipped", {}).items()]
 
 
 def memory(rows: Sequence[Row]) -> dict[str, str]:
-    """engine -> what its process has taken at most when streaming, at the smallest and at the largest batch."""
+    """engine -> peak memory of its streaming process, at the smallest and at the largest batch."""
     told: dict[str, str] = {}
     for name in dict.fromkeys(map(engine_name, rows)):
         mine = [row for row in rows if engine_name(row) == name and row["what"] == "frame" and row.get("rss_mb")]
@@ -130,7 +132,7 @@ def memory(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def warnings(result: Row) -> list[str]:
-    """What keeps a figure from meaning what it seems to, as trtexec says it."""
+    """Lines on figures that may mislead, in the manner of trtexec: unsteady times, and what bounds a GPU."""
     rows = result["rows"]
     told = []
     unsteady = [row for row in rows if row["cov"] > COV_LIMIT]
@@ -138,8 +140,8 @@ def warnings(result: Row) -> list[str]:
         worst = max(unsteady, key=lambda row: float(row["cov"]))
         told.append(
             f"the coefficient of variation is above {100 * COV_LIMIT:.1f} % in {len(unsteady)} of {len(rows)} rows "
-            f"(most: {100 * worst['cov']:.0f} %, {engine_name(worst)} {worst['what']} at batch {worst['batch']}): the "
-            "machine was not at rest; p50 and ratios of one run hold better than means"
+            f"(highest: {100 * worst['cov']:.0f} %, {engine_name(worst)} {worst['what']} at batch {worst['batch']}): "
+            "the machine was busy; trust p50 and the ratios within one run more than means"
         )
     for row in rows:
         if not _staged(row):
@@ -154,7 +156,7 @@ def warnings(result: Row) -> list[str]:
 
 
 def plot(result: Row, path: Path) -> None:
-    """Latency by batch, one frame against the whole clip, and memory. Raises KSError."""
+    """Draws latency by batch size, whole clip against one cached frame, and memory. Raises KSError."""
     figure = new_figure(13.0, 4.6)
     where, flags = result["machine"], result["flags"]
     figure.suptitle(
@@ -192,7 +194,7 @@ def _latency_lines(axes: "Axes", rows: Sequence[Row]) -> None:
 
 
 def _round_ticks(values: Sequence[float]) -> list[float]:
-    """1, 2, 5, 10, ... around the values, so that a logarithmic axis always has numbers to read."""
+    """1, 2, 5, 10, ... around the values, so that a logarithmic axis always has labelled ticks."""
     steps = [base * 10.0**power for power in range(-4, 6) for base in (1, 2, 5)]
     low = max((step for step in steps if step <= min(values)), default=steps[0])
     high = min((step for step in steps if step >= max(values)), default=steps[-1])
@@ -215,7 +217,7 @@ def _memory_bars(axes: "Axes", rows: Sequence[Row]) -> None:
 
 
 def _bars(axes: "Axes", values: Mapping[str, float], text: str, title: str, label: str) -> None:
-    """A bar for each engine, by its name, the first on top."""
+    """One bar per engine, the first on top."""
     colours = [COLOURS[name.split()[0]] for name in values]
     drawn = axes.barh(list(values), list(values.values()), color=colours, height=0.6)
     axes.bar_label(drawn, [text.format(value) for value in values.values()], fontsize=8, padding=2)

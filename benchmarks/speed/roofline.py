@@ -1,9 +1,10 @@
-"""How near to the machine's limit: work counted from the ONNX graphs, the limits measured on the spot.
+"""The roofline: how close an engine comes to the machine's limit.
 
-    attainable = min(peak of a big matrix product, FLOP per byte x speed of a big copy)
+    attainable = min(peak of a large matrix product, FLOP per byte x speed of a large copy)
 
-Counted are convolutions and matrix products, which are nearly all of the work: a multiply and an add are two FLOP, and
-the bytes are the weights once per call, and what each of them reads and writes per face.
+The limits are measured here. The work is counted from the ONNX graphs: convolutions and matrix products, which are
+nearly all of it. A multiply and an add are two FLOP. The bytes are the weights once per call, and the values that each
+node reads and writes per face.
 """
 
 import json
@@ -24,9 +25,7 @@ from knowledge_spreader.errors import KSError, MissingError
 try:
     import onnx
 except ImportError as exc:
-    raise MissingError(
-        f"work is counted from the ONNX graphs, and onnx is not there ({exc}); run: pip install onnx"
-    ) from exc
+    raise MissingError(f"counting the work of the ONNX graphs needs onnx ({exc}); run: pip install onnx") from exc
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 _MATRIX, _COPY_BYTES = 1536, 1 << 28
@@ -34,11 +33,11 @@ _MATRIX, _COPY_BYTES = 1536, 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Of one call on one face; a batch of B has B times the FLOP and B times the moved values, but the weights once."""
+    """The work of one call on one face. A batch of B has B times the FLOP and moved values, but the weights once."""
 
     flop: int
-    moved: int  # values that are read and written
-    weights: int  # values
+    moved: int  # number of values read and written
+    weights: int  # number of values
 
     def __add__(self, other: "Work") -> "Work":
         return Work(self.flop + other.flop, self.moved + other.moved, self.weights + other.weights)
@@ -46,11 +45,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What the machine does at best, measured."""
+    """The machine's measured peak rates."""
 
     flop_per_s: float
     bytes_per_s: float
-    of: str  # the matrix product that gave it, in words
+    of: str  # the matrix product that was measured, in words
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -61,7 +60,7 @@ class Peak:
 
 
 def count(graph: bytes) -> Work:
-    """The work of a graph of ours on a batch of one."""
+    """The work of one of our ONNX graphs on a batch of one."""
     model = onnx.load_model_from_string(graph)
     for tensor in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         for dim in tensor.type.tensor_type.shape.dim:
@@ -92,18 +91,18 @@ def _work(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]], weights: set
 
 
 def attainable_flop_per_s(work: Work, batch: int, precision: str, peak: Peak) -> float:
-    """The roof over this work."""
+    """The roof for this work."""
     moved_bytes = BYTES[precision] * (work.moved * batch + work.weights)
     return min(peak.flop_per_s, work.flop * batch / moved_bytes * peak.bytes_per_s)
 
 
 def share_of_roof(work: Work, batch: int, precision: str, seconds: float, peak: Peak) -> float:
-    """1 is the roof."""
+    """Achieved FLOP/s as a share of the roof."""
     return work.flop * batch / seconds / attainable_flop_per_s(work, batch, precision, peak)
 
 
 def cpu_peak(seconds: float = 0.5) -> Peak:
-    """fp32 by numpy's matrix product, and a copy that no cache holds (read and written bytes). Threads: as numpy is."""
+    """Peak of numpy's fp32 matrix product, and of a copy too large for the caches (bytes read and written)."""
     rng = np.random.default_rng(0)
     a = rng.random((_MATRIX, _MATRIX), np.float32)
     product = np.empty_like(a)
@@ -115,7 +114,7 @@ def cpu_peak(seconds: float = 0.5) -> Peak:
 
 
 def gpu_peak(precision: str, seconds: float = 0.5) -> Peak:
-    """The same on the GPU, by torch in a precision; int8 stands against fp16."""
+    """The same on the GPU, with torch in this precision; int8 is compared with fp16."""
     import torch
 
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision, torch.float16)
@@ -137,7 +136,7 @@ def gpu_peak(precision: str, seconds: float = 0.5) -> Peak:
 
 
 def _best(call: Callable[[], object], seconds: float) -> float:
-    """Shortest of some calls, after one that does not count."""
+    """Seconds of the shortest call, after one to warm up."""
     call()
     best, end_s = math.inf, time.perf_counter() + seconds
     while time.perf_counter() < end_s or math.isinf(best):
@@ -148,7 +147,7 @@ def _best(call: Callable[[], object], seconds: float) -> float:
 
 
 def measured_apart(kind: str, threads: int) -> Peak:
-    """cpu_peak, or gpu_peak in the precision that kind names, in a process of its own with so many threads."""
+    """cpu_peak, or gpu_peak of the precision `kind`, in a separate process with this number of threads."""
     environment = {**os.environ, **threads_environment(threads)}
     command = [sys.executable, "-m", "knowledge_spreader.benchmarks.speed.roofline", kind]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -158,7 +157,7 @@ def measured_apart(kind: str, threads: int) -> Peak:
 
 
 def best_of(peaks: Iterable[Peak]) -> Peak:
-    """The higher of each: on a shared machine a single look may fall in somebody else's time."""
+    """The highest of each rate: on a shared machine a single measurement may be disturbed."""
     seen = list(peaks)
     return Peak(max(p.flop_per_s for p in seen), max(p.bytes_per_s for p in seen), seen[0].of)
 

@@ -1,4 +1,4 @@
-"""What is measured: a .ks file, a checkpoint or random weights, with int8 encoders in it and its whole-clip twin."""
+"""The model to measure: from a .ks file, a checkpoint or random weights; with int8 encoders and a whole-clip twin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,15 +29,15 @@ class Subject:
 
     model: ModelFile
     weights: str  # their hash, or "random"
-    int8: str  # what the int8 encoders were calibrated on, in words; "" without any
+    int8: str  # the sample crops of the int8 encoders, in words; "" without int8
 
 
 def make_subject(
     model: str, int8_backends: Sequence[str], folder: Path, sample_crops: Path | None = None, aligned: bool = False
 ) -> Subject:
-    """Exports where needed, quantises where the file has no int8 encoder for a backend. Works in folder.
+    """Opens or exports the model, and quantises it for each int8 backend that the file has no encoder for.
 
-    Raises KSError on a model or pictures that cannot be used.
+    folder: for temporary files. Raises KSError if the model or the sample crops cannot be used.
     """
     file = _opened(model, folder)
     weights = RANDOM if model == RANDOM else file.weights_id
@@ -98,17 +98,17 @@ def _with_int8(
 
 
 def whole_clip_twin(subject: Subject, folder: Path) -> ModelFile:
-    """The model for the naive forward, beside it."""
+    """The same model made to encode whole clips, for the naive forward. Raises MissingError without onnx."""
     try:
         from knowledge_spreader.benchmarks.speed.whole_clip import whole_clip_model
     except ImportError as exc:
-        raise MissingError(f"the whole clip is measured with the help of onnx ({exc}); run: pip install onnx") from exc
+        raise MissingError(f"measuring whole clips needs onnx ({exc}); run: pip install onnx") from exc
     return whole_clip_model(subject.model, folder / f"whole-clip{SUFFIX}")
 
 
 def parse_model(text: str) -> str:
-    """Raises ModelError on what cannot be a model."""
+    """The text of --model. Raises ModelError if it cannot name a model."""
     path = Path(text)
     if text == RANDOM or path.suffix in (SUFFIX, ".safetensors") or path.is_dir():
         return text
-    raise ModelError(f"--model is a {SUFFIX} file, a checkpoint or run folder of ks-train, or random; got {text!r}")
+    raise ModelError(f"--model wants a {SUFFIX} file, a checkpoint or run folder of ks-train, or random; got {text!r}")

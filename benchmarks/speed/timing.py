@@ -1,4 +1,4 @@
-"""Durations -> latency percentiles, spread and throughput; and the loop that takes them."""
+"""Measures durations, and turns them into latency percentiles, spread and throughput."""
 
 import math
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-COV_LIMIT = 0.025  # above it a latency is not to be trusted to the last per cent (trtexec warns at the same)
+COV_LIMIT = 0.025  # above this coefficient of variation small differences mean nothing; trtexec's limit
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of one kind of call."""
+    """Latency and throughput of one kind of call."""
 
     n: int  # calls
     min_ms: float
@@ -29,7 +29,7 @@ class Latency:
 
 
 def latency(durations_ms: Sequence[float], batch: int) -> Latency:
-    """Percentiles between the two nearest calls; the standard deviation is that of a sample (n - 1)."""
+    """Statistics of the durations of calls with `batch` faces; the standard deviation is that of a sample (n - 1)."""
     assert durations_ms, "nothing was measured"
     ordered = sorted(durations_ms)
     n = len(ordered)
@@ -40,7 +40,7 @@ def latency(durations_ms: Sequence[float], batch: int) -> Latency:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Value at a share of the way through sorted values, in a straight line between neighbours."""
+    """The percentile of sorted values at `share` (0 to 1), interpolated linearly."""
     place = share * (len(ordered) - 1)
     low = math.floor(place)
     high = min(low + 1, len(ordered) - 1)
@@ -48,7 +48,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def take(call: Callable[[], Sequence[float]], seconds: float, least: int, warm_up_s: float) -> list[Sequence[float]]:
-    """What call() tells of itself, again and again for a time and at least so many times, after a warm-up."""
+    """Results of call(), repeated for `seconds` and at least `least` times, after a warm-up."""
     begun_s = time.perf_counter()
     call()
     while time.perf_counter() - begun_s < warm_up_s:

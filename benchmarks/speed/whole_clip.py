@@ -1,8 +1,7 @@
-"""The naive whole clip on any backend: an encoder graph that looks at whole clips, N + 1 backbone passes for each.
+"""An encoder graph for whole clips, to measure the naive forward on any backend: N + 1 backbone passes per clip.
 
-A stream without cached features has to send, for each new frame, the key frame through branch A and all N frames
-through branch B. The encoder's graph does both for every frame it is given (2N passes), so its branch A is given the
-newest frame of each clip only:
+Without cached features each new frame sends the key frame through branch A and all N frames through branch B. The
+encoder's graph runs both branches on every frame (2N passes). Here branch A gets only the newest frame of each clip:
 
     faces (B*N, H, W, 3) --+------------------------> branch B -> feature (B*N, C)
                            +-- every N-th, the last -> branch A -> o_a (B, U)
@@ -21,7 +20,7 @@ _NEWEST = "newest_of_each_clip"
 
 
 def whole_clip_model(model: ModelFile, path: Path) -> ModelFile:
-    """The same model with every encoder in it made to look at whole clips; its engines' encode() takes B*N faces."""
+    """The same model with every encoder made for whole clips: encode() takes B*N faces."""
     n = model.spec.n_frames
     graphs = {
         name: model.graph(name) if name == HEAD else whole_clip_encoder(model.graph(name), n) for name in model.sha256
@@ -38,7 +37,7 @@ def whole_clip_encoder(graph: bytes, n_frames: int) -> bytes:
     o_a, feature = (output.name for output in model.graph.output)
     made = {output for i in _needed(nodes, o_a) for output in nodes[i].output} - {o_a}
     branch_a = []
-    for i in sorted(_needed(nodes, o_a)):  # a copy of its own, down to the normalisation
+    for i in sorted(_needed(nodes, o_a)):  # branch A needs copies of all its nodes, normalisation included
         node = onnx.NodeProto()
         node.CopyFrom(nodes[i])
         node.name = f"a/{node.name}"
@@ -58,7 +57,7 @@ def whole_clip_encoder(graph: bytes, n_frames: int) -> bytes:
 
 
 def _needed(nodes: list[onnx.NodeProto], output: str) -> Set[int]:
-    """Indices of the nodes that an output is computed by."""
+    """Indices of the nodes that compute an output."""
     maker = {name: i for i, node in enumerate(nodes) for name in node.output}
     found: set[int] = set()
     open_names = [output]

@@ -1,4 +1,4 @@
-"""The parent's end of an engine in its own process: start it, ask it, end it."""
+"""The parent's side of an engine process: starts it, asks it, ends it."""
 
 import contextlib
 import json
@@ -15,16 +15,16 @@ _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerError(KSError):
-    """An engine could not be opened or run; the text is its own."""
+    """An engine could not be opened or run; the message is the engine's."""
 
 
 class Worker:
-    """A process of engine_worker.py, for one role, backend and precision. Raises WorkerError."""
+    """A process of engine_worker.py for one role, backend and precision. Raises WorkerError if it cannot start."""
 
     def __init__(self, role: str, backend: str, precision: str, model: Path, threads: int) -> None:
         self.role, self.backend, self.precision = role, backend, precision
-        self.gpu_mb: float | None = None  # of the GPU, as far as it was seen to grow
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (ends with us)
+        self.gpu_mb: float | None = None  # by how much the GPU's memory grew
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (see close)
         command = [
             sys.executable,
             "-m",
@@ -54,15 +54,15 @@ class Worker:
         return f"{self.backend} {self.precision}"
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to a request. Raises WorkerError when the engine fails or dies."""
+        """The answer to a request. Raises WorkerError if the engine fails or dies."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died: the answer says how
+        with contextlib.suppress(BrokenPipeError):  # the process died; _answer says how
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         return self._answer()
 
     def close(self) -> None:
-        """Ends the process; a second time does nothing."""
+        """Ends the process. May be called twice."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -85,7 +85,7 @@ class Worker:
             status = self._process.wait()
             self._errors.seek(0)
             said = [text.strip() for text in self._errors if text.strip()]
-            why = said[-1][:200] if said else "it said nothing; was memory short?"
+            why = said[-1][:200] if said else "it printed nothing; perhaps memory ran out"
             raise WorkerError(f"the process of {self.name} ended with status {status}: {why}")
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
@@ -94,5 +94,5 @@ class Worker:
 
 
 def threads_environment(threads: int) -> dict[str, str]:
-    """What makes the thread pools of numpy and torch as large as those of the engines."""
+    """Environment variables that make the thread pools of numpy and torch as large as those of the engines."""
     return dict.fromkeys(_POOLS, str(threads)) if threads else {}

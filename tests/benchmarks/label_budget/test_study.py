@@ -182,14 +182,14 @@ def test_settings_are_read_as_their_own_type() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("epoch=20", "with a name of"),
-        ("epochs", "name=value"),
+        ("epoch=20", "NAME one of"),
+        ("epochs", "NAME=VALUE"),
         ("epochs=many", "a whole number; got 'many'"),
         ("lr=fast", "a number"),
         ("ramp=maybe", "true or false"),
         ("aus=a", "numbers with commas"),
-        ("labels=0.1", "use the flag"),
-        ("out=here", "use the flag"),
+        ("labels=0.1", "use that option"),
+        ("out=here", "use that option"),
         ("kl=other", "--kl is one of"),
     ],
 )
@@ -251,7 +251,7 @@ def test_what_has_a_row_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureF
     assert study(tmp_path, "--seeds", "0,1", run_one=second) == 0
     assert [(c.seed, c.fold) for c in first.asked] == [(0, 1), (0, 2)]
     assert [(c.seed, c.fold) for c in second.asked] == [(1, 1), (1, 2)]
-    assert "2 runs done, 2 were there, 0 failed" in capsys.readouterr().out
+    assert "2 runs done, 2 done before, 0 failed" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_is_recorded_does_not_stop_the_others_and_is_tried_again(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_run_that_fails_is_recorded_does_not_stop_the_others_and_is_tried_agai
 def test_a_study_that_is_interrupted_keeps_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert study(tmp_path, run_one=Trainer(breaks=lambda c: c.fold == 2)) == 130
     assert len(read_rows(tmp_path / "rows.jsonl")) == 1
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err
 
 
 def test_half_a_row_is_dropped_and_does_not_spoil_the_next(tmp_path: Path) -> None:
@@ -292,10 +292,10 @@ def test_a_row_can_follow_any_half_row(cut: int, tmp_path: Path) -> None:
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"key": "a"}\n{"key": \n{"key": "c"}\n')
-    with pytest.raises(DataError, match="line 2 is no JSON"):
+    with pytest.raises(DataError, match="line 2 is not JSON"):
         read_rows(path)
     path.write_text('["a"]\n')
-    with pytest.raises(DataError, match="line 1 is no row"):
+    with pytest.raises(DataError, match="line 1 is not a row"):
         read_rows(path)
 
 
@@ -480,4 +480,4 @@ def test_a_study_goes_from_command_to_tables(tmp_path: Path, capsys: pytest.Capt
 
 def test_rows_that_are_not_there_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path)]) == 2
-    assert "writes rows.jsonl into its --out" in capsys.readouterr().err
+    assert "that `ks-study run` writes to its --out" in capsys.readouterr().err

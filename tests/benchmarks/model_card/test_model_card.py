@@ -195,11 +195,11 @@ def change(path: Path, how: Change) -> None:
         (1, lambda told: told["scores"]["model"]["aus"][0].pop("auc"), "no 'auc'"),
         (1, lambda told: told.update(format=9), "has format 9, wanted 1"),
         (1, lambda told: told["thresholds"].pop("AU6"), "one model"),
-        (1, lambda told: told["thresholds"].update(AU7=0.5), "AU7 is present from 0.25 in .* and from 0.5 in"),
+        (1, lambda told: told["thresholds"].update(AU7=0.5), "the threshold of AU7 is 0.25 in .* and 0.5 in"),
         (0, lambda told: told.pop("format"), "no 'format'"),
         (0, lambda told: told["per_fold"][0].pop("ece"), "no 'ece'"),
-        (0, lambda told: told["per_fold"].clear(), "a card is of one checkpoint, this of 0"),
-        (0, lambda told: told["per_fold"][0].update(reliability=[[1, 2]]), "reliability is"),
+        (0, lambda told: told["per_fold"].clear(), "a card describes one checkpoint, this report 0"),
+        (0, lambda told: told["per_fold"][0].update(reliability=[[1, 2]]), "reliability must be"),
     ],
 )
 def test_a_report_that_lacks_something_is_one_line_and_the_card_stays(
@@ -232,7 +232,7 @@ def test_a_file_that_is_no_report_is_one_line(
     ],
 )
 def test_a_card_without_a_place_for_a_table_is_refused(broken: str) -> None:
-    with pytest.raises(DataError, match="wanted once '<!-- table: a -->'"):
+    with pytest.raises(DataError, match="wanted '<!-- table: a -->' once"):
         fill(broken + "\n", {"a": "new"}, "card.md")
 
 

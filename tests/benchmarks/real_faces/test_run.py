@@ -153,10 +153,10 @@ def test_labels_are_read_with_unsure_codes_and_without_the_columns_that_may_be_m
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("file,frame,AU1\na,0,1\n", "the columns are"),
-        ("file,frame,face,AU99x\na,0,0,1\n", "the columns are"),
-        ("file,frame,face\na,0,0\n", "the columns are"),
-        ("file,frame,face,AU1,1\na,0,0,1,1\n", "the columns are"),
+        ("file,frame,AU1\na,0,1\n", "wanted columns"),
+        ("file,frame,face,AU99x\na,0,0,1\n", "wanted columns"),
+        ("file,frame,face\na,0,0\n", "wanted columns"),
+        ("file,frame,face,AU1,1\na,0,0,1,1\n", "wanted columns"),
         ("file,frame,face,AU1\n", "no coded face"),
         ("file,frame,face,AU1\na,0,0,2\n", "line 2"),
         ("file,frame,face,AU1\na,0,0\n", ""),
@@ -210,7 +210,7 @@ def test_our_codes_are_those_that_their_readme_tells_of() -> None:
     ("args", "said"),
     [
         (["--media", "nowhere"], "nowhere/coral_grace_hopper.bmp and 12 more: no such file"),
-        (["--labels", "nowhere.csv"], "nowhere.csv: this table of labels cannot be read"),
+        (["--labels", "nowhere.csv"], "nowhere.csv: the table of labels cannot be read"),
     ],
 )
 def test_a_run_that_cannot_be_says_so_in_one_line(
@@ -250,7 +250,7 @@ def rows_of(files: Sequence[str], path: Path, extra: Sequence[str] = ()) -> Path
 def test_a_coded_frame_that_the_file_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = rows_of(["skimage_astronaut.png"], tmp_path / "l.csv", ["skimage_astronaut.png,7,0,1"])
     assert main(["--media", str(MEDIA), "--labels", str(labels), "--face-model", str(FACE_MODEL), "--no-progress"]) == 2
-    assert "skimage_astronaut.png: the coded frame 7 could not be read" in capsys.readouterr().err
+    assert "skimage_astronaut.png: the coded frame 7 cannot be read" in capsys.readouterr().err
 
 
 @real_faces

@@ -200,7 +200,7 @@ class TestWarnings:
 
     def test_an_unsteady_row_is(self) -> None:
         (told,) = warnings(result(row(), row(what="head", cov=0.3)))
-        assert "1 of 2 rows (most: 30 %, onnxruntime fp32 head at batch 1)" in told
+        assert "1 of 2 rows (highest: 30 %, onnxruntime fp32 head at batch 1)" in told
 
     def test_copies_that_take_longer_than_computing_are_the_bound(self) -> None:
         (told,) = warnings(result(row(p50_ms=3.0, h2d_ms=1.0, compute_ms=1.1, d2h_ms=0.5)))
@@ -265,7 +265,7 @@ class TestStages:
     def test_an_engine_without_stages_says_so(self, tiny_file: ModelFile) -> None:
         with (
             Worker(STREAM, "onnxruntime", "fp32", tiny_file.path, 1) as worker,
-            pytest.raises(WorkerError, match="does not tell copies and computing apart"),
+            pytest.raises(WorkerError, match="cannot measure copying and computing separately"),
         ):
             worker.ask(op="stages", batch=1)
 
