@@ -16,7 +16,7 @@ def module_of(command: str) -> Any:
 
 
 def parsers(command: str) -> Iterator[argparse.ArgumentParser]:
-    """The command's parser and those of its parts."""
+    """The command's parser and those of its subcommands."""
     parser = module_of(command).parser()
     yield parser
     for action in parser._actions:

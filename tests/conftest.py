@@ -1,6 +1,6 @@
-"""What many tests share: a model of tiny size and a small planted data set.
+"""Fixtures that many tests share: a tiny model and a small planted data set.
 
-Imports that take seconds stand in the fixtures: whoever runs one test of the live floor waits for no torch.
+Slow imports are inside the fixtures, so that a test without torch does not wait for torch.
 """
 
 import os
@@ -18,29 +18,14 @@ if TYPE_CHECKING:
     from knowledge_spreader.engines.ks_file.model_file import ModelFile
     from knowledge_spreader.method.network import KSModel
 
-# Before torch is imported, here and in every process that a test starts: tiny tensors are faster so, two workers of
-# pytest leave each other their core, and results repeat on machines with another number of cores.
+# Set before torch is imported, also for the processes that tests start. Tiny tensors are faster on one thread, two
+# pytest workers keep a core each, and results do not depend on the number of cores.
 os.environ["OMP_NUM_THREADS"] = "1"
-
-
-@pytest.fixture
-def tiny_spec() -> ModelSpec:
-    return ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
-
-
-@pytest.fixture
-def tiny_model(tiny_spec: ModelSpec) -> "KSModel":
-    import torch
-
-    from knowledge_spreader.method.network import make_model
-
-    torch.manual_seed(0)
-    return make_model(tiny_spec).eval()
 
 
 @pytest.fixture(scope="session")
 def tiny() -> "KSModel":
-    """A tiny model with statistics of its own."""
+    """A tiny model whose batch norm statistics are not the initial ones."""
     from tests.engines.conftest import make_tiny
 
     return make_tiny()
@@ -48,7 +33,7 @@ def tiny() -> "KSModel":
 
 @pytest.fixture(scope="session")
 def tiny_file(tiny: "KSModel", tmp_path_factory: pytest.TempPathFactory) -> "ModelFile":
-    """That model exported, fp32 alone. An export takes seconds, so whoever needs just any model takes this one."""
+    """The tiny model as an fp32 .ks file. Exports take seconds, so tests that need any model should use this one."""
     from knowledge_spreader.engines.export.to_onnx import export
     from tests.engines.conftest import SPEC, some_faces
 
@@ -63,7 +48,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
 
 @pytest.fixture(scope="session")
 def face_model() -> Path:
-    """BlazeFace."""
+    """The file of the BlazeFace detector."""
     path = SHARED / "models" / "blaze_face_short_range.tflite"
     if not path.is_file():
         pytest.skip("the face model (../shared/data/models) is not here")
@@ -72,7 +57,7 @@ def face_model() -> Path:
 
 @pytest.fixture
 def quick_config(planted: Planted, tmp_path: Path) -> TrainConfig:
-    """A run of a few seconds on the planted data."""
+    """The settings of a training of a few seconds on the planted data."""
     return TrainConfig(
         data="manifest",
         root=str(planted.manifest),

@@ -1,6 +1,6 @@
-"""Which module imports which, read from the source: imports inside functions count, those under TYPE_CHECKING do not.
+"""Which module imports which, read from the source. Imports in functions count, those under TYPE_CHECKING do not.
 
-A module goes by its file's path without the ending, `ks/spec` or `realtime/sinks`, since rules are about rooms.
+A module is named by its file's path without the suffix, such as `ks/spec`, because the rules are about folders.
 """
 
 import ast
@@ -14,7 +14,7 @@ FRONT_DOOR = "ks"  # gives the public names of every floor, when they are asked 
 
 
 def files() -> dict[str, Path]:
-    """Module -> its file; a package goes by its folder's name."""
+    """Module -> its file. A package is named by its folder."""
     found = {}
     for floor in FLOORS:
         for path in sorted((ROOT / floor).rglob("*.py")):
@@ -23,7 +23,7 @@ def files() -> dict[str, Path]:
 
 
 def import_graph() -> dict[str, set[str]]:
-    """Module -> the modules of ours that it imports; without the front door."""
+    """Module -> our modules that it imports; FRONT_DOOR is left out."""
     modules = files()
     graph = {}
     for module, path in modules.items():
@@ -34,7 +34,7 @@ def import_graph() -> dict[str, set[str]]:
 
 
 def imported_names(node: ast.AST) -> Iterator[str]:
-    """Every name that is imported below a node, in full: `from a.b import c` is a.b.c."""
+    """The full name of every import below a node: `from a.b import c` gives a.b.c."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
@@ -48,7 +48,7 @@ def imported_names(node: ast.AST) -> Iterator[str]:
 
 
 def place_of(name: str) -> str:
-    """knowledge_spreader.engines.open.open_engine -> engines/open/open_engine; nothing where it is not ours."""
+    """knowledge_spreader.engines.open.open_engine -> engines/open/open_engine; "" if the name is not ours."""
     top, *rest = name.split(".")
     if top == "knowledge_spreader":
         return "/".join(rest if rest and rest[0] in FLOORS else ["ks", *rest])
@@ -56,20 +56,20 @@ def place_of(name: str) -> str:
 
 
 def known(place: str, modules: Mapping[str, Path]) -> str:
-    """The module in which a place lies: engines/open/open_engine -> engines/open."""
+    """The module that contains a name: engines/open/open_engine -> engines/open."""
     while place not in modules:
         place = place.rpartition("/")[0]
     return place
 
 
 def room(module: str, modules: Mapping[str, Path]) -> str:
-    """The folder a module lies in; the module itself where that folder holds rooms, as a floor does."""
+    """The module's folder, or the module itself if that folder has subfolders."""
     folder = str(modules[module].parent.relative_to(ROOT))
     return module if any(m.startswith(f"{folder}/") and p.name == "__init__.py" for m, p in modules.items()) else folder
 
 
 def rooms(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """The same between rooms."""
+    """The import graph between rooms."""
     modules, found = files(), {}
     for module, imports in graph.items():
         here = room(module, modules)
@@ -78,7 +78,7 @@ def rooms(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def circle(graph: Mapping[str, set[str]]) -> Sequence[str]:
-    """Some modules that import each other in turn, or nothing."""
+    """Modules that import each other in a circle; empty if there is none."""
     done: set[str] = set()
 
     def search(at: str, way: list[str]) -> list[str]:
@@ -95,5 +95,5 @@ def circle(graph: Mapping[str, set[str]]) -> Sequence[str]:
 
 
 def inside(module: str, places: Sequence[str]) -> bool:
-    """Whether a module is one of these, or lies in one of these rooms."""
+    """Whether a module is one of these places, or in one of these folders."""
     return any(module == place or module.startswith(f"{place}/") for place in places)

@@ -1,9 +1,9 @@
-"""A data set that can be learned in seconds: people made of moving patterns, whose AUs are known for every frame.
+"""The planted data set, which can be learned in seconds: people drawn as patterns, with known AUs in every frame.
 
-A person has a skin colour, a background texture and a place for the face; the face drifts and the light changes. Each
-AU is a mark of its own shape at its own place whose strength follows an onset-apex-offset course and counts as present
-from half strength on. Two AUs share a place and differ in polarity and grain, two occur together more often than not.
-All can be told apart after a flip and a turn by 45 degrees, as training turns its clips.
+A person has a skin colour, a background texture and a face position; the face drifts and the light changes. Each AU is
+a mark with its own shape and place. Its strength has onset, apex and offset, and it counts as present from half
+strength. Two AUs share a place and differ in brightness and grain; two mostly occur together. All stay distinguishable
+when training flips the clips and turns them by 45 degrees.
 """
 
 import csv
@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 AUS = (1, 4, 12, 25)
 SIDE_PX = 32
-TEXTURE = 40.0  # deviation of a person's texture before it is smoothed, grey levels
-NOISE = 6.0  # of the camera
+TEXTURE = 40.0  # standard deviation of a person's texture before smoothing, grey levels
+NOISE = 6.0  # standard deviation of the camera's noise, grey levels
 
 
 @dataclass(frozen=True)
 class Planted:
-    """Where it lies, and the truth."""
+    """A planted data set on disk, and its true intensities."""
 
     manifest: Path
     intensity: dict[str, npt.NDArray[np.float64]]  # video name -> (T, U)
@@ -50,7 +50,7 @@ def write_planted(folder: Path, subjects: int = 9, videos_each: int = 2, frames:
 
 
 def courses(frames: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """(T, U) strengths from 0 to 1: a few smooth rises and falls for each AU; AU25 often goes with AU12."""
+    """(T, U) strengths from 0 to 1: a few smooth rises and falls per AU. AU 25 often occurs with AU 12."""
     t = np.arange(frames)
     strength = np.zeros((frames, len(AUS)))
     for u in range(len(AUS)):
@@ -63,7 +63,7 @@ def courses(frames: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 class Person:
-    """Looks of one subject: what must not be mistaken for an AU."""
+    """The appearance of one subject, which a model must not mistake for an AU."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.skin = rng.uniform(70, 190, 3)
@@ -85,7 +85,7 @@ class Person:
 
 
 def marks(strength: npt.NDArray[np.float64], drift: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(H, W) sum of the AUs' marks: bright rings or a dark patch at the brow, corners and a dark spot at the mouth."""
+    """(H, W) sum of the AUs' marks: bright rings or a dark patch at the brow, corners or a dark spot at the mouth."""
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX] - (SIDE_PX - 1) / 2
     x, y = x - drift[0], y - drift[1]
 

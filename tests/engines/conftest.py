@@ -1,4 +1,4 @@
-"""How the tiny model is made that all tests of the engines share, and files made of its export."""
+"""The tiny model that all tests of the engines share, and .ks files made from it."""
 
 import warnings
 from pathlib import Path
@@ -28,14 +28,14 @@ OTHER_EXPORTS = {"half_file", "switched_file", "residual", "untrained"}  # fixtu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs another exported model than tiny_file is slow."""
+    """Marks tests as slow that need another exported model than tiny_file."""
     for item in items:
         if OTHER_EXPORTS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
 def some_faces(n: int, seed: int = 0) -> U8:
-    """Smooth patterns: noise would leave every batch norm with the same small range."""
+    """(n, 32, 32, 3) smooth patterns. Plain noise would give every batch norm the same small range."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n, 4, 4, 3)).astype(np.float32)
     fine = coarse.repeat(8, 1).repeat(8, 2) + rng.normal(0, 10, (n, 32, 32, 3))
@@ -43,7 +43,7 @@ def some_faces(n: int, seed: int = 0) -> U8:
 
 
 def make_tiny(seed: int = 0, spec: ModelSpec = SPEC) -> KSModel:
-    """Biases and batch norms that are not at their start, so that folding them wrongly shows."""
+    """A model whose biases and batch norms are not the initial ones, so that tests notice wrong folding."""
     torch.manual_seed(seed)
     model = make_model(spec)
     with torch.no_grad():
@@ -62,14 +62,14 @@ def make_tiny(seed: int = 0, spec: ModelSpec = SPEC) -> KSModel:
 
 
 def already_exported(monkeypatch: pytest.MonkeyPatch, file: ModelFile) -> None:
-    """The exporter hands out the graphs of this file: saves its seconds where the same model leaves torch again."""
+    """Makes the exporter return the graphs of this file, which saves seconds where the model is exported again."""
     graphs = {name: onnx.load_model_from_string(file.graph(name)) for name in (ENCODER, HEAD)}
     monkeypatch.setattr(knowledge_spreader.engines.export.to_onnx, "to_onnx", lambda model, spec: graphs)
 
 
 @pytest.fixture(scope="session")
 def int8_file(tiny_file: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """With an int8 encoder for each backend."""
+    """The tiny model with an int8 encoder for each backend."""
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
     graphs = {name: tiny_file.graph(name) for name in tiny_file.sha256}
@@ -83,7 +83,7 @@ def int8_file(tiny_file: ModelFile, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def copied(tiny_file: ModelFile, tmp_path: Path) -> ModelFile:
-    """A file of one's own to spoil."""
+    """A copy of the tiny model's file, for tests that break it."""
     path = tmp_path / "copy.ks"
     path.write_bytes(tiny_file.path.read_bytes())
     return open_model(path)

@@ -1,4 +1,4 @@
-"""Small real videos: picture i is grey 40 + 7 (i mod 24), so that its number can be read off it."""
+"""Small real videos. Picture i has grey level 40 + 7 (i mod 24), which tells its number."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ def write_clip(
     noise=False,
     **how,
 ):
-    """times_ms: when each picture is shown, for a variable rate. noise: many bytes a picture. how: for av.open."""
+    """Writes a video. times_ms: each picture's time, for a variable rate. noise: large pictures. how: for av.open."""
     options = how.pop("options", {})
     with av.open(str(path), "w", **how) as container:
         stream = container.add_stream(codec, rate=fps, options=options)
@@ -55,7 +55,7 @@ def write_sound(path, seconds=1):
 
 
 def number(image, channel=1):
-    """Which picture of a cycle an image shows."""
+    """The number, within its cycle of 24, of the picture that an image shows."""
     return round((float(np.median(image[..., channel])) - FIRST) / STEP)
 
 
@@ -79,7 +79,7 @@ def _silence(at):
 
 
 def repeat_clip(source, path, times):
-    """The same packets again and again, each time later: long to decode, quick to make. Without B-frames."""
+    """Writes a video's packets `times` times in a row: long to decode, quick to make. Without B-frames."""
     with av.open(str(source)) as container, av.open(str(path), "w") as out:
         video = container.streams.video[0]
         packets = [p for p in container.demux(video) if p.size]

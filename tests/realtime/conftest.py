@@ -1,6 +1,6 @@
-"""What many tests of the live floor share: the bundled model on this machine's CPU, and real clips where they are.
+"""Fixtures of the realtime tests: the bundled model on this machine's CPU, and real clips if they are there.
 
-Without its view of the person: what that does is tested by itself.
+The person's baseline is off; it has its own tests.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Writes results in a process of its own and kills it in the middle."""
+"""Writes results in a separate process and kills it while it writes."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ from tests.realtime.sinks.results import WRITES_UNTIL_KILLED
 
 
 def write_and_kill(sink, path, at_least=50):
-    """Frames that were surely written before SIGKILL."""
+    """Kills the writer; returns the number of frames that it had certainly written."""
     command = [sys.executable, "-c", WRITES_UNTIL_KILLED, sink, str(path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

@@ -1,9 +1,9 @@
-"""TensorRT and the CUDA runtime as stand-ins that compute, record each call, and enforce NVIDIA's rules.
+"""Fakes of TensorRT and the CUDA runtime that compute, record each call, and enforce NVIDIA's rules.
 
-Device memory is host memory; a stream does its work at once, or records it while it is captured. The signatures are
-those that nvidia_api.py declares (test_tensorrt_proof.py compares both with NVIDIA's). What breaks a rule fails
-an assertion here: an enqueue without an address, a capture before a plain run, a graph that outlives its context's
-shape, memory that is freed twice, used after or beyond its end, the default stream.
+Device memory is host memory. A stream works at once, or records while it is captured. The signatures are those that
+nvidia_api.py declares (test_tensorrt_proof.py compares both with NVIDIA's). Breaking a rule fails an assertion here:
+an enqueue without an address, a capture before a plain run, a graph that outlives its context's shape, memory freed
+twice or used after its release or beyond its end, use of the default stream.
 """
 # ruff: noqa: N802, N803, N815 (NVIDIA's names)
 
@@ -25,13 +25,13 @@ DTYPES = {onnx.TensorProto.UINT8: "uint8", onnx.TensorProto.FLOAT: "float32"}
 
 
 class Stream(int):
-    """Its handle, and what is captured on it."""
+    """A stream's handle, and what is captured on it."""
 
     recording: list[Callable[[], None]] | None = None
 
 
 class FakeCudaRuntime:
-    """cuda.bindings.runtime on one pretended GPU. fail: name of a function -> its error code from now on."""
+    """cuda.bindings.runtime on one fake GPU. fail: name of a function -> the error code that it returns."""
 
     cudaStreamNonBlocking = 1
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
@@ -53,11 +53,11 @@ class FakeCudaRuntime:
         return self.fail.get(name, 0)
 
     def held(self) -> int:
-        """Things that are not freed yet."""
+        """Resources that are not freed yet."""
         return len(self.memory) + len(self.streams) + len(self.graphs) + len(self.events)
 
     def span(self, address: int) -> int:
-        """Bytes from here to the end of the allocation around an address."""
+        """The bytes from an address to the end of its allocation."""
         for start, buffer in self.memory.items():
             if start <= address < start + len(buffer):
                 return start + len(buffer) - address
@@ -277,7 +277,7 @@ class FakeIBuilderConfig:
 
 
 class FakeOnnxParser:
-    """Reads inputs and outputs; a graph called "unreadable" it does not take."""
+    """Reads inputs and outputs. Fails on a graph called "unreadable"."""
 
     num_errors = 0
 
@@ -402,7 +402,7 @@ class FakeIExecutionContext:
 
 
 def answer(values: dict[str, Any]) -> None:
-    """What the pretended graphs compute; the tests compute the same."""
+    """The function that the fake graphs compute; the tests compare with it."""
     if "faces" in values:
         mean = values["faces"].mean((1, 2, 3), dtype=np.float32)[:, None]
         values["o_a"][:] = mean + np.arange(values["o_a"].shape[1])

@@ -19,7 +19,7 @@ def video(source, pictures, frames=None, name=None):
 
 
 def folder_of_images(path, n=6, side=48, seed=0):
-    """Lossless squares of noise."""
+    """Writes a folder of n lossless square pictures of noise."""
     path.mkdir()
     rng = np.random.default_rng(seed)
     for i in range(n):
@@ -34,17 +34,17 @@ def make(videos, folder, *, side_px=SIDE, aligned=True, fps=25.0, workers=0, fac
 
 
 def finished(folder):
-    """The names of the entries that are there."""
+    """The names of the finished cache entries."""
     return {p.name for p in folder.glob("*") if p.is_dir() and "tmp" not in p.name}
 
 
 def contents(folder):
-    """Bytes of all files below a folder, by name; a format that would hide a difference in neither names nor data."""
+    """The bytes of all files below a folder, by name, to compare two folders."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def faceless(monkeypatch):
-    """Stands in for the face finder: sees nothing. The model's path counts as its checksum."""
+    """Replaces the face finder by one that finds no face. The model's path serves as its checksum."""
     fake_finder(monkeypatch, lambda picture, near: [])
 
 

@@ -1,4 +1,4 @@
-"""Small data sets on disk, planted as their makers lay them out."""
+"""Writes small data sets to disk, in the layouts of BP4D, DISFA and others."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ Rows = Sequence[Sequence[object]]
 
 
 def plant_images(folder: Path, names: Iterable[str]) -> Path:
-    """Images of 8 x 8 px under the given names."""
+    """Writes black pictures of 8 x 8 px with these names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         cv2.imencode(Path(name).suffix, np.zeros((8, 8, 3), np.uint8))[1].tofile(folder / name)
@@ -19,7 +19,7 @@ def plant_images(folder: Path, names: Iterable[str]) -> Path:
 
 
 def plant_names(folder: Path, names: Iterable[str]) -> Path:
-    """Empty files: enough for loaders, which open no image."""
+    """Writes empty files. They suffice for loaders, which open no picture."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         (folder / name).touch()
@@ -27,7 +27,7 @@ def plant_names(folder: Path, names: Iterable[str]) -> Path:
 
 
 def plant_table(path: Path, header: Sequence[object], rows: Rows, newline: str = "\n", delimiter: str = ",") -> Path:
-    """A CSV of a heading and rows."""
+    """Writes a CSV file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [delimiter.join(map(str, row)) for row in (header, *rows)]
     path.write_bytes(newline.join([*lines, ""]).encode())
@@ -43,7 +43,7 @@ def plant_occ(
     labels: str = "AUCoding/AU_OCC",
     sequences: str = "Sequences(2D+3D)",
 ) -> None:
-    """A recording of BP4D's organisation, "F001_T1"; without images given, one for each row, unpadded."""
+    """Writes a recording in BP4D's layout, such as "F001_T1". Without `images`, one per row, numbers not padded."""
     subject, task = recording.split("_")
     plant_table(root / labels / f"{recording}.csv", header, rows)
     names = [f"{row[0]}.jpg" for row in rows] if images is None else images
@@ -51,7 +51,7 @@ def plant_occ(
 
 
 def plant_disfa_labels(root: Path, subject: str, intensities: Mapping[int, Sequence[int]], upper: str = "") -> None:
-    """Label files of one subject: AU -> intensity of frames 1, 2, ..."""
+    """Writes DISFA's label files of one subject. intensities: AU -> intensity of frames 1, 2, ..."""
     folder = root / (upper or "ActionUnit_Labels") / subject
     folder.mkdir(parents=True, exist_ok=True)
     for au, values in intensities.items():
@@ -60,7 +60,7 @@ def plant_disfa_labels(root: Path, subject: str, intensities: Mapping[int, Seque
 
 
 def plant_video(path: Path, n: int, fps: int = 20) -> Path:
-    """A video of n grey pictures of 16 x 16 px."""
+    """Writes a video of n grey pictures of 16 x 16 px."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=fps)

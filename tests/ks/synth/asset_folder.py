@@ -25,7 +25,7 @@ def assets() -> Assets:
 
 
 def linked_copy(into: Path, *more: str) -> Path:
-    """The folder again as links, so that single files can be broken: what every set needs, and more of its folders."""
+    """A copy of the asset folder as links, so that a test can break single files. more: further folders to copy."""
     copy = into / "assets"
     for kind in ("makehuman", "ict_facekit", "hdri", *more):
         shutil.copytree(FOLDER / kind, copy / kind, copy_function=os.symlink)
@@ -34,7 +34,7 @@ def linked_copy(into: Path, *more: str) -> Path:
 
 @cache
 def no_driver() -> str:
-    """Why nothing can be drawn here, or nothing."""
+    """Why rendering is impossible here; "" if it is possible."""
     from knowledge_spreader.synth.rendering.gl import Graphics
 
     try:
@@ -50,7 +50,7 @@ def skip_without_driver() -> None:
 
 
 def refused_on_a_full_disk(arguments: Sequence[str]) -> str:
-    """What ks-synth says, in its one line, when its files may not grow beyond 6 kB, as on a disk that is full."""
+    """The one error line of ks-synth where files cannot grow beyond 6 kB, as on a full disk."""
     program = (
         "import resource, sys\nfrom knowledge_spreader.synth.cli import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\n"

@@ -1,4 +1,4 @@
-"""A training that a signal stops in the midst of its second epoch."""
+"""A training that a signal stops during its second epoch."""
 
 import os
 import signal

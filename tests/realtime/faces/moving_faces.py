@@ -1,4 +1,4 @@
-"""Real faces pasted onto a background, where a script says, as frames of a stream; clips as frames."""
+"""Frames of a stream: real faces pasted onto a background at given places, or the frames of a clip."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -34,7 +34,7 @@ def media(name: str) -> Path:
 
 @cache
 def picture(name: str) -> U8:
-    """Not to be changed."""
+    """The picture of this name. It is shared: do not change it."""
     return np.asarray(cv2.cvtColor(cv2.imread(str(media(name))), cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -59,7 +59,7 @@ def _noise() -> F32:
 
 @cache
 def background(width: int = 640, height: int = 360, seed: int = 0) -> U8:
-    """Soft spots: nothing like a face, and enough for a thumbnail to tell two of them apart. Not to be changed."""
+    """Soft spots: unlike a face, but different enough between seeds for a thumbnail. Shared: do not change it."""
     coarse = np.random.default_rng(seed).uniform(40, 200, (5, 8, 3)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255), np.uint8)
 
@@ -86,7 +86,7 @@ def shot(
     epoch: int = 0,
     shift_s: float = 0,
 ) -> Frame:
-    """One frame: (who, x, y, width) for each head, the later ones in front; with sensor noise."""
+    """One frame with sensor noise. heads: (who, x, y, width) each, the later ones in front."""
     image = background(seed=seed).copy()
     for head in heads:
         paste(image, *head)
@@ -96,5 +96,5 @@ def shot(
 
 
 def every(step_s: float, start_s: float, end_s: float) -> Iterator[float]:
-    """Times from start to before end."""
+    """Times from start_s to before end_s."""
     return (start_s + i * step_s for i in range(round((end_s - start_s) / step_s)))

@@ -1,4 +1,4 @@
-"""FrameResults for tests of what is done with them."""
+"""Makes FrameResults for the tests of sinks and events."""
 
 from fractions import Fraction
 
@@ -20,7 +20,7 @@ def frame(index=0, *, stream=FILE, pts=None, time_base=Fraction(1, 25), **kwargs
 
 
 def answer(face_id=0, *, aus=AUS, rejected="", p=None, u=None, seed=0, calibrated=False):
-    """A face with its AUs; none where it is rejected."""
+    """A face with its AUs; all nan if the face is rejected."""
     rng = np.random.default_rng([seed, face_id])
     nan = np.full(len(aus), np.nan, np.float32)
     p = nan if rejected else rng.random(len(aus), np.float32) if p is None else np.asarray(p, np.float32)
@@ -31,7 +31,7 @@ def answer(face_id=0, *, aus=AUS, rejected="", p=None, u=None, seed=0, calibrate
 
 
 def result(index=0, *faces, aus=AUS, events=(), latency_ms=12.5, notes=(), **kwargs):
-    """One face with chance numbers unless faces are given; () for none."""
+    """A FrameResult with these faces, by default one with random AUs; result(i, ()) has none."""
     faces = (answer(aus=aus, seed=index),) if not faces else () if faces == ((),) else faces
     return FrameResult(frame(index, **kwargs), tuple(aus), faces, tuple(events), latency_ms, tuple(notes))
 

@@ -38,7 +38,7 @@ def free_port():
 
 
 class RtspServer:
-    """Runs in a process of its own within the context; start() brings it back at the same port."""
+    """An RTSP server in a separate process, running within the context. start() restarts it on the same port."""
 
     def __init__(self, launch=None, user="", password=""):
         needs_rtsp_server()

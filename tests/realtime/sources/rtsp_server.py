@@ -1,6 +1,6 @@
 """An RTSP server of test pictures, run by the system's Python: rtsp_server.py PORT [LAUNCH [USER PASSWORD]].
 
-Prints a line when it listens. The stream is at /test; each viewer has its own, from time 0.
+Prints a line when it listens. The stream is at /test; each viewer gets a separate one, from time 0.
 """
 
 import sys

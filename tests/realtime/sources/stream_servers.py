@@ -1,4 +1,4 @@
-"""Small real servers on loopback that send a video as it comes, hang up, fall silent, or ask for a password."""
+"""Small real servers on loopback that send a video slowly, hang up, fall silent, or ask for a password."""
 
 import base64
 import socket
@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 
 class HttpStream:
-    """Serves connections one after another with send(connection number, write); write(b"") ends nothing.
+    """Serves one connection after another with send(connection number, write), and counts them.
 
-    While send waits, it watches `closing`. Counts connections. With user and password, others get 401.
+    send must watch `closing` while it waits. write(b"") does not end the stream. With user and password set, requests
+    without them get 401.
     """
 
     def __init__(self, send, *, content_type="video/mp2t", headers="", user="", password=""):
@@ -70,13 +71,13 @@ class HttpStream:
 
 @contextmanager
 def silent_server():
-    """Takes connections and never says a word."""
+    """A server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 def paced(data, write, closing, *, seconds, parts=50):
-    """Sends data over some seconds."""
+    """Sends data in parts over some seconds."""
     size = -(-len(data) // parts)
     for start in range(0, len(data), size):
         write(data[start : start + size])
