@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+@pytest.fixture
+def tiny_spec() -> ModelSpec:
+    return ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2)
+
+
+@pytest.fixture
+def tiny_model(tiny_spec: ModelSpec) -> "KSModel":
+    import torch
+
+    from knowledge_spreader.method.network import make_model
+
+    torch.manual_seed(0)
+    return make_model(tiny_spec).eval()
+
+
 @pytest.fixture(scope="session")
 def tiny() -> "KSModel":
     """A tiny model whose batch norm statistics are not the initial ones."""
