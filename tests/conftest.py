@@ -4,6 +4,7 @@ Slow imports are inside the fixtures, so that a test without torch does not wait
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 # Set before torch is imported, also for the processes that tests start. Tiny tensors are faster on one thread, two
 # pytest workers keep a core each, and results do not depend on the number of cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Whatever an engine that another test opened has set."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture
