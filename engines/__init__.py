@@ -1,4 +1,4 @@
-"""A compiled model behind one small contract. What callers need: open_engine, Engine and what crosses it."""
+"""Runs a compiled model with any backend: open_engine, Engine, and the data types they use."""
 
 from knowledge_spreader.engines.base import Choice, Encoded, Engine, Prediction
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model

@@ -1,7 +1,7 @@
-"""Engine: a compiled model behind one small contract, cut where time enters.
+"""Engine: the protocol of all backends. The model is cut into a part per frame and a part per window.
 
-What depends on one frame is costly and can be batched over faces, cameras and time (`encode`); what depends on the
-window is tiny (`predict`). Features cross as numpy, 1 to 9 kB a face, so that every backend is a page of code.
+`encode` depends on one frame; it is expensive and can be batched over faces, cameras and time. `predict` depends on the
+window and is cheap. Features are passed as numpy arrays, 1 to 9 kB per face, which keeps each backend short.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _BACKBONE_WIDTH = {"resnet18": 512, "resnet18-half": 256, "resnet18-quarter": 12
 
 
 def feature_width(spec: ModelSpec) -> int:
-    """C: how many numbers branch B keeps of a frame."""
+    """C: the number of features of branch B per frame."""
     return len(spec.aus) * spec.token_width if spec.frame_pooling == "attention" else _BACKBONE_WIDTH[spec.backbone]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """What depends on one frame only, for F faces."""
+    """The part of the model that depends on one frame only, for F faces."""
 
     o_a: F32  # (F, U) branch A's logits
     feature: F32  # (F, C) branch B's feature
@@ -31,19 +31,19 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The answer for F faces."""
+    """The predictions for F faces."""
 
     probability: F32  # (F, U) of presence, from the mean of both branches' logits
-    o_b: F32  # (F, U) branch B's logits; how far they are from o_a says how sure the model is
-    in_order: F32  # (F,) > 0: the temporal teacher takes the window to be in its true order
+    o_b: F32  # (F, U) branch B's logits; a large difference from o_a means that the model is unsure
+    in_order: F32  # (F,) logit, > 0: the temporal teacher takes the window to be in its true order
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What runs a model, and why it was picked."""
+    """The backend of an engine, and why it was chosen."""
 
     backend: str  # openvino, onnxruntime, torch, torch-cuda or tensorrt
-    device: str  # in words
+    device: str  # description of the CPU or GPU
     precision: str  # fp32, bf16, fp16 or int8
     version: str  # of the backend
     why: str
@@ -63,11 +63,14 @@ class Engine(Protocol):
         ...
 
     def predict(self, o_a: F32, window: F32) -> Prediction:
-        """o_a (F, U) of the newest frame, window (F, N, C) of features, oldest first. Raises ModelError."""
+        """o_a (F, U) of the newest frame, window (F, N, C) of features, oldest first, both float32.
+
+        Raises ModelError on another shape or type.
+        """
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; it cannot be used afterwards."""
+        """Frees the engine's resources; it cannot be used afterwards."""
         ...
 
 
@@ -75,7 +78,7 @@ def check_faces(faces: U8, spec: ModelSpec) -> None:
     """Raises ModelError unless faces are (F, side, side, 3) uint8 with F >= 1."""
     wanted = (spec.side_px, spec.side_px, 3)
     if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != wanted or not len(faces):
-        raise ModelError(f"faces are uint8 (F, {wanted[0]}, {wanted[1]}, 3); got {faces.dtype} {faces.shape}")
+        raise ModelError(f"faces must be uint8 (F, {wanted[0]}, {wanted[1]}, 3); got {faces.dtype} {faces.shape}")
 
 
 def check_window(o_a: F32, window: F32, spec: ModelSpec) -> None:
@@ -85,5 +88,5 @@ def check_window(o_a: F32, window: F32, spec: ModelSpec) -> None:
     if not fits or o_a.dtype != np.float32 or window.dtype != np.float32:
         got = f"{o_a.dtype} {o_a.shape} and {window.dtype} {window.shape}"
         raise ModelError(
-            f"a window is float32 o_a (F, {len(spec.aus)}) and features (F, {wanted[0]}, {wanted[1]}); got {got}"
+            f"o_a and window must be float32 (F, {len(spec.aus)}) and (F, {wanted[0]}, {wanted[1]}); got {got}"
         )

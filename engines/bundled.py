@@ -1,4 +1,4 @@
-"""The model that comes with the product: what runs when none is named."""
+"""The bundled model, used when no model is given."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -7,8 +7,8 @@ from knowledge_spreader.errors import MissingError
 
 
 def bundled_model() -> Path:
-    """Path of the bundled `.ks` file. Raises MissingError where the installation lacks it."""
+    """Path of the bundled `.ks` file. Raises MissingError if it is not installed."""
     with as_file(files("knowledge_spreader") / "weights" / "bundled.ks") as path:
         if path.is_file():
             return path
-    raise MissingError("the bundled model is not in this installation; install anew, or name one with --model FILE.ks")
+    raise MissingError("the bundled model is not installed; reinstall knowledge-spreader, or give --model FILE.ks")

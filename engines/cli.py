@@ -1,4 +1,4 @@
-"""ks-compile: a checkpoint becomes a model that every machine runs, in the precision that it runs best."""
+"""ks-compile: makes a model for the engines from a checkpoint, for a given backend and precision."""
 
 import argparse
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-compile",
-        "Make a model for engines from a checkpoint, and check its answers against torch or ONNX Runtime.",
+        "Make a model for the engines from a checkpoint, and check its outputs against torch or ONNX Runtime.",
         EXAMPLES,
         "ks-compile MODEL [--out FILE.ks] [options]",
     )
@@ -39,12 +39,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE.ks",
         help="the model (default: beside the checkpoint, or the .ks file itself)",
     )
-    made.add_argument("--device", default="auto", choices=DEVICES, help="what is to run it (default: %(default)s)")
+    made.add_argument("--device", default="auto", choices=DEVICES, help="what will run it (default: %(default)s)")
     made.add_argument(
         "--precision",
         default="auto",
         choices=("auto", "fp32", "bf16", "fp16", "int8"),
-        help="auto: as compiled before, else fp16 on a GPU and fp32 on a CPU (default: %(default)s)",
+        help="auto: as the .ks file was last compiled, else fp16 on a GPU, fp32 on a CPU (default: %(default)s)",
     )
     made.add_argument(
         "--sample-crops",
@@ -52,13 +52,13 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="VIDEO|FOLDER",
-        help="a video, or a folder of images, with faces like those to come; needed for int8; may be repeated",
+        help="a video, or a folder of images, with faces like those to analyse; needed for int8; may be repeated",
     )
     made.add_argument(
         "--aligned",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="the pictures of --sample-crops are crops already: no face finding, they are only resized (default: off)",
+        help="the images of --sample-crops are crops already: only resize them (default: off)",
     )
     add_face_model(made)
     made.add_argument(
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         type=parse_share,
         default=ALLOWED_FLIPS,
         metavar="SHARE",
-        help="share of decisions that int8 may turn, like 2%% or 0.02 (default: 1%%)",
+        help="share of decisions that int8 may change, like 2%% or 0.02 (default: 1%%)",
     )
     made.add_argument(
         "--half",
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "--experimental",
         type=parse_aus,
         metavar="7,14",
-        help="AUs not shown to work on real faces: every output will say so; '' = none (default: as before)",
+        help="AUs not shown to work on real faces; every output marks them; '' = none (default: unchanged)",
     )
     add_threads(made)
     of_tensorrt = made.add_argument_group("TensorRT")
@@ -86,15 +86,15 @@ def parser() -> argparse.ArgumentParser:
         "--plans",
         type=Path,
         metavar="FOLDER",
-        help="with encoder.plan and head.plan made elsewhere; needs --trust-plan",
+        help="a folder with encoder.plan and head.plan built elsewhere; needs --trust-plan",
     )
     of_tensorrt.add_argument(
         "--trust-plan",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="whoever made the plans of --plans may run any code here (default: off)",
+        help="trust the source of --plans: a plan can run any code (default: off)",
     )
-    add_json(made, "what the precision costs")
+    add_json(made, "the differences from fp32")
     add_progress(made)
     return made
 
@@ -117,7 +117,7 @@ def _compile(args: argparse.Namespace) -> None:
 
 
 def to_json(compiled: Compiled) -> dict[str, object]:
-    """What the table shows."""
+    """The contents of the table in JSON types."""
     cost, choice = compiled.cost, compiled.choice
     return {
         "model": str(compiled.file.path),
@@ -134,11 +134,11 @@ def to_json(compiled: Compiled) -> dict[str, object]:
 
 
 def parity_table(compiled: Compiled) -> Table:
-    """What the precision costs."""
+    """The differences from the fp32 reference as a table."""
     cost = compiled.cost
-    frames = f"{cost.frames} real frames" if compiled.real else f"{cost.frames} random pictures (no --sample-crops)"
-    table = Table(title=f"Against fp32 by {compiled.reference}, on {frames}")
-    for column in ("backend", "precision", "max |dp|", "mean |dp|", "decisions turned"):
+    frames = f"{cost.frames} real frames" if compiled.real else f"{cost.frames} random images (no --sample-crops)"
+    table = Table(title=f"Difference from fp32 ({compiled.reference}) on {frames}")
+    for column in ("backend", "precision", "max |dp|", "mean |dp|", "decisions changed"):
         table.add_column(column, justify="left" if column in ("backend", "precision") else "right")
     flips = f"{100 * cost.flips:.2f} %" if compiled.real else "-"
     choice = compiled.choice

@@ -1,15 +1,15 @@
-"""open_engine: the one place that picks what runs a model, and says what and why.
+"""open_engine: chooses the backend that runs a model, and records the reason. Backends are chosen here only.
 
-    device        runs
-    auto          TensorRT where an NVIDIA GPU and TensorRT are, else torch with CUDA graphs where torch and a GPU are,
-                  else as cpu
-    cuda          TensorRT if it is there, else torch with CUDA graphs
-    cpu           OpenVINO if it is there, else ONNX Runtime
+    device        backend
+    auto          with an NVIDIA GPU: TensorRT if installed, else torch with CUDA graphs if installed;
+                  otherwise as cpu
+    cuda          TensorRT if installed, else torch with CUDA graphs
+    cpu           OpenVINO if installed, else ONNX Runtime
     a backend     that one: tensorrt, torch-cuda, openvino, onnxruntime, torch (on the CPU)
 
-There is no silent fall-back: what is asked for by name and cannot run is an error, and so is a backend that is
-installed but broken. precision auto is what ks-compile last made the file for on that backend; without that fp16 on a
-GPU and fp32 on a CPU, where every machine then answers alike.
+There is no silent fall-back: a backend that is given by name and cannot run is an error, and so is one that is
+installed but broken. Precision auto is the one that ks-compile last made the file for on that backend. Without that it
+is fp16 on a GPU and fp32 on a CPU, so that all CPUs give the same results.
 """
 
 import ctypes
@@ -42,7 +42,7 @@ INSTALL = {
     "onnxruntime": "pip install 'knowledge-spreader[onnx]'",
     "torch": "pip install 'knowledge-spreader[train]'",
 }
-_SAME = 0.05  # of the largest logit; half precision differs less between batch sizes, a fault more
+_SAME = 0.05  # allowed difference between batch sizes, relative to the largest value; fp16 stays below it
 _MODULES = {backend: backend.removesuffix("-cuda") for backend in BACKENDS}
 
 
@@ -56,12 +56,12 @@ def open_engine(
     trust_plan: bool = False,
     progress: Progress | None = None,
 ) -> Engine:
-    """A model ready to run; engine.choice says with what and why.
+    """A model ready to run; engine.choice gives the backend and why it was chosen.
 
-    threads: on a CPU, 0 = the backend's choice. plans: of TensorRT, a folder with encoder.plan and head.plan made
-    elsewhere; a plan can run any code, so trust_plan must say that their maker is known. progress: of a plan's build,
-    called from TensorRT's threads. Raises MissingError when what was asked for is not installed or there is no model,
-    ModelError when the model or the plans cannot be used or the backend does not do this precision.
+    threads: on a CPU; 0 = the backend's choice. plans: for TensorRT, a folder with encoder.plan and head.plan built
+    elsewhere; a plan can run any code, so it needs trust_plan. progress: called during the build of a plan, from
+    TensorRT's threads. Raises MissingError if there is no model or the backend is not installed, ModelError if the
+    model or the plans cannot be used or the backend does not support the precision.
     """
     file = model if isinstance(model, ModelFile) else open_model(model)
     backend, why = pick(device)
@@ -77,77 +77,79 @@ def open_engine(
 
 
 def pick(device: str) -> tuple[str, str]:
-    """The backend for a device, and why. Raises ModelError on an unknown device, MissingError where it is not there."""
+    """The backend for a device, and why. Raises ModelError on an unknown device, MissingError if it is missing."""
     if device in BACKENDS:
         if not installed(device):
             raise MissingError(f"{device} is not installed; run: {INSTALL[device]}")
         if device in ("tensorrt", "torch-cuda") and not nvidia_gpus():
-            raise MissingError(f"{device} needs an NVIDIA GPU and its driver, and there is none; use --device cpu")
-        return device, "asked for by name"
+            raise MissingError(f"{device} needs an NVIDIA GPU and its driver, none found; use --device cpu")
+        return device, "chosen by name"
     if device not in DEVICES:
-        raise ModelError(f"a device is one of {', '.join(DEVICES)}; got {device!r}")
+        raise ModelError(f"--device must be one of {', '.join(DEVICES)}; got {device!r}")
     gpus = nvidia_gpus() if device != "cpu" else 0
     if gpus and installed("tensorrt"):
-        return "tensorrt", "an NVIDIA GPU and TensorRT are here"
+        return "tensorrt", "found an NVIDIA GPU and TensorRT"
     if gpus and installed("torch-cuda"):
-        return "torch-cuda", "an NVIDIA GPU and torch are here, TensorRT is not"
+        return "torch-cuda", "found an NVIDIA GPU and torch, no TensorRT"
     if device == "cuda":
         trouble = (
-            f"neither TensorRT nor torch is here; run: {INSTALL['torch-cuda']}" if gpus else "there is no NVIDIA GPU"
+            f"TensorRT or torch, none installed; run: {INSTALL['torch-cuda']}"
+            if gpus
+            else "an NVIDIA GPU, none found; use --device cpu"
         )
-        raise MissingError(f"cuda was asked for, and {trouble}")
+        raise MissingError(f"--device cuda needs {trouble}")
     place = "no NVIDIA GPU" if not gpus else "neither TensorRT nor torch for the GPU"
-    place = "the CPU was asked for" if device == "cpu" else place
+    place = "CPU chosen" if device == "cpu" else place
     if installed("openvino"):
-        return "openvino", f"{place}, OpenVINO is here"
+        return "openvino", f"{place}, found OpenVINO"
     if installed("onnxruntime"):
-        return "onnxruntime", f"{place}, ONNX Runtime is here, OpenVINO is not"
-    raise MissingError(f"nothing that runs a model is installed; run: {INSTALL['openvino']}")
+        return "onnxruntime", f"{place}, found ONNX Runtime, no OpenVINO"
+    raise MissingError(f"no backend is installed; run: {INSTALL['openvino']}")
 
 
 def pick_precision(file: ModelFile, backend: str, precision: str) -> tuple[str, str]:
-    """The precision, and why. Raises ModelError when the backend does not do it."""
+    """The precision, and why. Raises ModelError if the backend does not support it."""
     offered = PRECISIONS[backend]
     if precision == "auto":
         compiled = file.precision.get(backend, "")
         if compiled in offered:
-            return compiled, f"{compiled} is what the file was compiled for"
+            return compiled, f"the file was compiled for {compiled}"
         return offered[0], f"{offered[0]} is this backend's default"
     if precision not in offered:
-        raise ModelError(f"{backend} computes in {', '.join(offered)}; got {precision!r}")
-    return precision, f"{precision} was asked for"
+        raise ModelError(f"{backend} computes in {', '.join(offered)}; got {precision!r}; use one of those")
+    return precision, f"{precision} chosen"
 
 
 def check_plans(backend: str, plans: Path | None, trust_plan: bool) -> None:
-    """Raises ModelError unless these plans from elsewhere may be loaded by this backend; None and False always pass."""
+    """Raises ModelError unless this backend may load these plans from elsewhere; None and False always pass."""
     if plans is None and not trust_plan:
         return
     if backend != "tensorrt":
         raise ModelError(
-            f"--plans and --trust-plan are for tensorrt alone, and {backend} is to run here; leave them out, or use "
+            f"--plans and --trust-plan are for tensorrt only, but the backend is {backend}; leave them out, or give "
             "--device tensorrt"
         )
     if plans is None:
-        raise ModelError("--trust-plan is about the plans of a folder; give it too: --plans DIR")
+        raise ModelError("--trust-plan needs --plans FOLDER; give both")
     if not trust_plan:
         raise ModelError(
-            f"the plans in {plans} were not built here, and a plan can run any code; leave --plans out and they are "
-            "built here, or, if you know who made them, add --trust-plan"
+            f"the plans in {plans} were not built on this machine, and a plan can run any code; leave --plans out to "
+            "build them here or, if you trust their source, add --trust-plan"
         )
     if not plans.is_dir():
-        raise ModelError(f"no folder of plans at {plans}; --plans DIR holds encoder.plan and head.plan")
+        raise ModelError(f"no folder of plans at {plans}; give --plans a folder with encoder.plan and head.plan")
 
 
 def installed(backend: str) -> bool:
-    """Whether its library can be found; nothing is imported."""
+    """Whether the backend's library is installed; nothing is imported."""
     try:
         return importlib.util.find_spec(_MODULES[backend]) is not None
-    except ValueError:  # a module that was put there without a spec
+    except ValueError:  # a module without a spec
         return _MODULES[backend] in sys.modules
 
 
 def nvidia_gpus() -> int:
-    """NVIDIA GPUs that the driver shows to this process; no CUDA library but the driver's own is needed."""
+    """Number of NVIDIA GPUs visible to this process; needs only the driver, no CUDA toolkit."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -159,9 +161,9 @@ def nvidia_gpus() -> int:
 
 
 def try_out(engine: Engine) -> None:
-    """A first look at a grey face, alone and beside another. Raises ModelError on answers that cannot be right.
+    """Runs a grey face, alone and in a batch of two. Raises ModelError on outputs that cannot be right.
 
-    A wrong shape is a file that lies; an answer that depends on how many faces are asked for is a fault of the backend.
+    A wrong shape means that the file's spec is wrong; a dependence on the batch size is a fault of the backend.
     """
     spec = engine.spec
     u, c = len(spec.aus), feature_width(spec)
@@ -171,14 +173,14 @@ def try_out(engine: Engine) -> None:
         alone, both = _answers(engine, pair[:1]), _answers(engine, pair)
         shapes = [array.shape for array in both]
         if shapes != [(2, u), (2, c), (2, u), (2, u), (2,)]:
-            raise ModelError(f"its answers have the shapes {shapes}, not those of {u} AUs")
+            raise ModelError(f"its outputs have the shapes {shapes}, not those of {u} AUs")
         if not all(np.isfinite(array).all() for array in both):
-            raise ModelError(f"its answers are not finite in {engine.choice.precision}")
+            raise ModelError(f"its outputs are not finite in {engine.choice.precision}")
         for one, two in zip(alone, both, strict=True):
             if np.abs(one[0] - two[0]).max() > _SAME * max(1.0, float(np.abs(one).max())):
-                raise ModelError(f"{engine.choice.backend} answers otherwise for two faces than for one")
-    except (ModelError, ValueError) as exc:  # ValueError: another number of outputs
-        raise ModelError(f"this model does not run as it describes itself ({exc}); compile it anew") from exc
+                raise ModelError(f"{engine.choice.backend} gives different outputs for a batch of two and of one")
+    except (ModelError, ValueError) as exc:  # ValueError: wrong number of outputs
+        raise ModelError(f"this model does not match its description ({exc}); compile it again") from exc
 
 
 def _answers(engine: Engine, faces: U8) -> list[F32]:
@@ -190,7 +192,7 @@ def _answers(engine: Engine, faces: U8) -> list[F32]:
 def _opener(
     backend: str, plans: Path | None, trust_plan: bool, progress: Progress | None
 ) -> Callable[[ModelFile, str, str, int], Engine]:
-    """Imports one backend, and no other."""
+    """The constructor of a backend's engine; imports only that backend."""
     if backend == "openvino":
         from knowledge_spreader.engines.backends.openvino_engine import OpenVINOEngine
 

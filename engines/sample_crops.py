@@ -1,4 +1,4 @@
-"""Real crops from a user's own video or pictures, to calibrate int8 on and to measure what a precision costs."""
+"""Sample crops from a user's video or images, to quantise int8 and to measure the error of a precision."""
 
 import tempfile
 from pathlib import Path
@@ -12,20 +12,20 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, picture_rate
 from knowledge_spreader.spec import ModelSpec
 
-RUN = 16  # consecutive frames, so that windows are real too
-RUNS = 16  # spread over the source, so that they differ
+RUN = 16  # consecutive frames, so that windows are realistic
+RUNS = 16  # spread over the source, for variety
 MIN_RUN = 2
 
 
 def real_crops(source: Path, spec: ModelSpec, *, aligned: bool = False, face_model: str = "") -> list[U8]:
-    """Runs of consecutive crops (T_i, side, side, 3), RUNS or fewer of RUN or fewer frames, from all over a source.
+    """Up to RUNS runs of up to RUN consecutive crops (T_i, side, side, 3), spread over a source.
 
-    source: a video, or a folder of images of one recording. aligned: its pictures are crops already. Frames without a
-    face end a run. Raises DataError where there is none, and like clips.crop_videos.
+    source: a video, or a folder with the images of one recording. aligned: the images are crops already. A frame
+    without a face ends a run. Raises DataError if no face is found, and like clips.crop_videos.
     """
     count = count_pictures(source)
     if not count:
-        raise DataError(f"{source}: no pictures to calibrate on; give a video or a folder of images")
+        raise DataError(f"{source}: contains no images; give a video or a folder of images")
     starts = np.unique(np.linspace(0, max(0, count - RUN), RUNS).astype(int))
     frames = np.unique(np.concatenate([np.arange(s, min(s + RUN, count)) for s in starts])).astype(np.int32)
     video = Video(source.name, "calibration", source, frames, frames, np.zeros((len(frames), 0), np.int8))
@@ -45,12 +45,12 @@ def real_crops(source: Path, spec: ModelSpec, *, aligned: bool = False, face_mod
         cuts = np.flatnonzero((np.diff(frames[rows]) != 1) | (np.arange(1, len(rows)) % RUN == 0)) + 1
         runs = [crops.read(part) for part in np.split(rows, cuts) if len(part) >= MIN_RUN]
     if not runs:
-        raise DataError(f"{source}: no face in {len(frames)} pictures from all over it; give another video")
+        raise DataError(f"{source}: no face found in {len(frames)} frames spread over it; give another video")
     return runs
 
 
 def halves(runs: list[U8]) -> tuple[list[U8], list[U8]]:
-    """Every other run to calibrate on, the rest to measure on; one run alone is cut in two."""
+    """(runs to quantise on, runs to measure on), alternating; a single run is split in two."""
     if len(runs) == 1:
         middle = len(runs[0]) // 2
         return [runs[0][:middle]], [runs[0][middle:]]

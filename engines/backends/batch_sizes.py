@@ -1,4 +1,4 @@
-"""Batch sizes that a GPU is prepared for: a batch goes in the smallest that holds it, a larger one in several turns."""
+"""Batch sizes that a GPU engine prepares. A batch is padded to the next prepared size; larger ones are split."""
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -10,5 +10,5 @@ def bucket(n: int) -> int:
 
 
 def parts(n: int) -> list[slice]:
-    """n rows in turns of up to the largest size."""
+    """Slices that split n rows into parts of at most the largest size."""
     return [slice(i, min(i + BUCKETS[-1], n)) for i in range(0, n, BUCKETS[-1])]

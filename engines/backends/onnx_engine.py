@@ -1,4 +1,4 @@
-"""ONNX Runtime on a CPU: the reference that an export is checked against, and a backend of its own."""
+"""ONNX Runtime on a CPU: checks exported graphs, and is a backend itself."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ try:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as _state
 except ImportError as exc:
-    raise MissingError(f"ONNX Runtime is not there ({exc}); run: pip install 'knowledge-spreader[onnx]'") from exc
+    raise MissingError(f"ONNX Runtime is not installed ({exc}); run: pip install 'knowledge-spreader[onnx]'") from exc
 
 PRECISIONS = ("fp32", "int8")
 _ERRORS = (
@@ -30,34 +30,34 @@ _ERRORS = (
 
 
 class Session:
-    """One graph in ONNX Runtime, given and answering numpy arrays."""
+    """One graph in ONNX Runtime, with numpy arrays as inputs and outputs."""
 
     def __init__(self, graph: bytes, inputs: Sequence[str], threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # 0: one per core
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; they are raised too
-        # Encoder and head take turns on few cores: threads that spin for one keep the other waiting.
+        options.log_severity_level = 3  # errors only
+        # Encoder and head share the cores: spinning threads of one would slow the other down.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._inputs = inputs
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except _ERRORS as exc:
-            raise ModelError(f"ONNX Runtime cannot read this graph ({one_line(exc)}); compile the model anew") from exc
+            raise ModelError(f"ONNX Runtime cannot read this graph ({one_line(exc)}); compile the model again") from exc
 
     def run(self, *arrays: npt.NDArray[Any]) -> list[F32]:
-        """The graph's outputs, in their order. Raises ModelError when it does not take these inputs."""
+        """The graph's outputs, in their order. Raises ModelError if it does not accept these inputs."""
         try:
             outputs: list[F32] = self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))
         except _ERRORS as exc:
-            raise ModelError(f"ONNX Runtime cannot run this graph ({one_line(exc)}); compile the model anew") from exc
+            raise ModelError(f"ONNX Runtime cannot run this graph ({one_line(exc)}); compile the model again") from exc
         return outputs
 
 
 class OnnxEngine:
     """An Engine (engines/base.py) with ONNX Runtime. threads: 0 = one per core.
 
-    Raises ModelError on a graph that it cannot run.
+    Raises ModelError if it cannot run the graphs.
     """
 
     def __init__(self, model: ModelFile, precision: str = "fp32", *, threads: int = 0, why: str = "by name") -> None:

@@ -1,4 +1,4 @@
-"""OpenVINO on a CPU: the backend of a machine without a GPU."""
+"""OpenVINO on a CPU: the default backend without a GPU."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from knowledge_spreader.errors import MissingError, ModelError, one_line
 try:
     import openvino
 except ImportError as exc:
-    raise MissingError(f"OpenVINO is not there ({exc}); run: pip install 'openvino>=2025.2'") from exc
+    raise MissingError(f"OpenVINO is not installed ({exc}); run: pip install 'openvino>=2025.2'") from exc
 
 PRECISIONS = ("fp32", "bf16", "int8")
 
@@ -20,7 +20,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 class OpenVINOEngine:
     """An Engine (engines/base.py) with OpenVINO. threads: 0 = OpenVINO's choice, one per physical core.
 
-    Raises ModelError on a graph that it cannot run, and on bf16 where the CPU has no bfloat16 instructions.
+    Raises ModelError if it cannot run the graphs, and on bf16 if the CPU has no bfloat16 instructions.
     """
 
     def __init__(self, model: ModelFile, precision: str = "fp32", *, threads: int = 0, why: str = "by name") -> None:
@@ -28,13 +28,13 @@ class OpenVINOEngine:
         core = openvino.Core()
         if precision == "bf16" and "BF16" not in capabilities(core):
             there = ", ".join(capabilities(core))
-            raise ModelError(f"{cpu_name(core)} has no bfloat16 instructions (OpenVINO names {there}); use fp32")
+            raise ModelError(f"{cpu_name(core)} has no bfloat16 instructions (OpenVINO reports {there}); use fp32")
         self.spec = model.spec
         version = openvino.__version__.split("-")[0]
         threads_text = f", {threads} threads" if threads else ""
         self.choice = Choice("openvino", f"CPU{threads_text} ({cpu_name(core)})", precision, version, why)
         properties: dict[str, Any] = {
-            # Left alone, it picks bf16 where it can.
+            # OpenVINO's default is bf16 if the CPU supports it.
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -60,7 +60,7 @@ class OpenVINOEngine:
 
 
 def capabilities(core: openvino.Core) -> tuple[str, ...]:
-    """What OpenVINO can compute in on this CPU: FP32, INT8, BF16, ..."""
+    """The precisions that OpenVINO supports on this CPU: FP32, INT8, BF16, ..."""
     return tuple(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
@@ -72,13 +72,13 @@ def _request(core: openvino.Core, graph: bytes, properties: dict[str, Any]) -> o
     try:
         return core.compile_model(core.read_model(graph), "CPU", properties).create_infer_request()
     except RuntimeError as exc:
-        raise ModelError(f"OpenVINO cannot read this graph ({one_line(exc)}); compile the model anew") from exc
+        raise ModelError(f"OpenVINO cannot read this graph ({one_line(exc)}); compile the model again") from exc
 
 
 def _run(request: openvino.InferRequest, *arrays: npt.NDArray[Any]) -> list[F32]:
-    """Inputs are read where they lie; outputs are copies, which the next call does not overwrite."""
+    """Runs the request. Inputs are not copied; outputs are, so that the next call does not overwrite them."""
     try:
         results = request.infer(list(arrays), share_inputs=True, share_outputs=False)
     except RuntimeError as exc:
-        raise ModelError(f"OpenVINO cannot run this graph ({one_line(exc)}); compile the model anew") from exc
+        raise ModelError(f"OpenVINO cannot run this graph ({one_line(exc)}); compile the model again") from exc
     return [results[i] for i in range(len(results))]

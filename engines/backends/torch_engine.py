@@ -1,4 +1,4 @@
-"""torch: the reference on a CPU; on an NVIDIA GPU one CUDA graph per batch size, transfers inside."""
+"""torch: the reference on a CPU; on an NVIDIA GPU, one CUDA graph per batch size that includes the copies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +21,11 @@ try:
     from knowledge_spreader.engines.backends.torch_weights import fill
     from knowledge_spreader.method.network import KSModel, make_model
 except ImportError as exc:
-    raise MissingError(f"torch is not there in full ({exc}); run: pip install 'knowledge-spreader[gpu]'") from exc
+    raise MissingError(f"torch is not fully installed ({exc}); run: pip install 'knowledge-spreader[gpu]'") from exc
 
 PRECISIONS = {"torch": ("fp32",), "torch-cuda": ("fp16", "bf16", "fp32")}
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_WARM_UPS = 3  # cuDNN tries its kernels out, libraries take their workspaces
+_WARM_UPS = 3  # cuDNN selects its kernels, libraries allocate their workspaces
 
 Call = Callable[..., list[F32]]
 
@@ -33,8 +33,8 @@ Call = Callable[..., list[F32]]
 class TorchEngine:
     """An Engine (engines/base.py) with torch; backend is "torch" (CPU) or "torch-cuda".
 
-    threads: 0 = as torch is set; another number sets it for the whole process. Raises ModelError when the file does not
-    hold the weights, MissingError without a GPU that torch can use.
+    threads: 0 = torch's setting; another number changes it for the whole process. Raises ModelError if the file does
+    not contain the weights, MissingError without a GPU that torch can use.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class TorchEngine:
         return Prediction(probability, o_b, in_order)
 
     def stages_ms(self, faces: U8) -> Stages:
-        """Makes it Staged (gpu_timing.py), on a GPU; raises ModelError on a CPU, which copies nothing."""
+        """The stages of one encode, see Staged in gpu_timing.py. Raises ModelError on a CPU, which copies nothing."""
         check_faces(faces, self.spec)
         if not isinstance(self._encode, Graphs):
-            raise ModelError("copies and computing are told apart on a GPU; this engine computes on the CPU")
+            raise ModelError("stages can only be measured on a GPU; this engine runs on the CPU")
         return self._encode.stages_ms(faces)
 
     def close(self) -> None:
@@ -87,16 +87,16 @@ class TorchEngine:
         window = (spec.n_frames, feature_width(spec))
         head = [((len(spec.aus),), torch.float32), (window, torch.float32)]
         predict = Graphs(Head(network), head, dtype, stream, pool)
-        encode.capture(1)  # the usual batch of live video, so that no frame waits for it
+        encode.capture(1)  # the usual batch size of live video, so that no frame waits for it
         predict.capture(1)
         return encode, predict
 
 
 class Graphs:
-    """A module as CUDA graphs, one for each batch size of BUCKETS, captured when it is first asked for.
+    """A module as CUDA graphs, one for each batch size of BUCKETS, captured at its first use.
 
-    One launch copies the inputs from pinned memory, computes, and copies the answers back. Streams, pool and buffers
-    are shared by calls that follow each other: for one thread.
+    One launch copies the inputs from pinned memory, computes, and copies the outputs back. Calls share the stream, the
+    pool and the buffers, so use it from one thread.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Graphs:
         self._ready: dict[int, tuple[torch.cuda.CUDAGraph, list[Tensor], list[Tensor], list[Tensor]]] = {}
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> list[F32]:
-        """arrays (F, ...) -> answers (F, ...), float32; more than the largest bucket go in several turns."""
+        """arrays (F, ...) -> outputs (F, ...), float32. A batch above the largest bucket is split."""
         turns = [self._turn([array[part] for array in arrays]) for part in parts(len(arrays[0]))]
         return [np.concatenate(answers) for answers in zip(*turns, strict=True)]
 
@@ -123,20 +123,20 @@ class Graphs:
             self.capture(size)
         graph, pinned_in, _, pinned_out = self._ready[size]
         for pinned, array in zip(pinned_in, arrays, strict=True):
-            pinned.numpy()[:n] = array  # the rows behind keep old faces: nobody reads their answers
+            pinned.numpy()[:n] = array  # the padding keeps old faces; their outputs are dropped
         with torch.cuda.stream(self._stream):
             graph.replay()
         self._stream.synchronize()
         return [pinned.numpy()[:n].copy() for pinned in pinned_out]
 
     def stages_ms(self, *arrays: npt.NDArray[Any]) -> Stages:
-        """Where the time of such a call goes, without its graph; several turns are added up."""
+        """The stages of such a call, without its CUDA graph; summed over the parts of a split batch."""
         turns = (self._stages_ms([array[part] for array in arrays]) for part in parts(len(arrays[0])))
         return sum(turns, NO_TIME)
 
     @torch.inference_mode()
     def _stages_ms(self, arrays: list[npt.NDArray[Any]]) -> Stages:
-        self._turn(arrays)  # fills the pinned memory, and captures what is not ready
+        self._turn(arrays)  # fills the pinned memory, and captures the graph if needed
         _, pinned_in, on_gpu, pinned_out = self._ready[bucket(len(arrays[0]))]
         begun, copied_in, computed, copied_out = (
             torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
@@ -159,7 +159,7 @@ class Graphs:
 
     @torch.inference_mode()
     def capture(self, size: int) -> None:
-        """Records the graph of one batch size. All memory is taken before: none may be while a graph is recorded."""
+        """Captures the graph of one batch size. All memory is allocated first: it must not be during a capture."""
         pinned_in = [torch.zeros(size, *shape, dtype=dtype).pin_memory() for shape, dtype in self._inputs]
         on_gpu = [x.cuda() for x in pinned_in]
         torch.cuda.synchronize()
@@ -170,7 +170,7 @@ class Graphs:
             pinned_out = [x.cpu().pin_memory() for x in answers]
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # thread_local: a live process has other threads, whose own calls must not spoil the recording.
+        # thread_local: CUDA calls of other threads must not break the capture.
         recording = torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local")
         with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False), recording:
             for target, source in zip(on_gpu, pinned_in, strict=True):
@@ -185,7 +185,7 @@ class Graphs:
 
 
 def _eager(network: KSModel) -> tuple[Call, Call]:
-    """Plain calls on the CPU."""
+    """encode and predict on the CPU."""
 
     def call(module: nn.Module) -> Call:
         @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The trained model made ready to leave: cut in two where time enters, batch norms folded into convolutions."""
+"""Prepares a trained model for export: splits it into encoder and head, and folds batch norms into convolutions."""
 
 import copy
 from itertools import pairwise
@@ -11,11 +11,11 @@ from knowledge_spreader.engines.ks_file.half_storage import LEAST_VALUES
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.network import KSModel
 
-_TEACHING = "spatial_students.logits."  # the students' own logits are no part of an answer
+_TEACHING = "spatial_students.logits."  # the students' logits are only used in training
 
 
 class Encoder(nn.Module):
-    """What depends on one frame: faces (F, H, W, 3) uint8 -> o_a (F, U), feature (F, C)."""
+    """The part per frame: faces (F, H, W, 3) uint8 -> o_a (F, U), feature (F, C)."""
 
     def __init__(self, model: KSModel) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Encoder(nn.Module):
 
 
 class Head(nn.Module):
-    """What depends on the window: o_a (F, U), window (F, N, C) -> probability (F, U), o_b (F, U), in_order (F,)."""
+    """The part per window: o_a (F, U), window (F, N, C) -> probability (F, U), o_b (F, U), in_order (F,)."""
 
     def __init__(self, model: KSModel) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Head(nn.Module):
 
 
 def folded(model: KSModel) -> KSModel:
-    """A copy whose batch norms are part of the convolutions before them. The model must be in eval mode."""
+    """A copy, in eval mode, with batch norms folded into the convolutions before them."""
     model = copy.deepcopy(model).eval()
     _fold(model)
     return model
@@ -56,9 +56,9 @@ def _fold(module: nn.Module) -> None:
 
 @torch.no_grad()
 def round_to_half(model: KSModel) -> None:
-    """Rounds the large tensors of a folded model to what fp16 holds, in place; they stay fp32.
+    """Rounds the large tensors of a folded model to fp16 values, in place; their type stays fp32.
 
-    Folded, because folding makes new weights of rounded ones. Raises ModelError on a weight beyond fp16's range.
+    Fold first, because folding changes the weights. Raises ModelError on a weight beyond fp16's range.
     """
     for name, x in answering_weights(model).items():
         if x.is_floating_point() and x.numel() >= LEAST_VALUES:
@@ -70,5 +70,5 @@ def round_to_half(model: KSModel) -> None:
 
 
 def answering_weights(model: KSModel) -> dict[str, Tensor]:
-    """The folded model's tensors that its answers depend on."""
+    """The tensors of a folded model that its outputs depend on."""
     return {name: x for name, x in model.state_dict().items() if not name.startswith(_TEACHING)}

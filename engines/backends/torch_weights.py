@@ -1,8 +1,8 @@
-"""Where the torch model's weights lie inside the ONNX graphs, so that a `.ks` file holds them once.
+"""Maps the torch model's weights to tensors in the ONNX graphs, so that a `.ks` file stores them once.
 
-The exporter renames some tensors, turns the matrices of linear layers round, keeps one of several equal tensors and
-drops a bias that is zero. The map {parameter: (graph, initializer, turned)} is found by value when the graphs are made
-and stored beside them.
+The exporter renames some tensors, transposes the matrices of linear layers, keeps one of several equal tensors and
+drops zero biases. The map {parameter: (graph, initializer, transposed)} is found by value at export and stored with
+the graphs.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ ZEROS: Place = ("", "", False)
 
 
 def find_weights(wanted: Mapping[str, Tensor], graphs: Mapping[str, onnx.ModelProto]) -> dict[str, Place]:
-    """The place of each wanted tensor, equal to the last bit. Raises ModelError when one is nowhere."""
+    """The place of a bit-identical copy of each wanted tensor. Raises ModelError if one is not found."""
     places: dict[tuple[tuple[int, ...], bytes], Place] = {}
     for graph_name, graph in graphs.items():
         for name, array in _initializers(graph).items():
@@ -33,17 +33,17 @@ def find_weights(wanted: Mapping[str, Tensor], graphs: Mapping[str, onnx.ModelPr
     for name, x in wanted.items():
         place = places.get(_key(x.detach().cpu().numpy()), None if x.any() else ZEROS)
         if place is None:
-            raise ModelError(f"the exporter has changed {name}, so it cannot be read back; try another torch version")
+            raise ModelError(f"the exporter changed {name}, so it cannot be read back; try another torch version")
         found[name] = place
     return found
 
 
 def fill(wanted: Mapping[str, Tensor], model: ModelFile) -> None:
-    """Copies the weights of a model file into the wanted tensors. Raises ModelError when it does not hold them."""
+    """Copies the weights of a model file into the wanted tensors. Raises ModelError if one is missing."""
     graphs = {}
     for graph in {graph for graph, _, _ in model.torch_weights.values() if graph}:
         if graph not in model.sha256:
-            raise ModelError(f"{model.path} points to a graph {graph!r} that it does not hold; compile it anew")
+            raise ModelError(f"{model.path} refers to a graph {graph!r} that it does not contain; compile it again")
         graphs[graph] = _initializers(onnx.load_model_from_string(model.graph(graph)))
     for parameter, target in wanted.items():
         graph, name, turned = model.torch_weights.get(parameter, ("", parameter, False))
@@ -53,7 +53,7 @@ def fill(wanted: Mapping[str, Tensor], model: ModelFile) -> None:
         array = graphs.get(graph, {}).get(name)
         array = array.T if turned and array is not None else array
         if array is None or array.shape != tuple(target.shape):
-            raise ModelError(f"{model.path} does not hold {parameter} {tuple(target.shape)}; compile it anew")
+            raise ModelError(f"{model.path} does not contain {parameter} {tuple(target.shape)}; compile it again")
         target.copy_(torch.from_numpy(np.array(array, order="C")))
 
 

@@ -1,1 +1,1 @@
-"""ks-compile: a model in the precision that a machine runs best, and how far its answers move."""
+"""ks-compile: makes a model for a backend and precision, and measures its difference from fp32."""

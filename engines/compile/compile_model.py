@@ -1,4 +1,4 @@
-"""ks-compile: make a model for one backend and precision, and refuse it where its answers are not the reference's."""
+"""ks-compile: makes a model for one backend and precision, and refuses it if its outputs differ too much from fp32."""
 
 import logging
 from collections.abc import Sequence
@@ -32,45 +32,45 @@ _RANDOM_FRAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
-    """What ks-compile is asked for."""
+    """The options of ks-compile."""
 
     model: Path  # a checkpoint, a run folder of ks-train, or a .ks file
     out: Path | None = None  # None: beside the checkpoint, or the .ks file itself
     device: str = "auto"
     precision: str = "auto"
     sample_crops: tuple[Path, ...] = ()  # videos, or folders of images, with real faces
-    aligned: bool = False  # their pictures are crops already
+    aligned: bool = False  # the sample images are crops already
     face_model: str = ""  # "" = the user's cache or a download
-    allow_flips: float = ALLOWED_FLIPS  # of int8, share of decisions
+    allow_flips: float = ALLOWED_FLIPS  # share of decisions that int8 may change
     threads: int = 0
-    plans: Path | None = None  # of TensorRT, made elsewhere
-    trust_plan: bool = False  # whoever made them may run code here
+    plans: Path | None = None  # folder with TensorRT plans built elsewhere
+    trust_plan: bool = False  # their source is trusted: a plan can run any code
     progress: bool = False  # a bar on stderr while a plan is built
-    half: bool = False  # weights rounded to fp16 when a checkpoint is exported: half the file
-    experimental: tuple[int, ...] | None = None  # AUs to be marked so; None: as they are marked
+    half: bool = False  # round the weights of a checkpoint to fp16: half the file size
+    experimental: tuple[int, ...] | None = None  # AUs to mark as experimental; None: leave the marks unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What came of it."""
+    """The result of ks-compile."""
 
     file: ModelFile
     choice: Choice
     reference: str
-    real: bool  # measured on real crops; else on random ones, whose flips mean nothing
+    real: bool  # measured on real crops; else on random ones, whose flips have no meaning
     cost: Cost
 
 
 def compile_model(config: CompileConfig) -> Compiled:
-    """Writes the model; leaves what was there untouched when it is refused.
+    """Makes and writes the model. An existing file stays unchanged if the new model is refused.
 
-    Raises ModelError on a refusal and on what cannot be read, MissingError on what is not installed, DataError on
-    pictures without faces.
+    Raises ModelError if the model is refused or cannot be read, MissingError if the backend is not installed, DataError
+    on sample images without faces.
     """
     checkpoint = _checkpoint(config.model)
     out = config.out or (checkpoint.with_suffix(SUFFIX) if checkpoint else config.model)
     if out.suffix != SUFFIX or out.is_dir():
-        raise ModelError(f"--out is a file whose name ends in {SUFFIX}; got {out}")
+        raise ModelError(f"--out must be a file whose name ends in {SUFFIX}; got {out}")
     backend, _ = pick(config.device)
     check_plans(backend, config.plans, config.trust_plan)
     draft = out.with_name(f".{out.stem}-draft{SUFFIX}")
@@ -81,7 +81,7 @@ def compile_model(config: CompileConfig) -> Compiled:
         if precision == "int8":
             file, runs = _with_int8(file, backend, runs, draft)
         if precision == "bf16" and backend == "openvino":
-            open_engine(file, backend, precision).close()  # refuses before anything costly
+            open_engine(file, backend, precision).close()  # fails before anything slow
         compiled = _measure(file, config, backend, precision, runs)
         _accept(compiled, config.allow_flips)
         return replace(compiled, file=_write(out, file, backend, compiled))
@@ -90,37 +90,37 @@ def compile_model(config: CompileConfig) -> Compiled:
 
 
 def _checkpoint(path: Path) -> Path | None:
-    """The checkpoint that is meant; None for a .ks file."""
+    """The checkpoint of a run folder, or the given one; None for a .ks file."""
     if path.is_dir():
         return path / "best.safetensors"
     return None if path.suffix == SUFFIX else path
 
 
 def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelFile:
-    """The model file to start from: an export to `draft`, or the .ks file that was given."""
+    """The model file to start from: the checkpoint exported to `draft`, or the given .ks file."""
     if checkpoint is None:
         file = open_model(config.model)
         if config.half and not file.halves:
-            raise ModelError(f"--half rounds the weights of a checkpoint, {file.path} is made already; compile it anew")
+            raise ModelError(f"--half rounds the weights of a checkpoint; {file.path} is a .ks file; give a checkpoint")
         return file
     try:
         from knowledge_spreader.checkpoint import load_model
         from knowledge_spreader.engines.export.to_onnx import export
     except ImportError as exc:
         raise MissingError(
-            f"a checkpoint is exported by torch ({exc}); run: pip install 'knowledge-spreader[train]'"
+            f"exporting a checkpoint needs torch ({exc}); run: pip install 'knowledge-spreader[train]'"
         ) from exc
     model, loaded = load_model(checkpoint)
     if loaded.config.method == "frames":
         raise ModelError(
-            f"{checkpoint} is branch A alone (--method frames); train the whole from it: ks-train --init {checkpoint}"
+            f"{checkpoint} is branch A only (--method frames); train the whole model: ks-train --init {checkpoint}"
         )
     runs = _runs(config, loaded.spec)
     return export(model, loaded.spec, draft, [run[:4] for run in runs], half=config.half)
 
 
 def _marked(file: ModelFile, experimental: tuple[int, ...] | None) -> ModelFile:
-    """The same weights, whose id stays, with these AUs marked as experimental."""
+    """The same weights (and weights_id) with these AUs marked as experimental."""
     return file if experimental is None else replace(file, spec=replace(file.spec, experimental=experimental))
 
 
@@ -133,13 +133,13 @@ def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:
 
 
 def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tuple[ModelFile, list[U8]]:
-    """The file with an int8 encoder calibrated on half of the runs, and the other half to measure on."""
+    """The file with an int8 encoder quantised on half of the runs, and the other half to measure on."""
     if not runs:
-        raise DataError("int8 is calibrated on real faces; give --sample-crops VIDEO, or a folder of images")
+        raise DataError("int8 needs real faces; give --sample-crops VIDEO, or a folder of images")
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
     own, rest = halves(runs)
-    log.info("calibrating int8 for %s on %d faces", backend, sum(map(len, own)))
+    log.info("quantising to int8 for %s on %d faces", backend, sum(map(len, own)))
     encoder = int8_encoder(file.graph(ENCODER), own, backend)
     graphs = {name: file.graph(name) for name in file.sha256} | {ENCODER_INT8[backend]: encoder}
     return write_model(draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note), rest
@@ -163,7 +163,7 @@ def _measure(file: ModelFile, config: CompileConfig, backend: str, precision: st
 
 
 def _reference(file: ModelFile, runs: Sequence[U8]) -> tuple[F32, str]:
-    """Probabilities in fp32 by torch, else by ONNX Runtime."""
+    """Probabilities in fp32 by torch or, without it, by ONNX Runtime; and which of them."""
     engine = _reference_engine(file)
     with closing(engine):
         return answers(engine, runs), engine.choice.backend
@@ -175,7 +175,7 @@ def _reference_engine(file: ModelFile) -> Engine:
             return open_engine(file, backend, "fp32")
         except MissingError:
             continue
-    raise MissingError("answers are checked against torch or ONNX Runtime; run: pip install 'knowledge-spreader[onnx]'")
+    raise MissingError("the check needs torch or ONNX Runtime; run: pip install 'knowledge-spreader[onnx]'")
 
 
 def _random_run(spec: ModelSpec) -> U8:
@@ -184,7 +184,7 @@ def _random_run(spec: ModelSpec) -> U8:
 
 
 def _accept(compiled: Compiled, allow_flips: float) -> None:
-    """Raises ModelError where the answers are not those of this precision."""
+    """Raises ModelError if the outputs differ more than this precision may."""
     got, choice = compiled.cost, compiled.choice
     if not got.max_difference <= TOLERANCE[choice.precision]:
         raise ModelError(
@@ -193,8 +193,8 @@ def _accept(compiled: Compiled, allow_flips: float) -> None:
         )
     if choice.precision == "int8" and got.flips > allow_flips:
         raise ModelError(
-            f"int8 turns {100 * got.flips:.2f} % of the decisions (allowed {100 * allow_flips:g} %); nothing was "
-            "written; calibrate on more faces like those to come, use another precision, or raise --allow-flips"
+            f"int8 changes {100 * got.flips:.2f} % of the decisions (allowed {100 * allow_flips:g} %); nothing was "
+            "written; give more --sample-crops like the faces to analyse, another precision, or a higher --allow-flips"
         )
 
 

@@ -1,13 +1,13 @@
-"""int8 of the encoder's convolutions, made from the fp32 ONNX for each backend.
+"""Quantises the encoder's convolutions to int8, from the fp32 ONNX graph, for each backend.
 
     backend        activations                     weights, per channel   biases
     openvino       s8, symmetric, before a conv    s8 in 7 bits           fp32
-    tensorrt       s8, symmetric, before a conv    s8                     fp32: its parser takes nothing else
-    onnxruntime    u8, before and after a conv     s8 in 7 bits           s32: it is fast only so
+    tensorrt       s8, symmetric, before a conv    s8                     fp32: its parser accepts nothing else
+    onnxruntime    u8, before and after a conv     s8 in 7 bits           s32: slow otherwise
 
-7 bits: a CPU without VNNI adds two products of 8 x 8 bits in 16, which overflow; measured on one, with s8 weights in 8
-bits logits went wrong by three times as much. Convolutions are nearly all of the work; the transformers stay as they
-are, since they are tiny and their few large values are what eight bits lose first.
+7 bits: a CPU without VNNI adds two 8 x 8 bit products in 16 bits, which can overflow; measured on one, 8-bit weights
+tripled the error of the logits. Convolutions are nearly all of the work. The transformers stay in fp32: they are tiny,
+and eight bits lose their few large values first.
 """
 
 import logging
@@ -33,10 +33,10 @@ try:
     )
 except ImportError as exc:
     raise MissingError(
-        f"int8 is made by onnx and ONNX Runtime ({exc}); run: pip install 'knowledge-spreader[onnx]'"
+        f"int8 needs onnx and ONNX Runtime ({exc}); run: pip install 'knowledge-spreader[onnx]'"
     ) from exc
 
-CALIBRATION_CROPS = 32  # fewer do not show what range a layer has
+CALIBRATION_CROPS = 32  # fewer do not show the range of a layer's activations
 _BATCH = 4
 _SIGNED = {
     "ActivationSymmetric": True,
@@ -56,7 +56,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the crops to the calibration, some at a time."""
+    """Gives the crops to ONNX Runtime's quantiser, in batches."""
 
     def __init__(self, runs: Sequence[U8]) -> None:
         self._batches: Iterator[U8] = (run[i : i + _BATCH] for run in runs for i in range(0, len(run), _BATCH))
@@ -69,11 +69,11 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
 def int8_encoder(graph: bytes, runs: Sequence[U8], backend: str) -> bytes:
     """The fp32 encoder with its convolutions in int8, for a backend of INT8_BACKENDS.
 
-    runs: real crops (T_i, side, side, 3) that show what faces the model will see. Raises DataError on too few.
+    runs: real crops (T_i, side, side, 3) like the faces to analyse. Raises DataError if there are too few.
     """
     n = sum(len(run) for run in runs)
     if n < CALIBRATION_CROPS:
-        raise DataError(f"int8 is calibrated on {CALIBRATION_CROPS} faces or more; got {n}; give a longer video")
+        raise DataError(f"int8 needs {CALIBRATION_CROPS} faces or more; got {n}; give a longer video")
     with tempfile.TemporaryDirectory() as folder, _quiet():
         target = Path(folder) / "int8.onnx"
         quantize_static(
@@ -92,7 +92,7 @@ def int8_encoder(graph: bytes, runs: Sequence[U8], backend: str) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The quantiser recommends a pre-processing on the root logger; the exporter has done it."""
+    """Hides the quantiser's advice to preprocess the graph (on the root logger): the exporter has done it."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

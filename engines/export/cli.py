@@ -1,4 +1,4 @@
-"""ks-restore: a `.ks` file -> a checkpoint that training can begin from."""
+"""ks-restore: makes a checkpoint, to start training from, of a `.ks` file."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.files import check_place
 
 EXAMPLES = """\
-  ks-restore --faces talk.mp4 --out start.safetensors     the bundled model, to train on with --init
+  ks-restore --faces talk.mp4 --out start.safetensors     the bundled model, for ks-train --init
 """
-_FEWEST_FACES = 16  # fewer say little about a channel's deviation
+_FEWEST_FACES = 16  # too few for a channel's standard deviation below
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_face_model(made)
     made.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the parts that begin anew (default: %(default)s)"
+        "--seed", type=int, default=0, metavar="N", help="for newly initialised layers (default: %(default)s)"
     )
     made.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the checkpoint")
     return made
@@ -52,7 +52,7 @@ def _restore(args: argparse.Namespace) -> None:
         [run for source in args.faces for run in real_crops(source, file.spec, face_model=args.face_model)]
     )
     if len(faces) < _FEWEST_FACES:
-        raise DataError(f"--faces: {len(faces)} faces were found, wanted {_FEWEST_FACES}; give more or longer videos")
+        raise DataError(f"--faces: found {len(faces)} faces, wanted {_FEWEST_FACES}; give more or longer videos")
     model = restored(file, faces, args.seed)
     tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
     save_checkpoint(
@@ -62,7 +62,7 @@ def _restore(args: argparse.Namespace) -> None:
 
 
 def _settings(file: ModelFile, out: Path) -> TrainConfig:
-    """Of a run that would make a model of this shape: ks-eval crops and checks by them."""
+    """The settings of a training run with this architecture; ks-eval needs them."""
     spec = file.spec
     return TrainConfig(
         "manifest",

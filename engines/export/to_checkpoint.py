@@ -1,10 +1,13 @@
-"""From a `.ks` file to a checkpoint that training can begin from.
+"""Restores a checkpoint, to start training from, out of a `.ks` file.
 
-A `.ks` file holds what answers: batch norms are folded into convolutions, the students' own logits are left out. Its
-answers come back to the last digits, whatever pictures are given. What training needs besides is chosen here: each norm
-gets the mean and deviation that its channel has on the pictures, so that it does in training, where it measures them
-anew, what it does at rest; each kernel the length that a fresh one has, so that a step moves it as far; and the
-students' logits begin anew.
+A `.ks` file only contains what inference needs: batch norms are folded into convolutions, and the students' logits are
+left out. The restored model gives the same outputs up to rounding, whatever faces are given. What training needs in
+addition is chosen here:
+
+- each batch norm gets the mean and standard deviation of its channel on the faces, so that it does the same in training
+  mode, where it measures them, as in eval mode;
+- each kernel gets the norm of a newly initialised one, so that a training step changes it as much;
+- the layer for the students' logits is newly initialised.
 """
 
 from collections.abc import Iterator
@@ -23,16 +26,16 @@ from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.network import KSModel, make_model
 
-TOLERANCE = 1e-3  # of a logit, of values up to 1; of larger ones their share
+TOLERANCE = 1e-3  # largest difference; absolute for values up to 1, relative above
 _BATCH = 64
 
 
 @torch.no_grad()
 def restored(file: ModelFile, faces: U8, seed: int = 0) -> KSModel:
-    """The model of a `.ks` file with its batch norms taken out again, in eval mode.
+    """The model of a `.ks` file with separate batch norms again, in eval mode.
 
-    faces: (F, side, side, 3) uint8 RGB crops on which the norms' statistics are measured. seed: of the students' own
-    logits. Raises ModelError for a file that does not hold its weights or where the answers do not come back.
+    faces: (F, side, side, 3) uint8 RGB crops to measure the norms' statistics on. seed: for the students' logits.
+    Raises ModelError if the file does not contain all weights, or if the outputs differ by more than TOLERANCE.
     """
     torch.manual_seed(seed)
     model = make_model(file.spec).eval()
@@ -49,11 +52,11 @@ def restored(file: ModelFile, faces: U8, seed: int = 0) -> KSModel:
 
 
 def _unfold(conv: nn.Conv2d, norm: nn.BatchNorm2d, flat: nn.Module, mean: Tensor, variance: Tensor) -> None:
-    """conv and norm together do what `flat` does, whose output has this mean and variance per channel."""
+    """Sets conv and norm to give the output of `flat`, which has this mean and variance per channel."""
     assert isinstance(flat, nn.Conv2d)
     assert flat.bias is not None
     fan_out = conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1]
-    length = sqrt(2 / fan_out * flat.weight[0].numel())  # of a kernel as torchvision begins its ResNets
+    length = sqrt(2 / fan_out * flat.weight[0].numel())  # as torchvision initialises its ResNets
     scale = length / flat.weight.flatten(1).norm(dim=1).clamp_min(1e-12)  # (C,)
     conv.weight.copy_(flat.weight * scale[:, None, None, None])
     assert norm.running_mean is not None
@@ -65,7 +68,7 @@ def _unfold(conv: nn.Conv2d, norm: nn.BatchNorm2d, flat: nn.Module, mean: Tensor
 
 
 def _convolutions_and_norms(module: nn.Module, at: str = "") -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Name of each convolution that a batch norm follows -> both. The pairs are those of torch_model.folded."""
+    """Convolution name -> (convolution, the batch norm after it). The same pairs as in torch_model.folded."""
     found = {}
     for (name, conv), (_, norm) in pairwise(list(module.named_children())):
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
@@ -76,7 +79,7 @@ def _convolutions_and_norms(module: nn.Module, at: str = "") -> dict[str, tuple[
 
 
 def _statistics(plain: KSModel, faces: U8) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Mean and variance (C,) of each convolution's output, in float64 while they are summed."""
+    """Mean and variance (C,) of each convolution's output, summed in float64."""
     sums: dict[str, list[Tensor]] = {}
 
     def hook(name: str) -> Any:
@@ -99,7 +102,7 @@ def _statistics(plain: KSModel, faces: U8) -> tuple[dict[str, Tensor], dict[str,
 
 
 def _check(model: KSModel, plain: KSModel, faces: U8) -> None:
-    """Raises ModelError where the two do not answer alike."""
+    """Raises ModelError if the outputs of the two models differ by more than TOLERANCE."""
     for batch in _batches(faces[:_BATCH]):
         for ours, theirs in zip(model.encode(batch), plain.encode(batch), strict=True):
             difference = float((ours - theirs).abs().max() / max(1.0, float(theirs.abs().max())))

@@ -1,4 +1,4 @@
-"""Checkpoint -> encoder.onnx and head.onnx: dynamic batch, normalisation inside, refused unless they match torch."""
+"""Exports a model to encoder.onnx and head.onnx, with dynamic batch and normalisation inside, and checks them."""
 
 import logging
 import warnings
@@ -22,11 +22,11 @@ from knowledge_spreader.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
-OPSET = 20  # the first with Gelu, which torch would spell out before; OpenVINO, ONNX Runtime and TensorRT 10 read it
-TOLERANCE = 1e-4  # largest difference to torch, of values up to 1; of larger ones their share
+OPSET = 20  # the first with Gelu as one operator; OpenVINO, ONNX Runtime and TensorRT 10 support it
+TOLERANCE = 1e-4  # largest difference from torch; absolute for values up to 1, relative above
 INPUTS = {ENCODER: ("faces",), HEAD: ("o_a", "window")}
 OUTPUTS = {ENCODER: ("o_a", "feature"), HEAD: ("probability", "o_b", "in_order")}
-SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata: a graph that lies alone still says what it computes
+SPEC_KEY = "knowledge_spreader_spec"  # in the ONNX metadata, so that a single graph still describes itself
 
 
 def export(
@@ -40,15 +40,15 @@ def export(
 ) -> ModelFile:
     """Writes a model in eval mode as a `.ks` file.
 
-    real_crops: faces (T, side, side, 3), checked besides random ones. note: what its users must be told. half: large
-    weights are rounded to fp16, the file takes half the space, and engines compute as they do without. Raises
-    ModelError, and writes nothing, where ONNX Runtime and torch differ by more than TOLERANCE.
+    real_crops: faces (T, side, side, 3) to check, in addition to random ones. note: a warning for the model's users.
+    half: round large weights to fp16, which halves the file size; engines still compute in their own precision.
+    Raises ModelError, and writes nothing, if ONNX Runtime and torch differ by more than TOLERANCE.
     """
     plain = folded(model)
     if half:
         round_to_half(plain)
-        log.info("rounding to fp16 moves a probability by at most %.1e", moved(model, plain, spec, real_crops))
-        model = plain  # the rounded weights are the model that leaves: torch must answer with them too
+        log.info("rounding to fp16 changes a probability by at most %.1e", moved(model, plain, spec, real_crops))
+        model = plain  # the reference has the rounded weights too
     graphs = to_onnx(plain, spec)
     places = find_weights(answering_weights(plain), graphs)
     data = {name: graph.SerializeToString() for name, graph in graphs.items()}
@@ -59,7 +59,7 @@ def export(
 
 def to_onnx(model: KSModel, spec: ModelSpec) -> dict[str, onnx.ModelProto]:
     """The graphs of a folded model, with the spec in their metadata."""
-    faces = torch.zeros(2, spec.side_px, spec.side_px, 3, dtype=torch.uint8)  # 2: torch takes a 1 for a constant
+    faces = torch.zeros(2, spec.side_px, spec.side_px, 3, dtype=torch.uint8)  # 2: torch takes 1 for a constant
     o_a, window = torch.zeros(2, len(spec.aus)), torch.zeros(2, spec.n_frames, feature_width(spec))
     return {
         ENCODER: _to_onnx(ENCODER, Encoder(model), (faces,), spec),
@@ -93,10 +93,10 @@ def _to_onnx(name: str, module: nn.Module, args: tuple[Tensor, ...], spec: Model
 
 
 def _keep_bias_apart(graph: onnx.ModelProto) -> None:
-    """ReduceSum -> ReduceSum that keeps its axis, Squeeze.
+    """Replaces ReduceSum by ReduceSum with keepdims, then Squeeze.
 
-    OpenVINO (2026.4, and since 2024 at least) fuses the sum over a token with the bias added after it, and from two
-    faces on adds the first AU's bias to all AUs. What stands between keeps them apart.
+    OpenVINO (2026.4, and since 2024 at least) fuses the sum over a token with the bias added after it and, for two or
+    more faces, adds the first AU's bias to all AUs. The Squeeze between them prevents the fusion.
     """
     for i, node in reversed(list(enumerate(graph.graph.node))):
         if node.op_type != "ReduceSum" or not any(a.name == "keepdims" and a.i == 0 for a in node.attribute):
@@ -109,7 +109,7 @@ def _keep_bias_apart(graph: onnx.ModelProto) -> None:
 
 
 def _forget_origin(graph: onnx.ModelProto) -> None:
-    """Takes off what torch notes beside each part: where in whose folders the line of code lies that made it."""
+    """Removes torch's metadata, which contains the paths of source files on this machine."""
     assert not graph.functions
     parts = (graph.graph, *graph.graph.node, *graph.graph.initializer, *graph.graph.value_info)
     for part in (*parts, *graph.graph.input, *graph.graph.output):
@@ -119,13 +119,13 @@ def _forget_origin(graph: onnx.ModelProto) -> None:
 
 @torch.inference_mode()
 def check(model: KSModel, spec: ModelSpec, graphs: dict[str, bytes], real_crops: Sequence[U8] = ()) -> float:
-    """The largest difference between ONNX Runtime and torch. Raises ModelError where it is above TOLERANCE."""
+    """The largest difference between ONNX Runtime and torch. Raises ModelError if it is above TOLERANCE."""
     encoder, head = (Session(graphs[name], INPUTS[name]) for name in (ENCODER, HEAD))
     worst = 0.0
     for faces in _batches(spec, real_crops):
         o_a, feature = encoder.run(faces)
         window = np.repeat(feature[:, None], spec.n_frames, 1)
-        window *= np.linspace(0.5, 1.5, spec.n_frames, dtype=np.float32)[None, :, None]  # frames that differ
+        window *= np.linspace(0.5, 1.5, spec.n_frames, dtype=np.float32)[None, :, None]  # makes the frames differ
         encoded = model.encode(torch.from_numpy(np.ascontiguousarray(faces)))
         predicted = Head(model)(encoded.o_a, torch.from_numpy(window))
         answers = zip(
@@ -141,7 +141,7 @@ def check(model: KSModel, spec: ModelSpec, graphs: dict[str, bytes], real_crops:
 
 @torch.inference_mode()
 def moved(model: KSModel, other: KSModel, spec: ModelSpec, real_crops: Sequence[U8] = ()) -> float:
-    """The largest difference of a probability between two models in torch, on faces that stand still."""
+    """The largest difference of a probability between two models in torch, on windows of one repeated frame."""
     largest = 0.0
     for faces in _batches(spec, real_crops):
         one, two = (_still(x, torch.from_numpy(np.ascontiguousarray(faces)), spec.n_frames) for x in (model, other))
@@ -159,15 +159,15 @@ def _batches(spec: ModelSpec, real_crops: Sequence[U8]) -> list[U8]:
     """Random faces, then the real ones."""
     rng = np.random.default_rng(0)
     shape = (spec.side_px, spec.side_px, 3)
-    batches = [rng.integers(0, 256, (n, *shape), np.uint8) for n in (1, 3)]  # neither is the batch that was exported
+    batches = [rng.integers(0, 256, (n, *shape), np.uint8) for n in (1, 3)]  # not the batch size of the export
     return batches + [np.asarray(crops[i : i + 8]) for crops in real_crops for i in range(0, len(crops), 8)]
 
 
 def _difference(name: str, ours: F32, theirs: F32) -> float:
     difference = float(np.abs(ours - theirs).max() / max(1.0, float(np.abs(theirs).max())))
-    if not difference <= TOLERANCE:  # nan is refused too
+    if not difference <= TOLERANCE:  # also true for nan
         raise ModelError(
-            f"the exported graphs do not answer like torch: {name} differs by {difference:.1e} "
+            f"the exported graphs differ from torch: {name} differs by {difference:.1e} "
             f"(allowed {TOLERANCE:.0e}); nothing was written; try another torch or onnxscript version"
         )
     return difference

@@ -1,7 +1,7 @@
-"""A model that has learned nothing, to try and to measure everything else with.
+"""Writes an untrained model, for tests and benchmarks.
 
-The small one is quick, for trials; resnet18 has the size of the published network, for benchmarks. Their note says what
-they are, and everything that runs them shows the note.
+The tiny backbone is fast, for tests; resnet18 has the size of the published network, for benchmarks. The model's note
+says that it is untrained, and everything that runs it shows the note.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ NOTE = "untrained model: its AU values mean nothing"
 
 
 def write_untrained(path: Path, backbone: str = "tiny", side_px: int = 112) -> ModelFile:
-    """Random weights, the same each time."""
+    """Writes a model with random weights, the same each time."""
     spec = ModelSpec(aus=AUS, backbone=backbone, side_px=side_px, token_width=32 if backbone == "tiny" else 128)
     with torch.random.fork_rng():
         torch.manual_seed(0)

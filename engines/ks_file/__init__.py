@@ -1,1 +1,1 @@
-"""The `.ks` file: one zip that is a whole model."""
+"""The `.ks` file: a whole model in one zip."""

@@ -1,26 +1,26 @@
-"""Weights as fp16 on disk: a graph with its large fp32 tensors cut out, and put back bit for bit when it is read.
+"""Stores weights as fp16: large fp32 tensors are cut out of a graph and restored bit by bit when it is read.
 
-Only values that fp16 holds exactly are cut, so nothing is lost here: engines/export/to_onnx.py rounds. ONNX has a way
-of its own, an fp16 initializer and a Cast; it was tried, and everything that looks for a weight by its name then misses
-it: the torch engine, the int8 quantiser (nine quantised tensors became two) and the roofline. Put back in one place,
-the graph is an fp32 graph to all of them, and neither onnx nor protobuf is needed to read it.
+Only tensors that fp16 represents exactly are cut, so this is lossless; engines/export/to_onnx.py does the rounding.
+ONNX's own way, an fp16 initializer and a Cast, hides the weights from code that looks for them by name: the torch
+engine, the int8 quantiser (two quantised tensors instead of nine) and the roofline. Restored here, the graph is a plain
+fp32 graph, and neither onnx nor protobuf is needed to read it.
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-Span = tuple[int, int]  # of a tensor cut out: its first byte in the whole graph, how many values
+Span = tuple[int, int]  # of a tensor that was cut out: first byte in the whole graph, number of values
 
-LEAST_VALUES = 1024  # biases and norms keep fp32: they are no weight on disk, and calibration lives in one of them
+LEAST_VALUES = 1024  # biases and norms stay fp32: they are small, and one of them contains the calibration
 _GRAPH, _INITIALIZER, _DATA_TYPE, _RAW_DATA, _FLOAT = 7, 5, 2, 9, 1  # onnx.proto: ModelProto.graph, GraphProto. ...
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # the wire types of protocol buffers
 
 
 def cut(graph: bytes) -> tuple[bytes, tuple[Span, ...]]:
-    """The graph with every large fp32 tensor that fp16 holds exactly in fp16, and where they were.
+    """The graph with each large fp32 tensor in fp16 where that is exact, and the spans of these tensors.
 
-    What is no ONNX graph comes back as it is.
+    Data that is not an ONNX graph is returned unchanged.
     """
     parts: list[bytes] = []
     spans: list[Span] = []
@@ -37,14 +37,14 @@ def cut(graph: bytes) -> tuple[bytes, tuple[Span, ...]]:
 
 
 def whole(stored: bytes, spans: Sequence[Span]) -> bytes:
-    """Inverse of cut. Raises ValueError on spans that do not lie in the graph one after the other."""
-    view = memoryview(stored)  # of a hundred MB: each copy shows when a model is opened
+    """Inverse of cut. Raises ValueError unless the spans are in order and inside the graph."""
+    view = memoryview(stored)  # avoids copies: a graph can have 100 MB
     parts: list[memoryview] = []
-    at = done = 0  # at: in what is stored; done: in the whole graph
+    at = done = 0  # at: position in `stored`; done: position in the whole graph
     for start, count in spans:
         before = start - done
         if before < 0 or count < 0 or at + before + 2 * count > len(stored):
-            raise ValueError(f"{count} values at byte {start} do not fit in what is stored")
+            raise ValueError(f"{count} values at byte {start} do not fit in the stored graph")
         parts.append(view[at : at + before])
         parts.append(np.frombuffer(stored, "<f2", count, at + before).astype("<f4").data.cast("B"))
         at, done = at + before + 2 * count, start + 4 * count
@@ -70,9 +70,9 @@ def _float_tensors(graph: bytes) -> list[Span]:
 
 
 def _fields(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """(number, value, first byte, one past the last) of each field of a message; value is of numbers, bytes of bytes.
+    """(field number, value, first byte, one past the last) of each field of a message.
 
-    Raises ValueError or IndexError on what is no message.
+    The value is set for varints only, the byte range for all. Raises ValueError or IndexError on a broken message.
     """
     while at < stop:
         key, at = _varint(data, at)
@@ -87,13 +87,13 @@ def _fields(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, in
         else:
             raise ValueError(f"wire type {kind}")
         if end > stop:
-            raise ValueError("a field ends behind its message")
+            raise ValueError("a field ends after its message")
         yield key >> 3, value, at, end
         at = end
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at a byte, and the byte after it."""
+    """The number at a position, and the position after it."""
     value = shift = 0
     while data[at] & 0x80:
         value |= (data[at] & 0x7F) << shift

@@ -1,14 +1,14 @@
-"""A whole model in one `.ks` file: the two graphs, what they compute, and checksums; read without onnx or torch.
+"""A whole model in one `.ks` file: two graphs, their spec, and checksums. Read without onnx or torch.
 
-    manifest.json                  format, spec, size and sha256 of each graph, what was measured while compiling
-    encoder.onnx  head.onnx        fp32, the reference that everything else is made from and checked against
-    encoder-int8-openvino.onnx     int8, made for one backend; -onnxruntime and -tensorrt alike
-    encoder.onnx-half  ...         in place of encoder.onnx: the same graph, its weights stored as fp16
+    manifest.json                  format, spec, size and sha256 of each graph, results of ks-compile
+    encoder.onnx  head.onnx        fp32: the reference for everything else
+    encoder-int8-openvino.onnx     int8 for one backend; likewise -onnxruntime and -tensorrt
+    encoder.onnx-half  ...         instead of encoder.onnx: the same graph with its weights stored as fp16
 
-One file and not a folder: it is handed on, moved and replaced as a whole, and never half of one model and half of
-another. A zip without compression: any tool opens it, weights do not shrink, and reading is a plain read. Weights that
-fp16 holds exactly, as `ks-compile --half` makes them, are stored so and are fp32 again when a graph is read
-(half_storage.py). Checksums tell damage; they do not tell who made a file. A graph is data, not a program.
+It is one file, not a folder, so that it is always copied and replaced as a whole. It is a zip without compression:
+any tool can open it, and weights would not shrink. Weights that fp16 represents exactly (`ks-compile --half`) are
+stored as fp16 and restored to fp32 when a graph is read (half_storage.py). Checksums detect damage; they do not prove
+who made a file. A graph is data, not a program.
 """
 
 import hashlib
@@ -26,36 +26,36 @@ from knowledge_spreader.files import whole_file
 from knowledge_spreader.spec import ModelSpec
 
 FORMAT = "knowledge-spreader model 1"
-FORMAT_HALF = "knowledge-spreader model 2"  # with weights as fp16, so that who knows only 1 says so
+FORMAT_HALF = "knowledge-spreader model 2"  # with weights as fp16; readers of format 1 refuse it
 SUFFIX = ".ks"
 MANIFEST = "manifest.json"
 ENCODER, HEAD = "encoder", "head"
 INT8_BACKENDS = ("openvino", "onnxruntime", "tensorrt")
-ENCODER_INT8 = {name: f"encoder-int8-{name}" for name in INT8_BACKENDS}  # engines/compile/quantize.py: why they differ
+ENCODER_INT8 = {name: f"encoder-int8-{name}" for name in INT8_BACKENDS}  # they differ: compile/quantize.py
 GRAPHS = (ENCODER, HEAD, *ENCODER_INT8.values())
-_MANIFEST_BYTES = 1 << 22  # no manifest of ours comes near it
+_MANIFEST_BYTES = 1 << 22  # larger manifests are refused
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An opened `.ks` file. Graphs stay on disk until they are asked for."""
+    """An opened `.ks` file. Graphs stay on disk until they are read."""
 
     path: Path
     spec: ModelSpec
-    sha256: Mapping[str, str]  # of each graph that is there, whole
+    sha256: Mapping[str, str]  # of each graph in the file, with its weights in fp32
     torch_weights: Mapping[str, tuple[str, str, bool]]  # engines/backends/torch_weights.py
-    precision: Mapping[str, str] = field(default_factory=dict)  # backend -> what ks-compile last made the file for
+    precision: Mapping[str, str] = field(default_factory=dict)  # backend -> precision of the last ks-compile
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> Cost (compile/parity.py)
     halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
-    note: str = ""  # what everyone who uses the model must be told, like "untrained"
+    note: str = ""  # a warning for everyone who uses the model, like "untrained"
 
     @property
     def weights_id(self) -> str:
-        """Names the fp32 weights, whatever else the file holds: for results and caches."""
+        """Identifies the fp32 weights, independent of the rest of the file; for results and caches."""
         return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD]).encode()).hexdigest()[:16]
 
     def graph(self, name: str) -> bytes:
-        """An ONNX graph that is there, checked against its checksum. Raises ModelError when it is damaged."""
+        """An ONNX graph of the file, checked against its checksum. Raises ModelError if it is damaged."""
         expected = self.sha256[name]
         try:
             with zipfile.ZipFile(self.path) as archive:
@@ -67,7 +67,7 @@ class ModelFile:
         return data
 
     def int8_graph(self, backend: str) -> bytes:
-        """The int8 encoder of a backend. Raises ModelError when the file holds none."""
+        """The int8 encoder of a backend. Raises ModelError if the file has none."""
         if ENCODER_INT8[backend] not in self.sha256:
             raise ModelError(
                 f"{self.path} has no int8 encoder for {backend}; make it: "
@@ -79,24 +79,24 @@ class ModelFile:
 def open_model(path: str | Path) -> ModelFile:
     """Opens a `.ks` file and checks its manifest; each graph is checked when it is read.
 
-    Raises MissingError where there is no file, ModelError, one line, on a damaged or foreign one.
+    Raises MissingError if there is no file; ModelError, one line, if it is damaged or not a `.ks` file.
     """
     path = Path(path)
     if path.suffix == ".safetensors" and path.is_file():
-        raise ModelError(f"{path} is a checkpoint; make a model for engines of it: ks-compile {path}")
+        raise ModelError(f"{path} is a checkpoint; make a .ks model from it: ks-compile {path}")
     if not path.is_file():
         raise MissingError(f"no model at {path}; ks-compile makes one from a checkpoint of ks-train")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
             if MANIFEST not in members or members[MANIFEST].file_size > _MANIFEST_BYTES:
-                raise ModelError(f"{path} is no model of ks-compile: a zip without {MANIFEST}")
+                raise ModelError(f"{path} is not a model of ks-compile: it has no {MANIFEST}; give a .ks file")
             manifest = json.loads(archive.read(MANIFEST))
         got = manifest.get("format") if isinstance(manifest, dict) else manifest
         if not isinstance(manifest, dict) or got not in (FORMAT, FORMAT_HALF):
             raise ModelError(
-                f"{path} is no model of this version (format {got!r:.60}, wanted {FORMAT!r} or {FORMAT_HALF!r}); "
-                "compile anew"
+                f"{path} is not a model of this version (format {got!r:.60}, wanted {FORMAT!r} or {FORMAT_HALF!r}); "
+                "compile it again"
             )
         model = _parse(path, manifest)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
@@ -137,7 +137,7 @@ def _check_members(model: ModelFile, members: Mapping[str, zipfile.ZipInfo], man
             or info.compress_type != zipfile.ZIP_STORED
             or info.file_size != manifest["graphs"][name]["bytes"]
         ):
-            raise _damaged(model.path, f"{member} is not there as it was written")
+            raise _damaged(model.path, f"{member} is missing or was changed")
 
 
 def write_model(
@@ -149,7 +149,7 @@ def write_model(
     costs: Mapping[str, Mapping[str, Any]],
     note: str = "",
 ) -> ModelFile:
-    """Writes the file whole or not at all, and opens it. Equal contents give equal bytes."""
+    """Writes the file whole or not at all, and opens it. Equal contents give equal bytes. Raises ModelError."""
     assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
     stored = {name: cut(graphs[name]) for name in GRAPHS if name in graphs}
     halves = {name: spans for name, (_, spans) in stored.items() if spans}
@@ -176,14 +176,14 @@ def write_model(
             for name, (data, _) in stored.items():
                 archive.writestr(zipfile.ZipInfo(_member(name, halves)), data)  # ZipInfo: a fixed date
     except OSError as exc:
-        raise ModelError(f"{path}: cannot write the model ({one_line(exc)}); check the folder and the space") from exc
+        raise ModelError(f"{path}: cannot write the model ({one_line(exc)}); check the folder and the disk") from exc
     return open_model(path)
 
 
 def _member(name: str, halves: Mapping[str, tuple[Span, ...]]) -> str:
-    return f"{name}.onnx-half" if name in halves else f"{name}.onnx"  # -half: no tool for ONNX reads it
+    return f"{name}.onnx-half" if name in halves else f"{name}.onnx"  # -half: ONNX tools cannot read it
 
 
 def _damaged(path: Path, why: object) -> ModelError:
     reason = " ".join(str(why).split())[:160]
-    return ModelError(f"{path} is damaged or no model of ks-compile ({reason}); take a copy or compile it anew")
+    return ModelError(f"{path} is damaged or not a model of ks-compile ({reason}); copy or compile it again")

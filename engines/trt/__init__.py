@@ -1,1 +1,1 @@
-"""TensorRT: plans are built, kept on disk and run."""
+"""TensorRT: builds plans, stores them on disk, and runs them."""

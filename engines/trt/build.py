@@ -1,4 +1,4 @@
-"""ONNX -> plan: parse, profiles, kernel times, progress. Takes minutes on the GPU that the plan is for."""
+"""Builds a plan from an ONNX graph. Takes minutes, on the GPU that the plan is for."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from knowledge_spreader.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]  # phase, steps done, steps in all
+Progress = Callable[[str, int, int], None]  # phase, steps done, steps in total
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Batches that a plan runs, and the one that it is tuned for."""
+    """The batch sizes that a plan accepts, and the one that it is optimised for."""
 
     smallest: int
     best: int
@@ -35,7 +35,7 @@ class Built(NamedTuple):
 
 
 class Messages:
-    """TensorRT's log: all of it to Python's, the last error kept for the one line that the user sees."""
+    """Forwards TensorRT's log to Python's, and keeps the last error for the user's error line."""
 
     def __init__(self, trt: TensorRT) -> None:
         self.last_error = "no reason given"
@@ -44,7 +44,7 @@ class Messages:
             text = " ".join(msg.split())
             if severity.name in ("ERROR", "INTERNAL_ERROR"):
                 self.last_error = text[:300]
-            # Nothing above info: a failure is raised with its message, and must not be printed twice.
+            # At most info: a failure is raised with its message, and must not be printed twice.
             log.log(logging.INFO if severity.name not in ("INFO", "VERBOSE") else logging.DEBUG, "TensorRT: %s", text)
 
         self.logger = type("Messages", (trt.ILogger,), {"log": note})()  # the object that TensorRT calls
@@ -57,13 +57,13 @@ def build_plan(
     timing_cache: bytes = b"",
     progress: Progress | None = None,
 ) -> Built:
-    """The plan of a graph from graph_for_tensorrt. One plan holds all profiles: their weights are there once.
+    """The plan of a graph from graph_for_tensorrt. One plan contains all profiles, which share the weights.
 
-    Raises ModelError when TensorRT cannot parse or build it. Ctrl-C and an exception of `progress` end the build.
+    Raises ModelError if TensorRT cannot parse or build it. Ctrl-C or an exception in `progress` ends the build.
     """
     messages = Messages(trt)
     builder = trt.Builder(messages.logger)
-    # From 11 on every network is strongly typed: the flag is ignored, then gone.
+    # Since TensorRT 11 every network is strongly typed; later the flag does not exist.
     flag = getattr(getattr(trt, "NetworkDefinitionCreationFlag", None), "STRONGLY_TYPED", None)
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     parser = trt.OnnxParser(network, messages.logger)
@@ -71,7 +71,7 @@ def build_plan(
         reason = parser.get_error(0).desc() if parser.num_errors else messages.last_error
         raise ModelError(f"TensorRT {trt.__version__} cannot read the graph: {' '.join(reason.split())[:300]}")
     config = builder.create_builder_config()
-    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is the reference: not 10 bits of mantissa under that name
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is the reference; TF32 has a mantissa of only 10 bits
     _add_profiles(builder, network, config, profiles)
     _use_timing_cache(config, timing_cache)
     watch = _Watch(progress)
@@ -99,7 +99,7 @@ def _add_profiles(
 
 def _use_timing_cache(config: TrtIBuilderConfig, data: bytes) -> None:
     if not config.set_timing_cache(config.create_timing_cache(data), False):
-        log.info("the kernel times of earlier builds are of another TensorRT or GPU; measured anew")
+        log.info("the kernel times of earlier builds are from another TensorRT or GPU; measuring again")
         config.set_timing_cache(config.create_timing_cache(b""), False)
 
 
@@ -108,15 +108,15 @@ def _bytes(memory: Any) -> bytes:
 
 
 class _Watch:
-    """Progress of a build, and a way to end it: an exception must not cross TensorRT, so it waits until it is out."""
+    """Reports progress, and ends a build. Exceptions must not pass through TensorRT, so they are raised after it."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.stopped_by: BaseException | None = None
         self._progress = progress
-        self._steps: dict[str, int] = {}  # of the phases that run now
+        self._steps: dict[str, int] = {}  # of the running phases
 
     def monitor(self, base: type) -> object:
-        """An object of TensorRT's interface; each answer says whether to go on."""
+        """An object with TensorRT's monitor interface; step_complete returns whether to continue."""
 
         def phase_start(_: object, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             self._steps[phase_name] = num_steps

@@ -1,4 +1,4 @@
-"""A bar on stderr while TensorRT builds a plan, which takes minutes: a line for each phase that runs."""
+"""Progress bars on stderr while TensorRT builds a plan: one for each running phase."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from knowledge_spreader.engines.trt.build import Progress as Report
 
 @contextmanager
 def build_bar(show: bool) -> Iterator[Report]:
-    """What open_engine(progress=...) takes; without `show` it draws nothing."""
+    """The callback for open_engine(progress=...); without `show` it draws nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     running: dict[str, TaskID] = {}
     lock = threading.Lock()  # TensorRT reports from several threads

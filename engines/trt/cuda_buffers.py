@@ -1,4 +1,4 @@
-"""One NVIDIA GPU: its name, a stream of its own, device and pinned memory, graphs. No torch, no TensorRT."""
+"""One NVIDIA GPU: its name, its own stream, device and pinned memory, CUDA graphs. Without torch or TensorRT."""
 
 import ctypes
 import logging
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class GpuError(KSError):
-    """The GPU or its driver could not do what was asked."""
+    """A call to the GPU or its driver failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """What a plan depends on."""
+    """The properties of a GPU that a plan depends on."""
 
     name: str  # "NVIDIA H200"
     compute_capability: str  # "9.0"
@@ -30,9 +30,9 @@ class Gpu:
 
 
 class Cuda(AbstractContextManager["Cuda"]):
-    """A GPU in use. Everything that it hands out is freed by close(), once. One thread at a time.
+    """A GPU in use. close() frees everything that was allocated through it. One thread at a time.
 
-    Raises MissingError when there is no such GPU, GpuError when the driver refuses.
+    Raises MissingError if there is no such GPU, GpuError if the driver fails.
     """
 
     def __init__(self, device: int = 0, runtime: CudaRuntime | None = None) -> None:
@@ -41,38 +41,38 @@ class Cuda(AbstractContextManager["Cuda"]):
         self._frees: list[tuple[Callable[[Any], tuple[Any, ...]], Any]] = []  # in the order of allocation
         self.gpu = self._describe()
         self.activate()
-        # Not the default stream: it would wait for, and hold up, everybody else's work on this GPU.
+        # Not the default stream, which would wait for, and block, other work on this GPU.
         self.stream = self._own(
             self._rt.cudaStreamDestroy, self._rt.cudaStreamCreateWithFlags(self._rt.cudaStreamNonBlocking)
         )
 
     @property
     def stream_handle(self) -> int:
-        """The stream as TensorRT takes it."""
+        """The stream's handle for TensorRT."""
         return int(self.stream)
 
     def activate(self) -> None:
-        """Makes this GPU the calling thread's."""
+        """Selects this GPU for the calling thread."""
         self._check(self._rt.cudaSetDevice(self._device))
 
     def device_memory(self, size_bytes: int) -> int:
-        """Address of fresh device memory."""
+        """Address of newly allocated device memory."""
         return int(self._own(self._rt.cudaFree, self._rt.cudaMalloc(size_bytes)))
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """An array in page-locked host memory, from and to which the GPU copies without the CPU."""
+        """An array in page-locked host memory, which the GPU can copy without the CPU."""
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = int(self._own(self._rt.cudaFreeHost, self._rt.cudaMallocHost(size_bytes)))
         raw = (ctypes.c_uint8 * size_bytes).from_address(address)
         return np.ctypeslib.as_array(raw).view(dtype).reshape(shape)
 
     def to_device(self, address: int, host: npt.NDArray[Any]) -> None:
-        """Puts a copy of a pinned array on the stream."""
+        """Enqueues a copy from a pinned array to device memory."""
         kind = self._rt.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._check(self._rt.cudaMemcpyAsync(address, host.ctypes.data, host.nbytes, kind, self.stream))
 
     def to_host(self, host: npt.NDArray[Any], address: int) -> None:
-        """Puts a copy into a pinned array on the stream."""
+        """Enqueues a copy from device memory to a pinned array."""
         kind = self._rt.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._check(self._rt.cudaMemcpyAsync(host.ctypes.data, address, host.nbytes, kind, self.stream))
 
@@ -81,24 +81,24 @@ class Cuda(AbstractContextManager["Cuda"]):
         self._check(self._rt.cudaStreamSynchronize(self.stream))
 
     def event(self) -> Any:
-        """A mark for the stream; it knows when the GPU came by."""
+        """An event, which records when the GPU reaches it."""
         return self._own(self._rt.cudaEventDestroy, self._rt.cudaEventCreate())
 
     def record(self, event: Any) -> None:
-        """Puts a mark on the stream."""
+        """Enqueues an event."""
         self._check(self._rt.cudaEventRecord(event, self.stream))
 
     def wait_for(self, event: Any) -> None:
-        """Waits until the GPU has come by a mark."""
+        """Waits until the GPU has reached an event."""
         self._check(self._rt.cudaEventSynchronize(event))
 
     def elapsed_ms(self, start: Any, end: Any) -> float:
-        """Between two marks that the GPU has come by."""
+        """Time between two events that the GPU has reached."""
         return float(self._check(self._rt.cudaEventElapsedTime(start, end)))
 
     def capture(self, work: Callable[[], None]) -> Any:
-        """A graph of what `work` puts on the stream; nothing of it runs yet."""
-        # Thread-local: what other threads do with this GPU meanwhile neither enters the graph nor spoils it.
+        """A CUDA graph of what `work` enqueues; nothing runs yet."""
+        # Thread-local: CUDA calls of other threads neither enter the graph nor break the capture.
         mode = self._rt.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._check(self._rt.cudaStreamBeginCapture(self.stream, mode))
         try:
@@ -115,15 +115,15 @@ class Cuda(AbstractContextManager["Cuda"]):
             self._check(self._rt.cudaGraphDestroy(graph))  # the executable graph does not need it
 
     def launch(self, graph: Any) -> None:
-        """Puts a captured graph on the stream."""
+        """Enqueues a captured graph."""
         self._check(self._rt.cudaGraphLaunch(graph, self.stream))
 
     def close(self) -> None:
-        """Frees everything, newest first, also after a failure of the GPU."""
+        """Frees everything, newest first, even after a GPU failure."""
         while self._frees:
             free, what = self._frees.pop()
             error = free(what)[0]
-            if int(error):  # a GPU that failed once answers every later call with the same error
+            if int(error):  # after one failure, every later call returns the same error
                 log.debug("%s: %s", getattr(free, "__name__", "free"), error)
 
     def __exit__(self, *exc: object) -> None:
@@ -133,7 +133,7 @@ class Cuda(AbstractContextManager["Cuda"]):
         result = self._rt.cudaGetDeviceCount()
         if int(result[0]) or self._device >= result[1]:
             reason = self._explain(result[0]) if int(result[0]) else f"{result[1]} found, number {self._device} wanted"
-            raise MissingError(f"no NVIDIA GPU to run on ({reason}); install NVIDIA's driver or take --device cpu")
+            raise MissingError(f"no NVIDIA GPU to run on ({reason}); install NVIDIA's driver or use --device cpu")
         properties = self._check(self._rt.cudaGetDeviceProperties(self._device))
         version = int(self._check(self._rt.cudaDriverGetVersion()))  # 13020
         return Gpu(
@@ -148,7 +148,7 @@ class Cuda(AbstractContextManager["Cuda"]):
         return what
 
     def _check(self, result: tuple[Any, ...]) -> Any:
-        """The value of a call, or GpuError."""
+        """The value that a call returned. Raises GpuError if it failed."""
         if int(result[0]):
             raise GpuError(f"the GPU failed: {self._explain(result[0])}")
         return result[1] if len(result) > 1 else None

@@ -1,4 +1,4 @@
-"""The one fp32 ONNX graph as TensorRT takes it: precision lives in the graph, not in flags."""
+"""Prepares an ONNX graph for TensorRT. The graph's types set the precision, not TensorRT's flags."""
 
 import importlib
 from types import ModuleType
@@ -11,18 +11,18 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def graph_for_tensorrt(onnx_bytes: bytes, precision: str) -> bytes:
-    """The graph to build. int8 wants one that is quantised already, with Q/DQ nodes: signed, symmetric, no int32 bias.
+    """The graph to build. int8 needs an already quantised graph with Q/DQ nodes: signed, symmetric, no int32 bias.
 
-    Raises ModelError when it is not, or when the bytes are no ONNX graph, MissingError without onnx or onnxruntime.
+    Raises ModelError if it is not quantised or not an ONNX graph, MissingError without onnx or onnxruntime.
     """
     assert precision in PRECISIONS, precision
     onnx, protobuf = _module("onnx"), _module("google.protobuf.message")
     try:
         model = onnx.load_model_from_string(onnx_bytes)
     except protobuf.DecodeError as exc:
-        raise ModelError(f"the graph is damaged or no ONNX ({exc}); compile the model anew") from exc
+        raise ModelError(f"the graph is damaged or not ONNX ({exc}); compile the model again") from exc
     if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-        raise ModelError("an int8 graph has QuantizeLinear nodes, this one has none; ks-compile --precision int8")
+        raise ModelError("an int8 graph needs QuantizeLinear nodes, this one has none; run ks-compile --precision int8")
     _cast_first(model)
     if precision == "fp16":
         model = _in_half(model)
@@ -31,7 +31,7 @@ def graph_for_tensorrt(onnx_bytes: bytes, precision: str) -> bytes:
 
 
 def _cast_first(model: Any) -> None:
-    """TensorRT casts uint8 inputs and does nothing else with them: the cast moves before the transposition."""
+    """Moves the cast of a uint8 input before its transposition: TensorRT can only cast uint8."""
     onnx = _module("onnx")
     for graph_input in model.graph.input:
         name = graph_input.name
@@ -44,11 +44,11 @@ def _cast_first(model: Any) -> None:
         model.graph.node.insert(
             0, onnx.helper.make_node("Cast", [name], [as_float], as_float, to=onnx.TensorProto.FLOAT)
         )
-        del model.graph.value_info[:]  # they call what comes after it uint8
+        del model.graph.value_info[:]  # they still declare the later tensors as uint8
 
 
 def _in_half(model: Any) -> Any:
-    """fp16 inside, inputs and outputs as they were; a pixel and its mean keep 3 digits."""
+    """The graph in fp16, with unchanged types of inputs and outputs."""
     return _module("onnxruntime.transformers.float16").convert_float_to_float16(model, keep_io_types=True)
 
 

@@ -1,8 +1,8 @@
-"""The part of TensorRT and of the CUDA runtime that is used here, as types.
+"""Types for the parts of TensorRT and the CUDA runtime that are used here.
 
-mypy lets no name pass that is not declared here, and the tests hold every name and signature declared here against
-NVIDIA's own modules. `TrtX` is `tensorrt.X`; `CudaRuntime` is `cuda.bindings.runtime`, whose functions return a tuple
-that begins with an error code. TensorRT 10.12 to 11.x: networks are strongly typed, precision lives in the ONNX graph.
+mypy rejects every name that is not declared here, and the tests compare every declaration with NVIDIA's own modules.
+`TrtX` is `tensorrt.X`; `CudaRuntime` is `cuda.bindings.runtime`, whose functions return a tuple that starts with an
+error code. TensorRT 10.12 to 11.x: networks are strongly typed, and the ONNX graph sets the precision.
 """
 # ruff: noqa: N802, N803, N815 (NVIDIA's names)
 
@@ -181,19 +181,19 @@ class CudaRuntime(Protocol):
 
 
 def load_tensorrt() -> TensorRT:
-    """The module `tensorrt`. Raises MissingError when it is not there, or is of a version that is not known here."""
+    """The module `tensorrt`. Raises MissingError if it is not installed or its version is not supported."""
     try:
         trt = cast(TensorRT, importlib.import_module("tensorrt"))
-    except (ImportError, OSError) as exc:  # OSError: the wheel is there, a library that it needs is not
+    except (ImportError, OSError) as exc:  # OSError: the wheel is installed, but a library that it needs is missing
         raise MissingError(f"TensorRT is not installed ({exc}); {INSTALL}") from exc
     version = tuple(int(part) for part in trt.__version__.split(".")[:2])
     if not OLDEST <= version <= NEWEST:
-        raise MissingError(f"TensorRT 10.12 to 11.x is wanted; {trt.__version__} is installed; {INSTALL}")
+        raise MissingError(f"TensorRT {trt.__version__} is installed, 10.12 to 11.x is wanted; {INSTALL}")
     return trt
 
 
 def load_cuda() -> CudaRuntime:
-    """The module `cuda.bindings.runtime`. Raises MissingError when it is not there."""
+    """The module `cuda.bindings.runtime`. Raises MissingError if it is not installed."""
     try:
         return cast(CudaRuntime, importlib.import_module("cuda.bindings.runtime"))
     except (ImportError, OSError) as exc:

@@ -1,8 +1,9 @@
-"""Compiled plans on disk: what they were built from and for; foreign ones are refused.
+"""Stores compiled plans on disk with everything they depend on, and refuses plans from elsewhere.
 
-A plan is a program that TensorRT loads into the process: whoever can write it can run code. So plans are built on the
-machine that runs them, lie in a folder of the user's own (0700), and are read from nowhere else. Beside each `.plan`
-lies a `.json` with its checksum and everything that it depends on; on any mismatch it is built anew. No TensorRT here.
+A plan is a program that TensorRT loads into the process, so whoever can write a plan can run code. Plans are therefore
+built on the machine that runs them, and only read from a private folder of the user (0700). Each `.plan` has a `.json`
+with its checksum and everything that it depends on; on any mismatch the plan is built again. This module does not use
+TensorRT.
 """
 
 import hashlib
@@ -20,20 +21,20 @@ from knowledge_spreader.errors import ModelError, one_line
 
 log = logging.getLogger(__name__)
 
-FORMAT = "knowledge-spreader plan 1"  # raised when the same ONNX would make another plan
+FORMAT = "knowledge-spreader plan 1"  # increase it when the same ONNX graph gives a different plan
 _JSON_BYTES = 1 << 16
 
 
 class PlanError(ModelError):
-    """A plan in the store cannot be used; the message says why."""
+    """A plan in the store cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFor:
-    """What a plan is built from and for. Another value of any field wants another plan."""
+    """Everything that a plan depends on. A plan is only used if all fields are equal."""
 
     part: str  # "encoder" or "head"
-    onnx_sha256: str  # of the graph as the model file holds it
+    onnx_sha256: str  # of the graph in the model file
     precision: str  # fp32, fp16 or int8
     profiles: tuple[str, ...]  # "1/2/8": smallest, best and largest batch
     gpu: str  # "NVIDIA H200"
@@ -45,13 +46,13 @@ class PlanFor:
 
     @property
     def name(self) -> str:
-        """Of its files, without suffix. A new TensorRT or driver replaces the old plan; another GPU has its own."""
+        """File name without suffix. A new TensorRT or driver replaces the old plan; another GPU has its own."""
         own = (self.onnx_sha256, self.precision, self.profiles, self.gpu, self.compute_capability)
         return f"{self.part}-{self.precision}-{_sha256(repr(own).encode())[:16]}"
 
     @property
     def timing_name(self) -> str:
-        """Of the file with measured kernel times, which all plans of this GPU, TensorRT and driver share."""
+        """Name of the file with kernel times, shared by all plans of this GPU, TensorRT and driver."""
         return f"timing-{_sha256(repr((self.tensorrt, self.gpu, self.driver)).encode())[:16]}.cache"
 
 
@@ -66,32 +67,34 @@ class PlanStore:
         return self._folder.path
 
     def load(self, wanted: PlanFor) -> bytes:
-        """The plan, whole and built for exactly this. Raises PlanError with the reason."""
+        """The plan built for exactly this. Raises PlanError with the reason if there is none."""
         described = self._describe(wanted)
         plan = self._read(f"{wanted.name}.plan")
         if _sha256(plan) != described["plan_sha256"]:
-            raise PlanError(f"{wanted.name}.plan is not the file that was written (another checksum)")
+            raise PlanError(f"{wanted.name}.plan was changed (it has another checksum)")
         return plan
 
     def load_or_build(self, wanted: PlanFor, build: Callable[[], bytes], say: Callable[[str], None]) -> bytes:
-        """The plan from the store, else from `build`, which is then kept. `say` gets a line for each long wait.
+        """The plan from the store; if there is none, builds and stores it. `say` gets a line before each long wait.
 
-        Several processes at once build once: the others wait for the first.
+        If several processes start at once, one builds and the others wait.
         """
         try:
             return self.load(wanted)
         except PlanError:
             pass  # perhaps another process is writing it
-        with self._folder.lock(wanted.name, lambda: say(f"another process builds the {wanted.part}'s plan; waiting")):
+        with self._folder.lock(
+            wanted.name, lambda: say(f"another process is building the {wanted.part}'s plan; waiting")
+        ):
             try:
                 return self.load(wanted)
             except PlanError as exc:
-                say(f"{exc}: building the {wanted.part} in {wanted.precision} for {wanted.gpu}, once; takes minutes")
+                say(f"{exc}; building the {wanted.part} in {wanted.precision} for {wanted.gpu}; takes minutes, once")
             plan = build()
             try:
                 self.save(wanted, plan)
             except OSError as exc:
-                say(f"{self.path}: the plan works but cannot be kept ({one_line(exc)}); the next start builds it again")
+                say(f"{self.path}: the plan cannot be saved ({one_line(exc)}); the next start builds it again")
             return plan
 
     def save(self, wanted: PlanFor, plan: bytes) -> None:
@@ -108,25 +111,25 @@ class PlanStore:
             return b""
 
     def save_timing_cache(self, wanted: PlanFor, data: bytes) -> None:
-        """Whoever writes last wins; without it the next build only takes longer."""
+        """Saves the kernel times for later builds. A failure is only logged: it just makes the next build slower."""
         try:
             self._folder.write(wanted.timing_name, data)
         except OSError as exc:
-            log.info("%s: kernel times cannot be kept (%s)", self.path, one_line(exc))
+            log.info("%s: kernel times cannot be saved (%s)", self.path, one_line(exc))
 
     def _describe(self, wanted: PlanFor) -> dict[str, object]:
         """The `.json`, checked field by field. Raises PlanError."""
         text = self._read(f"{wanted.name}.json")
         try:
             found = json.loads(text[:_JSON_BYTES])
-        except (ValueError, RecursionError) as exc:  # not JSON, not text, or brackets without end
+        except (ValueError, RecursionError) as exc:  # not JSON, not text, or nested too deep
             raise PlanError(f"{wanted.name}.json is damaged") from exc
         names = {"format", "plan_sha256", *(field.name for field in fields(PlanFor))}
         if not isinstance(found, dict) or set(found) != names:
             raise PlanError(f"{wanted.name}.json does not describe a plan")
         for name, value in {"format": FORMAT, **json.loads(json.dumps(asdict(wanted)))}.items():
             if found[name] != value:
-                raise PlanError(f"the plan was built for {name} {found[name]!r:.60}, this is {value!r:.60}")
+                raise PlanError(f"the plan was built for {name} {found[name]!r:.60}, now it is {value!r:.60}")
         return found
 
     def _read(self, name: str) -> bytes:
@@ -141,18 +144,18 @@ class PlanStore:
 
 
 def read_foreign_plan(path: Path, trust_plan: bool) -> bytes:
-    """A plan from outside the store. Raises ModelError unless the user says that its origin is trusted."""
+    """A plan from outside the store. Raises ModelError unless the user trusts its source."""
     if not trust_plan:
         raise ModelError(
-            f"{path} was not built here, and a plan can run any code; give the .ks model, of which a plan is built "
-            "here, or, if you know who made the plan, --trust-plan"
+            f"{path} was not built on this machine, and a plan can run any code; give only the .ks model to build it "
+            "here or, if you trust its source, add --trust-plan"
         )
     try:
         plan = path.read_bytes()
     except OSError as exc:
-        raise ModelError(f"{path} cannot be read ({one_line(exc)})") from exc
+        raise ModelError(f"{path} cannot be read ({one_line(exc)}); check --plans") from exc
     if not plan:
-        raise ModelError(f"{path} is empty, no plan")
+        raise ModelError(f"{path} is empty; check --plans")
     return plan
 
 
@@ -161,5 +164,5 @@ def _sha256(data: bytes) -> str:
 
 
 def onnx_sha256(onnx: bytes) -> str:
-    """As PlanFor wants it."""
+    """The checksum of a graph for PlanFor."""
     return _sha256(onnx)

@@ -1,8 +1,8 @@
-"""A plan that runs: buffers at fixed addresses, a context and a CUDA graph for each batch, one wait per call.
+"""Runs a plan: buffers at fixed addresses, a context and a CUDA graph per batch size, one wait per call.
 
-NVIDIA's rules that shape it: a context's first enqueue after a change of shape updates its inner state, so it cannot be
-captured and comes before the capture; a captured graph lives from the state of its context, so each graph has a context
-of its own; contexts that never run at once share their scratch memory.
+TensorRT's rules behind this: the first enqueue of a context after a change of shape updates its state and cannot be
+captured, so it runs before the capture. A captured graph uses the state of its context, so each graph has its own
+context. Contexts that never run at the same time can share scratch memory.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """An input or output of a graph, without its first axis, the batch."""
+    """An input or output of a graph; the shape is without the batch axis."""
 
     name: str
     shape: tuple[int, ...]
@@ -32,17 +32,17 @@ class TensorSpec:
 
 @dataclass(slots=True, eq=False)
 class _Ready:
-    """A batch of one size, prepared."""
+    """What is prepared for one batch size."""
 
     context: TrtIExecutionContext
-    graph: Any = None  # once captured
+    graph: Any = None  # CUDA graph, once captured
 
 
 class PlanRunner:
     """One plan on one GPU.
 
-    Raises ModelError when the plan cannot be loaded or computes something else, GpuError when the GPU fails.
-    graphs: False = enqueue each time, for comparison.
+    Raises ModelError if the plan cannot be loaded or has other tensors than the model, GpuError if the GPU fails.
+    graphs: False = without CUDA graphs, for comparison.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PlanRunner:
         cuda.activate()
         self._runtime = trt.Runtime(self._messages.logger)
         self._engine = self._load(plan)
-        self.largest_batches = _profiles(self._engine, inputs[0].name)  # one for each profile
+        self.largest_batches = _profiles(self._engine, inputs[0].name)  # of each profile
         self._scratch_bytes = max(self._engine.device_memory_size_v2, 1)
         self._scratch = cuda.device_memory(self._scratch_bytes)
         most = max(self.largest_batches)
@@ -68,17 +68,17 @@ class PlanRunner:
         self._host = {t.name: cuda.pinned((most, *t.shape), t.dtype) for t in tensors}
         self._device = {t.name: cuda.device_memory(self._host[t.name].nbytes) for t in tensors}
         self._ready: dict[tuple[int, int], _Ready] = {}
-        self._marks: tuple[Any, ...] = ()  # four events, once they are wanted
+        self._marks: tuple[Any, ...] = ()  # four events, created when needed
 
     def run(self, *arrays: Array) -> list[Array]:
-        """arrays: one for each input, the batch first, of any size from 1. Batches above the largest are split."""
+        """arrays: one per input, batch axis first, any size from 1. Batches above the largest are split."""
         most, batch = max(self.largest_batches), len(arrays[0])
         self._cuda.activate()
         parts = [self._run([x[i : i + most] for x in arrays]) for i in range(0, batch, most)]
         return parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def stages_ms(self, *arrays: Array) -> Stages:
-        """Where the time of such a call goes, without its graph; batches above the largest are added up."""
+        """The stages of such a call, without its CUDA graph; summed over the parts of a split batch."""
         most = max(self.largest_batches)
         self._cuda.activate()
         self._marks = self._marks or tuple(self._cuda.event() for _ in range(4))
@@ -86,12 +86,12 @@ class PlanRunner:
         return sum(parts, NO_TIME)
 
     def close(self) -> None:
-        """Lets TensorRT's objects go, contexts first; memory and graphs are the Cuda object's. Call it once."""
+        """Frees TensorRT's objects, contexts first; the Cuda object frees memory and graphs. Call it once."""
         self._ready.clear()
         del self._engine, self._runtime
 
     def _fill(self, arrays: Sequence[Array]) -> tuple[int, int]:
-        """Puts the inputs into pinned memory; the profile that runs them, and the batch."""
+        """Copies the inputs to pinned memory. Returns the profile that runs them, and the batch size."""
         batch = len(arrays[0])
         for tensor, array in zip(self._inputs, arrays, strict=True):
             np.copyto(self._host[tensor.name][:batch], array)
@@ -116,7 +116,7 @@ class PlanRunner:
     def _stages_ms(self, arrays: Sequence[Array]) -> Stages:
         profile, batch = self._fill(arrays)
         if (profile, batch) not in self._ready:
-            self._run(arrays)  # a context's first enqueue is not like the later ones
+            self._run(arrays)  # the first enqueue of a context is slower
         context = self._ready[profile, batch].context
         begun, copied_in, computed, copied_out = self._marks
         self._cuda.record(begun)
@@ -131,7 +131,7 @@ class PlanRunner:
         return Stages(elapsed_ms(begun, copied_in), elapsed_ms(copied_in, computed), elapsed_ms(computed, copied_out))
 
     def _enqueue(self, context: TrtIExecutionContext, batch: int) -> None:
-        """Copies in, computes, copies out: all of it on the stream, and in the graph."""
+        """Enqueues copy in, compute and copy out; also what a CUDA graph captures."""
         self._copy_in(batch)
         self._compute(context)
         self._copy_out(batch)
@@ -167,7 +167,9 @@ class PlanRunner:
         found = {self._describe(engine, engine.get_tensor_name(i)) for i in range(engine.num_io_tensors)}
         if found != wanted:
             other = ", ".join(f"{name} {dtype} {shape}" for name, _, shape, dtype in sorted(found - wanted, key=str))
-            raise ModelError(f"the plan computes something else than the model: it has {other or 'too few tensors'}")
+            raise ModelError(
+                f"the plan is not of this model: it has {other or 'too few tensors'}; build it from the model"
+            )
         return engine
 
     def _describe(self, engine: TrtICudaEngine, name: str) -> tuple[str, bool, tuple[int, ...], np.dtype[Any]]:
@@ -181,9 +183,9 @@ class PlanRunner:
 
 
 def _profiles(engine: TrtICudaEngine, name: str) -> list[int]:
-    """The largest batch of each profile. Raises ModelError unless they begin at 1 and grow."""
+    """The largest batch of each profile. Raises ModelError unless all start at 1 and the largest increase."""
     shapes = [engine.get_tensor_profile_shape(name, i) for i in range(engine.num_optimization_profiles)]
     largest = [int(shape[2][0]) for shape in shapes]
     if not shapes or any(int(shape[0][0]) != 1 for shape in shapes) or largest != sorted(largest):
-        raise ModelError(f"the plan's profiles begin at batch 1 and grow; this one's are {[list(s) for s in shapes]}")
+        raise ModelError(f"a plan's profiles must start at batch 1 and increase; got {[list(s) for s in shapes]}")
     return largest

@@ -1,4 +1,4 @@
-"""TensorRT on an NVIDIA GPU: plans from the store, or built once, behind the engine's contract."""
+"""TensorRT on an NVIDIA GPU, as an Engine: loads plans from the store, or builds them once."""
 
 import logging
 from collections.abc import Callable
@@ -27,23 +27,23 @@ PROFILES = (LIVE, FILES)
 
 @dataclass(frozen=True, slots=True)
 class TensorRTOptions:
-    """What few need to change."""
+    """Options that few users need to change."""
 
     device: int = 0  # number of the GPU
-    graphs: bool = True  # CUDA graphs; off: enqueue each time, for comparison
+    graphs: bool = True  # use CUDA graphs; False for comparison
     store: Path | None = None  # folder of the plans; None = the user's cache
-    foreign_plans: Path | None = None  # a folder with encoder.plan and head.plan, made elsewhere
-    trust_plan: bool = False  # whoever made them may run code here
-    say: Callable[[str], None] = log.warning  # a line for each long wait
+    foreign_plans: Path | None = None  # a folder with encoder.plan and head.plan built elsewhere
+    trust_plan: bool = False  # their source is trusted: a plan can run any code
+    say: Callable[[str], None] = log.warning  # gets a line before each long wait
     progress: Progress | None = None  # of a build
 
 
 class TensorRTEngine:
-    """An Engine (engines/base.py) with TensorRT; one engine, one thread.
+    """An Engine (engines/base.py) with TensorRT; use it from one thread.
 
-    The first start on a machine builds the plans, which takes minutes; later ones load them from the store. fp16 and
-    int8 are the encoder's: the head is tiny and stays in fp32. Raises MissingError without TensorRT or GPU, ModelError
-    on a model or plan that cannot be used, GpuError when the GPU fails.
+    The first start on a machine builds the plans, which takes minutes; later starts load them from the store. fp16 and
+    int8 apply to the encoder; the head is tiny and stays in fp32. Raises MissingError without TensorRT or GPU,
+    ModelError on a model or plan that cannot be used, GpuError if the GPU fails.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class TensorRTEngine:
         return Prediction(probability, o_b, in_order)
 
     def stages_ms(self, faces: U8) -> Stages:
-        """Makes it Staged (engines/backends/gpu_timing.py)."""
+        """The stages of one encode, see Staged in engines/backends/gpu_timing.py."""
         check_faces(faces, self.spec)
         return self._encoder.stages_ms(faces)
 
@@ -90,7 +90,7 @@ class TensorRTEngine:
 
 
 def tensors(part: str, spec: ModelSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """Inputs and outputs of the encoder or the head."""
+    """(inputs, outputs) of the encoder or the head."""
     u, c, side = len(spec.aus), feature_width(spec), spec.side_px
     o_a = TensorSpec("o_a", (u,), np.float32)
     if part == ENCODER:
@@ -103,13 +103,13 @@ def tensors(part: str, spec: ModelSpec) -> tuple[list[TensorSpec], list[TensorSp
 
 
 class _Plans:
-    """Where the plan of a graph comes from."""
+    """Gets the plan of a graph: from the store, from a new build, or from a folder given by the user."""
 
     def __init__(self, trt: TensorRT, cuda: Cuda, model: ModelFile, options: TensorRTOptions) -> None:
         self._trt, self._gpu, self._model, self._options = trt, cuda.gpu, model, options
 
     def get(self, part: str, precision: str) -> bytes:
-        """Raises ModelError."""
+        """The plan of the encoder or the head. Raises ModelError if it cannot be read or built."""
         options = self._options
         if options.foreign_plans is not None:
             return read_foreign_plan(options.foreign_plans / f"{part}.plan", options.trust_plan)

@@ -24,11 +24,11 @@ def machine(monkeypatch: pytest.MonkeyPatch, gpus: int, there: set[str]) -> None
     ("gpus", "there", "device", "picked", "why"),
     [
         (1, ALL, "auto", "tensorrt", "GPU and TensorRT"),
-        (1, ALL - {"tensorrt"}, "auto", "torch-cuda", "TensorRT is not"),
+        (1, ALL - {"tensorrt"}, "auto", "torch-cuda", "no TensorRT"),
         (1, NO_GPU_PARTS, "auto", "openvino", "neither TensorRT nor torch"),
         (0, ALL, "auto", "openvino", "no NVIDIA GPU"),
-        (0, {"onnxruntime", "torch"}, "auto", "onnxruntime", "OpenVINO is not"),
-        (1, ALL, "cpu", "openvino", "the CPU was asked for"),
+        (0, {"onnxruntime", "torch"}, "auto", "onnxruntime", "no OpenVINO"),
+        (1, ALL, "cpu", "openvino", "CPU chosen"),
         (2, ALL, "cuda", "tensorrt", "GPU and TensorRT"),
         (0, ALL, "torch", "torch", "by name"),
         (1, ALL, "onnxruntime", "onnxruntime", "by name"),
@@ -59,9 +59,9 @@ def test_a_backend_asked_for_by_name_and_missing_names_what_to_install(
     [
         (0, ALL, "tensorrt", "needs an NVIDIA GPU"),
         (0, ALL, "torch-cuda", "needs an NVIDIA GPU"),
-        (0, ALL, "cuda", "there is no NVIDIA GPU"),
-        (1, NO_GPU_PARTS, "cuda", r"neither TensorRT nor torch is here; run: pip install .*gpu"),
-        (0, set(), "auto", "nothing that runs a model is installed; run: pip install"),
+        (0, ALL, "cuda", "needs an NVIDIA GPU, none found"),
+        (1, NO_GPU_PARTS, "cuda", r"needs TensorRT or torch, none installed; run: pip install .*gpu"),
+        (0, set(), "auto", "no backend is installed; run: pip install"),
     ],
 )
 def test_what_cannot_run_is_no_silent_fall_back(
@@ -80,7 +80,7 @@ def test_an_unknown_device_lists_the_known(tiny_file: ModelFile) -> None:
 
 def test_precision_is_the_one_asked_for_or_compiled_for_or_the_default(tiny_file: ModelFile) -> None:
     compiled = replace(tiny_file, precision={"openvino": "int8", "onnxruntime": "fp7"})
-    assert pick_precision(compiled, "openvino", "auto") == ("int8", "int8 is what the file was compiled for")
+    assert pick_precision(compiled, "openvino", "auto") == ("int8", "the file was compiled for int8")
     assert pick_precision(compiled, "openvino", "fp32")[0] == "fp32"
     assert pick_precision(compiled, "onnxruntime", "auto")[0] == "fp32"  # fp7 is no precision of it
     assert pick_precision(compiled, "torch-cuda", "auto")[0] == "fp16"
@@ -91,7 +91,7 @@ def test_precision_is_the_one_asked_for_or_compiled_for_or_the_default(tiny_file
 def test_an_opened_engine_says_what_and_why(int8_file: ModelFile) -> None:
     with closing(open_engine(int8_file.path, "cpu")) as engine:
         assert (engine.choice.backend, engine.choice.precision) == ("openvino", "int8")
-        assert "the CPU was asked for, OpenVINO is here; int8 is what the file was compiled for" in str(engine.choice)
+        assert "CPU chosen, found OpenVINO; the file was compiled for int8" in str(engine.choice)
 
 
 def test_a_machine_without_a_driver_has_no_gpus() -> None:
@@ -107,7 +107,7 @@ def test_answers_that_depend_on_the_batch_are_refused(tiny_file: ModelFile) -> N
             return Encoded(right.o_a + len(faces), right.feature)
 
         engine.encode = wrong  # type: ignore[method-assign]
-        with pytest.raises(ModelError, match="answers otherwise for two faces than for one"):
+        with pytest.raises(ModelError, match="different outputs for a batch of two and of one"):
             try_out(engine)
 
 

@@ -44,14 +44,14 @@ def test_faces_of_a_video_are_found_and_cropped() -> None:
 
 
 def test_a_source_without_pictures_or_faces_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no pictures to calibrate on"):
+    with pytest.raises(DataError, match="contains no images"):
         real_crops(tmp_path, SPEC, aligned=True)
     with pytest.raises(DataError, match="no such video"):
         real_crops(tmp_path / "none.mp4", SPEC, aligned=True)
     if MODEL.is_file():
         for i in range(3):
             cv2.imwrite(str(tmp_path / f"{i}.png"), np.zeros((48, 48, 3), np.uint8))
-        with pytest.raises(DataError, match="no face in 3 pictures"):
+        with pytest.raises(DataError, match="no face found in 3 frames"):
             real_crops(tmp_path, SPEC, face_model=str(MODEL))
 
 

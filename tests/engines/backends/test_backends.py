@@ -96,7 +96,7 @@ def test_arrays_that_do_not_lie_in_one_piece_are_read_right(engine: Engine) -> N
     ],
 )
 def test_faces_of_another_shape_or_type_are_one_line(engine: Engine, faces: np.ndarray) -> None:
-    with pytest.raises(ModelError, match=r"faces are uint8 \(F, 32, 32, 3\); got"):
+    with pytest.raises(ModelError, match=r"faces must be uint8 \(F, 32, 32, 3\); got"):
         engine.encode(faces)
 
 
@@ -105,14 +105,14 @@ def test_faces_of_another_shape_or_type_are_one_line(engine: Engine, faces: np.n
     [((1, 4), (1, 4, 64)), ((1, 3), (1, 5, 64)), ((2, 4), (1, 5, 64)), ((0, 4), (0, 5, 64))],
 )
 def test_windows_of_another_shape_are_one_line(engine: Engine, o_a: tuple[int, ...], window: tuple[int, ...]) -> None:
-    with pytest.raises(ModelError, match="a window is float32"):
+    with pytest.raises(ModelError, match="o_a and window must be float32"):
         engine.predict(np.zeros(o_a, np.float32), np.zeros(window, np.float32))
 
 
 def test_an_engine_says_what_it_is(engine: Engine) -> None:
     text = str(engine.choice)
     assert engine.choice.backend in CPU
-    assert all(word in text for word in (engine.choice.backend, "fp32", "CPU", "asked for by name"))
+    assert all(word in text for word in (engine.choice.backend, "fp32", "CPU", "chosen by name"))
     assert engine.spec == SPEC
 
 

@@ -44,7 +44,7 @@ def test_a_run_folder_becomes_a_model_that_runs(
     folder = run_folder(tmp_path, tiny)
     assert compile_main([str(folder), "--device", "cpu", "--sample-crops", str(crops), "--aligned"]) == 0
     out = capsys.readouterr().out
-    assert "Against fp32 by torch, on 80 real frames" in out
+    assert "Difference from fp32 (torch) on 80 real frames" in out
     assert "openvino" in out
     file = open_model(folder / "best.ks")
     assert file.precision == {"openvino": "fp32"}
@@ -76,7 +76,7 @@ def test_int8_that_turns_decisions_is_refused_and_leaves_the_file_as_it_was(copi
     config = CompileConfig(
         copied.path, device="openvino", precision="int8", sample_crops=(crops,), aligned=True, allow_flips=-0.01
     )  # less than none: any share is too much
-    with pytest.raises(ModelError, match=r"int8 turns .* % of the decisions .* nothing was written"):
+    with pytest.raises(ModelError, match=r"int8 changes .* % of the decisions .* nothing was written"):
         compile_model(config)
     assert copied.path.read_bytes() == before
     assert list(copied.path.parent.iterdir()) == [copied.path]
@@ -95,9 +95,9 @@ def test_answers_beyond_the_tolerance_are_refused(copied: ModelFile, monkeypatch
         (["{none}.safetensors"], "no checkpoint at"),
         (["{file}", "--precision", "int8", "--device", "openvino"], "give --sample-crops VIDEO"),
         (["{file}", "--precision", "fp16", "--device", "cpu"], "openvino computes in fp32, bf16, int8; got 'fp16'"),
-        (["{file}", "--out", "model.onnx"], "--out is a file whose name ends in .ks"),
+        (["{file}", "--out", "model.onnx"], "--out must be a file whose name ends in .ks"),
         (["{file}", "--sample-crops", "{none}.mp4"], "no such video"),
-        (["{broken}.ks"], "is damaged or no model"),
+        (["{broken}.ks"], "is damaged or not a model"),
         (["{broken}.safetensors"], "is damaged or no safetensors file"),
     ],
 )
@@ -117,5 +117,5 @@ def test_without_real_faces_the_table_says_so_and_counts_no_decisions(
     copied: ModelFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compile_main([str(copied.path), "--device", "onnxruntime"]) == 0
-    assert "random pictures (no --sample-crops)" in capsys.readouterr().out
+    assert "random images (no --sample-crops)" in capsys.readouterr().out
     assert open_model(copied.path).costs["onnxruntime fp32"]["real_faces"] is False

@@ -86,7 +86,7 @@ def test_a_channel_that_never_moves_is_no_division_by_zero(residual: ModelFile) 
 
 
 def test_a_file_without_its_weights_is_refused(tiny_file: ModelFile) -> None:
-    with pytest.raises(ModelError, match="does not hold"):
+    with pytest.raises(ModelError, match="does not contain"):
         restored(replace(tiny_file, torch_weights={}), some_faces(32))
 
 

@@ -182,7 +182,7 @@ def test_the_command_rounds_a_checkpoint_and_says_what_that_moves(
     tensors = {f"model.{name}": x for name, x in tiny.state_dict().items()}
     save_checkpoint(tmp_path / "best.safetensors", Checkpoint(SPEC, config, tensors))
     assert compile_main([str(tmp_path), "--device", "openvino", "--half"]) == 0
-    said = re.search(r"rounding to fp16 moves a probability by at most (\S+)", capsys.readouterr().err)
+    said = re.search(r"rounding to fp16 changes a probability by at most (\S+)", capsys.readouterr().err)
     assert said
     assert 0 < float(said[1]) < 1e-3
     file = open_model(tmp_path / "best.ks")

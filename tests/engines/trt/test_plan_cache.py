@@ -78,7 +78,7 @@ def test_a_plan_is_refused_when_anything_that_it_depends_on_is_another(store: Pl
     changed = replace(WANTED, **{field: other})
     for suffix in ("plan", "json"):  # also when the files lie under the name of the other one
         (store.path / f"{WANTED.name}.{suffix}").rename(store.path / f"{changed.name}.{suffix}")
-    with pytest.raises(PlanError, match=f"built for {field} .* this is .*(another|1/1/1)"):
+    with pytest.raises(PlanError, match=f"built for {field} .* now it is .*(another|1/1/1)"):
         store.load(changed)
 
 
@@ -87,8 +87,8 @@ def test_a_new_tensorrt_builds_anew_and_says_why_and_replaces_the_old_plan(store
     newer, lines = replace(WANTED, tensorrt="11.5.0.1"), []
     assert store.load_or_build(newer, lambda: b"new", lines.append) == b"new"
     assert lines == [
-        "the plan was built for tensorrt '11.4.0.106', this is '11.5.0.1': "
-        "building the encoder in fp16 for NVIDIA H200, once; takes minutes"
+        "the plan was built for tensorrt '11.4.0.106', now it is '11.5.0.1'; "
+        "building the encoder in fp16 for NVIDIA H200; takes minutes, once"
     ]
     assert len(list(store.path.glob("*.plan"))) == 1
     assert store.load_or_build(newer, no_build, pytest.fail) == b"new"
@@ -115,9 +115,9 @@ def test_two_gpus_in_one_machine_have_a_plan_each(store: PlanStore) -> None:
         (lambda plan, about: about.write_text('{"format": "knowledge-spreader plan 1"}'), "does not describe"),
         (lambda plan, about: about.unlink(), "no plan yet"),
         (lambda plan, about: plan.unlink(), "no plan yet"),
-        (lambda plan, about: plan.chmod(0o640), "rights 640"),
-        (lambda plan, about: plan.chmod(0o602), "rights 602"),
-        (lambda plan, about: about.chmod(0o666), "rights 666"),
+        (lambda plan, about: plan.chmod(0o640), "permissions 640"),
+        (lambda plan, about: plan.chmod(0o602), "permissions 602"),
+        (lambda plan, about: about.chmod(0o666), "permissions 666"),
         (lambda plan, about: (plan.rename(plan.parent / "x"), plan.symlink_to("x")), "plain file"),
         (lambda plan, about: (plan.unlink(), plan.mkdir()), "plain file"),
         (lambda plan, about: (plan.unlink(), os.mkfifo(plan, 0o600)), "plain file"),
@@ -167,7 +167,7 @@ def test_a_link_in_place_of_the_folder_is_refused(folder: Path, tmp_path: Path) 
 def test_a_file_in_place_of_the_folder_is_refused(folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_text("")
-    with pytest.raises(ModelError, match="no private folder"):
+    with pytest.raises(ModelError, match="cannot make a private folder"):
         PlanStore(folder)
 
 
@@ -191,7 +191,7 @@ def test_a_plan_that_cannot_be_kept_is_used_all_the_same(store: PlanStore, monke
     monkeypatch.setattr("os.fsync", full)
     lines: list[str] = []
     assert store.load_or_build(WANTED, lambda: PLAN, lines.append) == PLAN
-    assert "cannot be kept (No space left on device)" in lines[1]
+    assert "cannot be saved (No space left on device)" in lines[1]
     assert [path.suffix for path in store.path.iterdir()] == [".lock"]  # no half-written file stays
 
 

@@ -448,10 +448,10 @@ def test_ks_compile_measures_trusted_plans_against_the_reference(
     [
         ("tensorrt", ["--plans", "{folder}"], "a plan can run any code"),
         ("tensorrt", ["--plans", "{folder}/none", "--trust-plan"], "no folder of plans at"),
-        ("tensorrt", ["--trust-plan"], "--plans DIR"),
-        ("onnxruntime", ["--plans", "{folder}"], "for tensorrt alone, and onnxruntime is to run here"),
-        ("onnxruntime", ["--plans", "{folder}", "--trust-plan"], "for tensorrt alone"),
-        ("onnxruntime", ["--trust-plan"], "for tensorrt alone"),
+        ("tensorrt", ["--trust-plan"], "--plans FOLDER"),
+        ("onnxruntime", ["--plans", "{folder}"], "for tensorrt only, but the backend is onnxruntime"),
+        ("onnxruntime", ["--plans", "{folder}", "--trust-plan"], "for tensorrt only"),
+        ("onnxruntime", ["--trust-plan"], "for tensorrt only"),
     ],
 )
 def test_plans_that_may_not_be_loaded_are_one_line_and_exit_code_2(
@@ -477,10 +477,10 @@ def test_plans_that_may_not_be_loaded_are_one_line_and_exit_code_2(
     ("plan", "reason"),
     [
         (lambda trt: b"\x00 not a plan", "cannot load the plan: magic tag does not match"),
-        (lambda trt: build_plan(trt, graph(HEAD)).plan, "computes something else than the model: it has in_order"),
-        (lambda trt: build_plan(trt, graph(ENCODER, u=5)).plan, r"something else .* o_a float32 \(5,\)"),
-        (lambda trt: build_plan(trt, graph(ENCODER), [Profile(2, 2, 8)]).plan, "begin at batch 1 and grow"),
-        (lambda trt: build_plan(trt, graph(ENCODER), [FILES, LIVE]).plan, "begin at batch 1 and grow"),
+        (lambda trt: build_plan(trt, graph(HEAD)).plan, "not of this model: it has in_order"),
+        (lambda trt: build_plan(trt, graph(ENCODER, u=5)).plan, r"not of this model: .* o_a float32 \(5,\)"),
+        (lambda trt: build_plan(trt, graph(ENCODER), [Profile(2, 2, 8)]).plan, "start at batch 1 and increase"),
+        (lambda trt: build_plan(trt, graph(ENCODER), [FILES, LIVE]).plan, "start at batch 1 and increase"),
     ],
 )
 def test_a_plan_that_is_not_the_models_is_refused(
@@ -494,9 +494,9 @@ def test_a_plan_that_is_not_the_models_is_refused(
 
 
 def test_faces_and_windows_of_another_shape_are_refused(engine: TensorRTEngine) -> None:
-    with pytest.raises(ModelError, match="faces are uint8"):
+    with pytest.raises(ModelError, match="faces must be uint8"):
         engine.encode(np.zeros((1, 16, 16, 3), np.uint8))
-    with pytest.raises(ModelError, match="a window is float32"):
+    with pytest.raises(ModelError, match="o_a and window must be float32"):
         engine.predict(np.zeros((1, 4), np.float32), np.zeros((1, 4, 64), np.float32))
 
 
@@ -513,7 +513,7 @@ def test_without_tensorrt_the_error_names_the_extra(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("version", ["10.11.0.33", "8.6.1", "12.0.0.1"])
 def test_a_tensorrt_of_another_age_is_refused(trt: FakeTensorRT, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(FakeTensorRT, "__version__", version)
-    with pytest.raises(MissingError, match=f"10.12 to 11.x is wanted; {version} is installed"):
+    with pytest.raises(MissingError, match=f"TensorRT {version} is installed, 10.12 to 11.x is wanted"):
         load_tensorrt()
 
 
@@ -554,7 +554,7 @@ def test_int8_wants_a_quantised_graph() -> None:
 
 @pytest.mark.parametrize("data", [b"no graph", graph(ENCODER)[:-30]])
 def test_a_damaged_graph_is_one_line(data: bytes) -> None:
-    with pytest.raises(ModelError, match="damaged or no ONNX") as refusal:
+    with pytest.raises(ModelError, match="damaged or not ONNX") as refusal:
         graph_for_tensorrt(data, "fp32")
     assert "\n" not in str(refusal.value)
 
