@@ -10,5 +10,5 @@ def bundled_model() -> Path:
     """Path of the bundled `.ks` file. Raises MissingError if it is not installed."""
     with as_file(files("knowledge_spreader") / "weights" / "bundled.ks") as path:
         if path.is_file():
-            return path
+            return path.resolve()  # in a checkout the file itself, not the link that was installed
     raise MissingError("the bundled model is not installed; reinstall knowledge-spreader, or give --model FILE.ks")

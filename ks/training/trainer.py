@@ -94,7 +94,7 @@ def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> R
         else:
             load_checkpoint(Path(config.init))
         if rank:
-            logging.getLogger("ks").setLevel(logging.ERROR)  # one process speaks for all
+            logging.getLogger("knowledge_spreader").setLevel(logging.ERROR)  # one process speaks for all
             dist.barrier()  # the first process crops, the others find the crops
         material = load_material(config, progress)
         if world > 1 and not rank:

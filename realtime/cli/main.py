@@ -68,15 +68,18 @@ def _loop(args: argparse.Namespace, watch: Watch, sinks: Sinks, outputs: Outputs
     watch.idle = lambda: _look_after(watch, outputs)
     try:
         for result in watch:
+            time_s = result.frame.time_s
+            start_s = time_s if start_s is None else start_s
+            if args.duration and time_s - start_s > args.duration + 1e-6:
+                watch.stop()
+                break  # of a recording, frames after it may have been analysed already
             with watch.stages.measure("write"):
                 sinks.write(result)
             if line:
                 line.update(result)
             if bar:
                 bar.update(result)
-            start_s = start_s if start_s is not None else result.frame.time_s
-            late = args.duration and result.frame.time_s - start_s >= args.duration
-            if outputs.wants_to_quit or sinks.all_failed or late:
+            if outputs.wants_to_quit or sinks.all_failed:
                 watch.stop()
     finally:
         if bar:

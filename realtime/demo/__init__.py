@@ -10,5 +10,5 @@ def demo_clip() -> Path:
     """Path of the bundled video. Raises MissingError if it is not installed."""
     with as_file(files(__name__) / "clip.mp4") as path:
         if path.is_file():
-            return path
+            return path.resolve()  # in a checkout the file itself, not the link that was installed
     raise MissingError("the bundled clip is not installed; reinstall knowledge-spreader, or give a video")

@@ -40,7 +40,9 @@ class CsvLines:
 
     def line(self, row: Row) -> str:
         cells = ["" if v is None else write(v) for v, write in zip(row, self._formats, strict=True)]
-        return self._separator.join(cells) + "\n"
+        # No blank before an empty cell: every reader of CSV then takes it for missing, and the column for numbers.
+        joined = [f"{self._separator}{cell}" if cell else self._separator.rstrip(" ") for cell in cells[1:]]
+        return cells[0] + "".join(joined) + "\n"
 
 
 def quoted(text: str, special: str = ",") -> str:

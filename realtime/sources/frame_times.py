@@ -35,7 +35,7 @@ class FrameTimes:
     def lost(self, dts: int | None) -> None:
         """The packet gave no picture."""
         if dts in self._dts:
-            self._dts.remove(dts)  # type: ignore[arg-type]
+            self._dts.remove(dts)
             heapq.heapify(self._dts)
 
     def look(self, first_pts: Sequence[int | None]) -> None:

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -98,9 +99,14 @@ def _streams(container: InputContainer, target: Target, *, live: bool, audio: bo
 
 
 def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
+    """How long the pictures last, where that is known: other tracks may last longer."""
     if video.duration and video.time_base:
-        return float(video.duration * video.time_base)  # the audio track may be longer
-    return container.duration / av.time_base if container.duration else None
+        return float(video.duration * video.time_base)
+    if written := video.metadata.get("DURATION", ""):  # Matroska: 00:00:02.400000000
+        with suppress(ValueError):
+            hours, minutes, seconds = written.split(":")
+            return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    return container.duration / av.time_base if container.duration and len(container.streams) == 1 else None
 
 
 def _template(sound: AudioStream, target: Target) -> Any:

@@ -116,6 +116,16 @@ def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_duration_ends_a_recording_at_its_frame_however_far_ahead_it_was_read(
+    media: Path, face_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    assert live(face_model, "--source", media / CLIP, "--duration", "0.5s", "--csv", out) == 0
+    wanted = [time_s for time_s in pts_s(media / CLIP) if time_s <= 0.5 + 1e-6]
+    assert pd.read_csv(out, skipinitialspace=True)["timestamp"].tolist() == wanted
+
+
 def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     sources = [argument for _ in range(6) for argument in ("--source", media / CLIP)]

@@ -28,9 +28,9 @@ def test_header_and_rows_are_separated_as_openface_separates_them(tmp_path):
     assert header.startswith("frame, face_id, timestamp, confidence, success, face_x, face_y, face_w, face_h, AU01_c, ")
     assert face == (
         "1, 0, 0.0, 0.937500, 1, 10.00, 20.50, 100.25, 120.00, 0, 1, 1, 1, "
-        "0.100000, 0.500000, 0.750000, 1.000000, 0.000000, 0.250000, 0.500000, 0.125000, 0.750000, 5, 0, , clip.mp4, 0"
+        "0.100000, 0.500000, 0.750000, 1.000000, 0.000000, 0.250000, 0.500000, 0.125000, 0.750000, 5, 0,, clip.mp4, 0"
     )
-    assert no_face == "2, -1, 0.04, 0.000000, 0, " + ", " * 19 + "no face, clip.mp4, 0"
+    assert no_face == "2, -1, 0.04, 0.000000, 0" + "," * 20 + " no face, clip.mp4, 0"
 
 
 def test_there_is_a_row_for_each_face_of_each_frame_and_one_for_a_frame_without(tmp_path):
@@ -110,3 +110,15 @@ def test_a_file_that_cannot_be_is_refused_before_anything_else(tmp_path):
     with pytest.raises(DataError, match="cannot be written"):
         CsvSink(tmp_path / ("x" * 300 + ".csv"), AUS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [{}, {"skipinitialspace": True}], ids=["plain", "without blanks"])
+def test_a_frame_without_a_face_leaves_columns_of_numbers_numbers(tmp_path, how):
+    """OpenFace's readers call plain read_csv and strip the names of the columns."""
+    path = tmp_path / "out.csv"
+    written(path, result(0), result(1, ()), result(2))
+    table = pd.read_csv(path, **how)
+    table.columns = [name.strip() for name in table.columns]
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    assert texts == ["reason", "stream"]
+    assert table["AU12_p"].isna().tolist() == [False, True, False]

@@ -322,3 +322,25 @@ def test_real_recordings_give_the_times_that_their_packets_carry(name, n):
     frames = frames_of(path)
     assert [f.pts for f in frames] == expected
     assert len(frames) == n
+
+
+def test_a_whole_file_whose_audio_lasts_longer_is_not_called_cut_off(tmp_path, caplog):
+    """Matroska's own length is that of its longest track."""
+    path = tmp_path / "talk.mkv"
+    with av.open(str(path), "w") as container:
+        video, audio = container.add_stream("libx264", 25), container.add_stream("aac", 16000)
+        video.width = video.height = 64
+        for i in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 5 * i, np.uint8))
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        for i in range(80):  # five seconds
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), format="fltp", layout="mono")
+            sound.sample_rate, sound.pts, sound.time_base = 16000, 1000 * i, Fraction(1, 16000)
+            container.mux(audio.encode(sound))
+        container.mux(video.encode())
+        container.mux(audio.encode())
+    with Recording(targets([str(path)])[0]) as recording:
+        assert sum(1 for _ in recording.frames()) == 25
+        assert recording.stream.duration_s == pytest.approx(1.0, abs=0.05)
+    assert not caplog.records
