@@ -145,7 +145,7 @@ def test_frames_trains_branch_a_and_leaves_branch_b_alone(quick_config: TrainCon
 
 
 def test_a_checkpoint_of_frames_is_no_model_to_compile(frames_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"branch A alone.*--init"):
+    with pytest.raises(ModelError, match=r"branch A only.*--init"):
         compile_model(CompileConfig(frames_run, out=tmp_path / "a.ks"))
 
 
