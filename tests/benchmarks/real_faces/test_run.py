@@ -246,6 +246,7 @@ def rows_of(files: Sequence[str], path: Path, extra: Sequence[str] = ()) -> Path
     return path
 
 
+@pytest.mark.slow
 @real_faces
 def test_a_coded_frame_that_the_file_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = rows_of(["skimage_astronaut.png"], tmp_path / "l.csv", ["skimage_astronaut.png,7,0,1"])
@@ -253,6 +254,7 @@ def test_a_coded_frame_that_the_file_does_not_have_is_told(tmp_path: Path, capsy
     assert "skimage_astronaut.png: the coded frame 7 cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @real_faces
 def test_a_frames_number_is_its_place_among_the_decoded_ones() -> None:
     path = MEDIA / "intel_head-pose-face-detection-female.gif"

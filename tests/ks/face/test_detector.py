@@ -194,6 +194,7 @@ def test_tiles_cover_the_picture(size):
 # ---- the library: its notes, and what it lacks
 
 
+@pytest.mark.slow
 @needs_model
 def test_the_runtime_says_nothing_on_stderr_but_what_python_says_there_stays():
     code = (

@@ -45,7 +45,10 @@ def arguments(config: TrainConfig) -> list[str]:
     return words
 
 
-@pytest.mark.parametrize("method", METHODS)
+OTHERS = [method for method in METHODS if method not in ("ks", "supervised")]
+
+
+@pytest.mark.parametrize("method", ["ks", "supervised", *(pytest.param(m, marks=pytest.mark.slow) for m in OTHERS)])
 def test_every_method_trains_and_is_evaluated(quick_config: TrainConfig, method: str) -> None:
     summary = train(replace(quick_config, method=method, epochs=3), progress=False)
     assert [row["epoch"] for row in summary.epochs] == [1, 2, 3]
@@ -78,7 +81,11 @@ ABLATIONS: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("switch", ABLATIONS, ids=lambda s: ",".join(s))
+@pytest.mark.parametrize(
+    "switch",
+    [*ABLATIONS[:4], *(pytest.param(s, marks=pytest.mark.slow) for s in ABLATIONS[4:])],
+    ids=lambda s: ",".join(s),
+)
 def test_every_ablation_is_a_switch_that_changes_the_run(
     quick_config: TrainConfig, short_run: Path, switch: dict[str, object]
 ) -> None:

@@ -116,7 +116,6 @@ def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_duration_ends_a_recording_at_its_frame_however_far_ahead_it_was_read(
     media: Path, face_model: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +125,7 @@ def test_a_duration_ends_a_recording_at_its_frame_however_far_ahead_it_was_read(
     assert pd.read_csv(out, skipinitialspace=True)["timestamp"].tolist() == wanted
 
 
+@pytest.mark.slow
 def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     sources = [argument for _ in range(6) for argument in ("--source", media / CLIP)]

@@ -112,6 +112,7 @@ def test_two_who_cross_at_a_distance_keep_their_numbers(finder, fps):
         assert_at(found, heads)
 
 
+@pytest.mark.slow
 def test_who_passes_behind_another_is_lost_meanwhile_and_has_their_number_back(finder):
     behind_seen = 0
     for time_s in every(STEP_S, 0, 3):

@@ -259,6 +259,7 @@ def test_nothing_comes_before_the_first_key_frame(tmp_path):
     assert frames[0].index == capture.dropped["before key frame"]
 
 
+@pytest.mark.slow
 def test_damage_and_what_leans_on_it_is_left_out(tmp_path):
     """Half a second of noise, a few packets of which are lost: each frame that comes is the one that was sent."""
     data = transport(tmp_path, 60, size=(160, 120), noise=True, options={"bf": "0", "g": "15"})
@@ -324,6 +325,7 @@ def test_a_wrong_password_is_one_line_without_it(user_info, caplog):
     assert f"127.0.0.1:{server.port}/live" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_is_given_up_in_time():
     with silent_server() as port:
         start_s = time.perf_counter()

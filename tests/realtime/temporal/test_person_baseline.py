@@ -87,6 +87,7 @@ def test_the_switch_and_a_model_that_has_not_learned_it_change_nothing(engine: E
     assert (seen(engine, person=True) == seen(engine, person=False)).all()
 
 
+@pytest.mark.slow
 def test_somebody_else_starts_from_the_average_person(engine: Engine) -> None:
     plain, relative = (seen(e, change=12) for e in (engine, Learned(engine)))
     off = abs(logits(relative) - logits(plain)).max(1)
@@ -95,6 +96,7 @@ def test_somebody_else_starts_from_the_average_person(engine: Engine) -> None:
     assert off[-1] > 0.2
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_and_a_long_absence_forget_the_person(engine: Engine) -> None:
     for how in ("end", "absence", "short"):
         analyser = Analyser(Learned(engine), OneFace())

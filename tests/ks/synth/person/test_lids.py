@@ -50,6 +50,7 @@ def test_lids_rest_near_the_height_that_a_person_has(seed):
         assert (left < np.maximum(0.25 * np.abs(shapes_own - wanted), 0.012)).all()
 
 
+@pytest.mark.slow
 @needs_assets
 def test_open_eyes_differ_from_person_to_person_as_much_as_in_life():
     heights_mm = 63 * np.array([lid_heights(head_of(seed)).mean() for seed in range(24)])

@@ -84,6 +84,7 @@ def test_a_clip_has_a_truth_for_each_frame():
     assert 0 <= truth.min() <= truth.max() <= 1
 
 
+@pytest.mark.slow
 @needs_assets
 @pytest.mark.parametrize(("fps", "mixed"), [(25.0, [False, True, True]), (3.0, [False, False, False])])
 def test_pictures_far_apart_in_time_are_not_mixed(monkeypatch, fps, mixed):
