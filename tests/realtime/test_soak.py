@@ -11,7 +11,7 @@ import pytest
 
 from knowledge_spreader import Options, watch
 
-MINUTES = float(os.environ.get("KS_SOAK_MINUTES", "0.25"))
+MINUTES = float(os.environ.get("KS_SOAK_MINUTES", "0.4"))
 FPS = 30
 TIMES_TOO_MUCH = 3
 
