@@ -3,13 +3,13 @@
     from knowledge_spreader import watch
 
     with watch(0) as results:                      # a camera; or "talk.mp4", "rtsp://...", a folder, several
-        for result in results:                     # one for each frame, as it comes
+        for result in results:                     # one for each frame, as it arrives
             for face in result.faces:              # one for each face
                 if face.success:
                     print(result.frame.time_s, face.face_id, face.probability_of(12))  # AU12, lip corner puller
 
 `table("talk.mp4")` gives a whole recording as a pandas DataFrame, `train(TrainConfig(...))` trains, `open_model` reads
-a `.ks` file, `open_engine` runs one on crops. Each is imported when it is first used: who only watches needs no torch.
+a `.ks` file, `open_engine` runs it on crops. Names are imported at first use, so watching does not need torch.
 """
 
 from importlib import import_module
@@ -58,7 +58,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, each from its room when it is first asked for."""
+    """Imports a public name at its first use."""
     if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)

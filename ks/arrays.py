@@ -1,4 +1,4 @@
-"""Array types at boundaries, and the two functions between logits and probabilities."""
+"""Array types for signatures, and the conversion between logits and probabilities."""
 
 from typing import Any, TypeVar
 
@@ -20,12 +20,12 @@ _Real = TypeVar("_Real", bound=np.floating[Any])
 
 
 def sigmoid(logit: npt.NDArray[_Real]) -> npt.NDArray[_Real]:
-    """Logit -> probability, of the same shape and type; no overflow, however large the logit."""
+    """Logit -> probability, same shape and type. Does not overflow."""
     half = logit.dtype.type(0.5)
     return np.asarray(half * (1 + np.tanh(half * logit)), logit.dtype)
 
 
 def logit(probability: F32) -> F32:
-    """Probability -> logit, finite."""
+    """Probability -> logit; always finite, because 0 and 1 are clipped."""
     p = np.clip(probability, _EPSILON, 1 - _EPSILON)
     return np.asarray(np.log(p / (1 - p)), np.float32)

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with spec, settings, label list and metrics in its header. Never pickle."""
+"""Checkpoints: one safetensors file with spec, settings, label list and metrics in its header. No pickle."""
 
 import json
 from collections.abc import Mapping
@@ -22,21 +22,21 @@ FORMAT = "knowledge-spreader 1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a checkpoint file holds. Tensors of the model are under "model.", those of the optimiser "optimizer."."""
+    """The content of a checkpoint file. Tensors are named "model.*", "optimizer.*" (SGD), "adam-*" (AdamW)."""
 
     spec: ModelSpec
     config: TrainConfig
     tensors: dict[str, Tensor]
     metrics: dict[str, Any] = field(default_factory=dict)  # JSON: epoch, selection, F1, ...
-    labels: str = ""  # CSV of the labels that were used
+    labels: str = ""  # CSV of the labelled frames of the training
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """Tensors whose name starts with the prefix, without it."""
+        """The tensors whose names start with the prefix; the prefix is removed."""
         return {name.removeprefix(prefix): x for name, x in self.tensors.items() if name.startswith(prefix)}
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file whole or not at all: whoever dies in between leaves the one before."""
+    """Writes the file atomically: if the process dies, the previous file stays."""
     header = {
         "format": FORMAT,
         "spec": checkpoint.spec.to_json(),
@@ -50,7 +50,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint. Raises ModelError, one line, on a missing, truncated or foreign file."""
+    """Reads a checkpoint. Raises ModelError if the file is missing, truncated or not a checkpoint."""
     if not path.is_file():
         raise ModelError(
             f"no checkpoint at {path}; ks-train writes best.safetensors and last.safetensors into its --out"
@@ -66,11 +66,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         spec, config = ModelSpec.from_json(header["spec"]), TrainConfig.from_json(header["config"])
         return Checkpoint(spec, config, tensors, json.loads(header["metrics"]), header["labels"])
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError, TypeError) as exc:
-        raise ModelError(f"{path} is damaged or no safetensors file ({exc}); take a copy or train it anew") from exc
+        raise ModelError(f"{path} is damaged or not a safetensors file ({exc}); use a copy or train again") from exc
 
 
 def load_model(path: Path, device: torch.device | None = None) -> tuple[KSModel, Checkpoint]:
-    """The network of a checkpoint, ready to answer. Raises ModelError."""
+    """The network of a checkpoint, in eval mode. Raises ModelError."""
     checkpoint = load_checkpoint(path)
     model = make_model(checkpoint.spec)
     load_weights(model, checkpoint.part("model."), path)
@@ -78,7 +78,7 @@ def load_model(path: Path, device: torch.device | None = None) -> tuple[KSModel,
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Copies tensors into the model. Raises ModelError where names or shapes differ."""
+    """Copies tensors into the model. Raises ModelError if names or shapes differ."""
     own = model.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     shapes = [

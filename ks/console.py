@@ -1,4 +1,4 @@
-"""The one console on stderr: progress bars and log lines that share it do not write over each other."""
+"""The console on stderr. Progress bars and log lines share it, so that they do not overwrite each other."""
 
 from functools import lru_cache
 
@@ -7,5 +7,5 @@ from rich.console import Console
 
 @lru_cache(maxsize=1)
 def stderr_console() -> Console:
-    """Made at first use, so that a stderr that was turned aside before is honoured."""
+    """Created at first use, so that an earlier redirection of stderr takes effect."""
     return Console(stderr=True)

@@ -1,4 +1,4 @@
-"""Where a model runs: the processor, or an NVIDIA GPU."""
+"""The torch device of a model: the CPU, or an NVIDIA GPU."""
 
 import os
 
@@ -8,16 +8,14 @@ from knowledge_spreader.errors import KSError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device asked for; "auto" takes an NVIDIA GPU when torch sees one. Raises KSError when it is not there."""
+    """The requested device; "auto" uses an NVIDIA GPU if torch finds one. Raises KSError if it is not available."""
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     if name == "auto":
         name = f"cuda:{rank}" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as exc:
-        raise KSError(f"--device is auto, cpu or cuda; got {name!r}") from exc
+        raise KSError(f"--device must be auto, cpu or cuda; got {name!r}") from exc
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise KSError(
-            "--device cuda was asked for, but torch sees no NVIDIA GPU; use --device cpu or install a CUDA torch"
-        )
+        raise KSError("--device cuda: torch finds no NVIDIA GPU; use --device cpu or install torch with CUDA")
     return torch.device("cuda", rank) if device.type == "cuda" and device.index is None else device

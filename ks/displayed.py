@@ -1,6 +1,6 @@
-"""A decoded picture as people see it: upright, unmirrored, with square pixels.
+"""Converts a decoded picture to what a player shows: upright, not mirrored, with square pixels.
 
-Live video, crops for training and measurements all pass through here, so that a face has one shape everywhere.
+Live video, training crops and benchmarks all use it, so that a face has the same shape everywhere.
 """
 
 from fractions import Fraction
@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 
 from knowledge_spreader.arrays import U8
 
-_LARGEST_ASPECT = 8  # of one pixel; a file that says more is mistaken
+_LARGEST_ASPECT = 8  # of one pixel; larger values are errors of the file
 
 Matrix = tuple[int, int, int, int]  # a b c d: x' = a x + c y, y' = b x + d y, to the nearest quarter turn
 UPRIGHT: Matrix = (1, 0, 0, 1)
@@ -22,7 +22,7 @@ def displayed(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> U8:
     """(H, W, 3) uint8 RGB.
 
     pixel_aspect: width of a stored pixel divided by its height, from the container (`stream.sample_aspect_ratio`);
-    None or 0 is unknown and taken for square. The longer side of a pixel stays, so no detail is lost.
+    None or 0 means unknown and counts as square. The longer side of a pixel is kept, so that no detail is lost.
     """
     width, height = square_size(frame.width, frame.height, pixel_aspect)
     stored = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
@@ -30,7 +30,7 @@ def displayed(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> U8:
 
 
 def square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int]:
-    """Size in square pixels, before the picture is turned."""
+    """Size in square pixels, before rotation."""
     if not pixel_aspect or pixel_aspect == 1 or not 1 / _LARGEST_ASPECT <= pixel_aspect <= _LARGEST_ASPECT:
         return width, height
     if pixel_aspect > 1:
@@ -39,8 +39,8 @@ def square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple
 
 
 def display_matrix(frame: av.VideoFrame) -> Matrix:
-    """The frame's display matrix (ISO/IEC 14496-12, tkhd) with its signs alone: one of eight ways to hold a picture."""
-    by_type: Any = frame.side_data  # PyAV's stub takes names, its code takes types
+    """The frame's display matrix (ISO/IEC 14496-12, tkhd) reduced to signs: one of eight orientations."""
+    by_type: Any = frame.side_data  # PyAV's stub expects names, its code expects types
     found = by_type.get(Type.DISPLAYMATRIX)
     if found is None:
         return UPRIGHT
@@ -51,7 +51,7 @@ def display_matrix(frame: av.VideoFrame) -> Matrix:
 
 
 def turned(picture: U8, matrix: Matrix) -> U8:
-    """A picture (H, W, 3) as its display matrix wants it shown."""
+    """Rotates and mirrors a picture (H, W, 3) by its display matrix."""
     a, b, c, d = matrix
     if a:
         shown = picture[:: 1 if d > 0 else -1, :: 1 if a > 0 else -1]

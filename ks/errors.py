@@ -1,14 +1,14 @@
-"""What a user can do wrong, and how the product says so.
+"""Errors that a user can cause and fix.
 
-KSError                 one line: what came, what was wanted, what to do; every command prints it and exits 2
+KSError                 one line: what was found, what was expected, what to do; commands print it and exit with 2
 ├── DataError           a data set, video, label list or cache that cannot be used
 ├── ModelError          a checkpoint or spec that cannot be used
-└── MissingError        something to install or to download is not there
+└── MissingError        something must be installed or downloaded
 """
 
 
 class KSError(Exception):
-    """Base of all errors that a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
 
 class DataError(KSError):
@@ -20,10 +20,10 @@ class ModelError(KSError):
 
 
 class MissingError(KSError):
-    """Something that has to be installed or downloaded is not there."""
+    """Something must be installed or downloaded."""
 
 
 def one_line(exc: BaseException, limit: int = 160) -> str:
-    """What an error says, on one line: the system's words without the path where it has any."""
+    """The message of an error on one line; of a system error, its text without the path."""
     said = getattr(exc, "strerror", None) or str(exc)  # PyAV's errors have one too
     return " ".join(said.split())[:limit] or type(exc).__name__

@@ -1,4 +1,4 @@
-"""How our plots look: colours that colour-blind readers can tell apart, one size of type, files in any format."""
+"""The style of our plots: colours for colour-blind readers, grid lines, and saving in any format."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe and Ito's colours, which people with any colour vision tell apart.
+# Okabe and Ito's colours, distinct for people with any colour vision.
 BLUE, ORANGE, BLACK, GREY, VERMILION = "#0072B2", "#E69F00", "#000000", "#999999", "#D55E00"
 
 
 def new_figure(width_in: float, height_in: float) -> "Figure":
-    """A figure that belongs to no window system. Raises MissingError without matplotlib."""
+    """A figure that needs no window system. Raises MissingError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as exc:
@@ -25,17 +25,17 @@ def new_figure(width_in: float, height_in: float) -> "Figure":
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write the figure, 150 dots per inch. Raises KSError when it cannot."""
+    """Write the figure, 150 dots per inch. Raises KSError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as unfinished:
             figure.savefig(unfinished, dpi=150, format=path.suffix.removeprefix(".") or "png")
-    except (OSError, ValueError) as exc:  # ValueError: a kind of picture that matplotlib does not know
-        raise KSError(f"cannot write {path}: {exc}; choose another place or ending, like report.png") from exc
+    except (OSError, ValueError) as exc:  # ValueError: a file type that matplotlib does not know
+        raise KSError(f"cannot write {path}: {exc}; choose another path or suffix, e.g. report.png") from exc
 
 
 def tidy(axes: "Axes", grid: Literal["x", "y", "both"] = "y") -> None:
-    """Lines behind, no box: the marks stand out."""
+    """Grid lines behind the data, and no box."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)

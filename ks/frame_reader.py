@@ -1,9 +1,9 @@
-"""A source of pictures, a video file or a folder of images: listed, counted and read in one order.
+"""Lists, counts and reads the pictures of a video file or of a folder of images, always in the same order.
 
-    video file   picture i is the i-th frame that the decoder hands out, from 0
+    video file   picture i is the i-th frame that the decoder returns, from 0
     folder       picture i is the i-th image of list_images(folder), from 0
 
-All labels, caches and loaders point at pictures by this index.
+All labels, caches and loaders use this index.
 """
 
 import os
@@ -27,31 +27,31 @@ from knowledge_spreader.errors import DataError, one_line
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _LAST_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
 
-# One packet, one picture. Not in the list: VP8 (unseen reference frames), MPEG-1/2, animated images.
+# Codecs with one picture per packet. Not in the list: VP8 (unseen reference frames), MPEG-1/2, animated images.
 _PACKET_IS_PICTURE = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "png", "rawvideo", "ffv1", "huffyuv", "prores")
-_SKIPPED_VOP_BYTES = 32  # MPEG-4 says "as before" in a packet of about 7 bytes, for which decoders hand out nothing
+_SKIPPED_VOP_BYTES = 32  # MPEG-4 repeats a picture by a packet of about 7 bytes; decoders return nothing for it
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
     """Images of a folder by the last number in their names, then by name: 643.jpg < 0644.jpg < 1000.jpg.
 
-    Images without a number come first. Hidden files are no images. Raises DataError when there is no such folder.
+    Images without a number come first; hidden files are ignored. Raises DataError if there is no such folder.
     """
     return tuple(folder / name for name in _image_names(folder))
 
 
 def picture_number(path: Path) -> int:
-    """The last number in a file's name: "F001_T1_0643.jpg" -> 643. Raises DataError when it has none."""
+    """The last number in a file's name: "F001_T1_0643.jpg" -> 643. Raises DataError if there is none."""
     number = _number(path.name)
     if number < 0:
-        raise DataError(f"{path}: the name of an image must hold its frame number, like 0643.jpg; rename it")
+        raise DataError(f"{path}: the name of an image must contain its frame number, e.g. 0643.jpg; rename it")
     return number
 
 
 def picture_numbers(folder: Path) -> I64:
     """picture_number of each image of list_images(folder), increasing; -1, at the front, for names without a number.
 
-    Raises DataError when two images have the same number.
+    Raises DataError if two images have the same number.
     """
     names = _image_names(folder)
     numbers = np.array([_number(name) for name in names], np.int64)
@@ -63,9 +63,9 @@ def picture_numbers(folder: Path) -> I64:
 
 
 def count_pictures(source: Path) -> int:
-    """How many pictures a folder or a video has. Raises DataError when it cannot be read.
+    """The number of pictures of a folder or a video. Raises DataError if it cannot be read.
 
-    A video is counted by its packets, without decoding, where a packet is surely a picture.
+    Packets are counted without decoding if each packet is certain to be one picture.
     """
     if source.is_dir():
         return len(_image_names(source))
@@ -74,7 +74,7 @@ def count_pictures(source: Path) -> int:
 
 
 def picture_rate(source: Path) -> float | None:
-    """Average pictures per second of a video; None for a folder, and where the file does not say."""
+    """Average frame rate of a video; None for a folder, and if the file does not contain it."""
     if source.is_dir():
         return None
     with _video(source) as (_, stream):
@@ -83,9 +83,9 @@ def picture_rate(source: Path) -> float | None:
 
 
 def is_turned_or_stretched(source: Path) -> bool:
-    """Whether a video's pictures are mirrored or have pixels that are not square; rotation alone does not count.
+    """Whether the display mirrors a video or stretches its pixels; rotation alone does not count.
 
-    Raises DataError when it cannot be read.
+    Raises DataError if the video cannot be read.
     """
     if source.is_dir():
         return False
@@ -97,11 +97,11 @@ def is_turned_or_stretched(source: Path) -> bool:
 
 
 def read_pictures(source: Path, wanted: npt.NDArray[np.integer]) -> Iterator[tuple[int, U8]]:
-    """Yield (index, picture) for each wanted index; a picture is uint8 RGB (H, W, 3), upright.
+    """Yield (index, picture) for each wanted index. A picture is uint8 RGB (H, W, 3), upright.
 
-    wanted (T,) holds strictly increasing picture indices. A video is decoded from its start up to the last of them.
-    EXIF orientation, a video's display matrix and pixels that are not square are honoured. Raises DataError when a
-    picture cannot be read or is not there, and when two images of a folder differ in size.
+    wanted (T,): strictly increasing picture indices. A video is decoded from its start to the last index. EXIF
+    orientation, display matrix and non-square pixels are applied. Raises DataError if a picture does not exist or
+    cannot be read, or if two images of a folder differ in size.
     """
     indices = [int(index) for index in wanted]
     assert all(a < b for a, b in zip([-1, *indices], indices, strict=False)), "picture indices must increase from 0"
@@ -126,24 +126,26 @@ def _read_folder(folder: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
     first: tuple[str, int, int] | None = None
     for index in indices:
         if index >= len(images):
-            raise DataError(f"{folder}: picture {index} was asked for, but it has {len(images)}; load the data anew")
+            raise DataError(
+                f"{folder}: picture {index} is wanted, but the folder has {len(images)}; load the data again"
+            )
         picture = _read_image(images[index])
         height, width = picture.shape[:2]
         first = first or (images[index].name, height, width)
         if first[1:] != (height, width):
             sizes = f"{first[0]} is {first[2]} x {first[1]} px, {images[index].name} {width} x {height} px"
-            raise DataError(f"{folder}: images of one recording must have one size; {sizes}")
+            raise DataError(f"{folder}: all images of a recording must have the same size; {sizes}")
         yield index, picture
 
 
 def _read_image(path: Path) -> U8:
     try:
-        data = np.fromfile(path, np.uint8)  # not cv2.imread, which fails on some systems for names beyond ASCII
+        data = np.fromfile(path, np.uint8)  # cv2.imread fails on some systems for non-ASCII names
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except (OSError, cv2.error) as exc:
         raise DataError(f"{path}: cannot read this image ({exc}); replace or remove it") from exc
     if picture is None:
-        raise DataError(f"{path}: this is no image that can be read; replace or remove it")
+        raise DataError(f"{path}: this image cannot be read; replace or remove it")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -160,11 +162,13 @@ def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
             index = next(waiting)
         except StopIteration:
             return
-    raise DataError(f"{path}: picture {index} was asked for, but only {count} can be decoded; copy or re-encode it")
+    raise DataError(
+        f"{path}: picture {index} is wanted, but only {count} can be decoded; copy it again or re-encode it"
+    )
 
 
 def _count_packets(path: Path) -> int | None:
-    """Packets that decode to a picture, or None when they may differ from the pictures."""
+    """The number of packets, or None if it may differ from the number of pictures."""
     count = 0
     first: av.Packet[VideoStream] | None = None
     with _video(path) as (container, stream):
@@ -177,25 +181,25 @@ def _count_packets(path: Path) -> int | None:
                     continue
                 first = first or packet
                 if not first.is_keyframe or packet.is_corrupt:
-                    return None  # decoders drop what comes before the first key frame
+                    return None  # decoders drop packets before the first key frame
                 if first.pts is not None and packet.pts is not None and packet.pts < first.pts:
-                    return None  # shown before the first key frame: it may lean on pictures that were cut away
+                    return None  # shown before the first key frame: may depend on pictures that were cut off
                 if codec == "mpeg4" and packet.size < _SKIPPED_VOP_BYTES:
                     return None
-                count += not packet.is_discard  # an edit list hides it: decoded, never handed out
+                count += not packet.is_discard  # hidden by an edit list: decoded, but not returned
         except av.FFmpegError as exc:
             raise _broken(path, exc) from exc
     return count
 
 
 def _decode(path: Path) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
-    """Each frame, with the width of its pixels by their height."""
+    """Each frame, with its pixel aspect ratio (width / height)."""
     with _video(path) as (container, stream):
         stream.thread_type = "AUTO"
         pixel_aspect = stream.sample_aspect_ratio
         try:
             for packet in container.demux(stream):
-                if packet.size:  # an empty packet in the middle would end the decoder
+                if packet.size:  # an empty packet would flush the decoder
                     yield from ((frame, pixel_aspect) for frame in packet.decode())
             yield from ((frame, pixel_aspect) for frame in stream.decode(None))
         except av.FFmpegError as exc:

@@ -1,8 +1,7 @@
-"""How predictions are scored: F1 as the field counts it, thresholds, calibration and ranking, one value per AU.
+"""Metrics per AU: F1 as in the field, best thresholds, calibration error and AUC.
 
-T frames, U AUs. A label is 1 (present), 0 (absent) or UNKNOWN (-1); an unknown label is masked in every function here.
-A prediction is present from the threshold on (probability >= threshold). A value that does not exist is nan and is left
-out of means.
+T frames, U AUs. A label is 1 (present), 0 (absent) or UNKNOWN (-1); every function masks unknown labels.
+An AU is predicted if probability >= threshold. A value that does not exist is nan, and means leave it out.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +19,15 @@ TP, FP, FN, TN = range(4)  # columns of a confusion table
 
 
 def positive_rate(labels: Labels) -> F64:
-    """(U,) the share of 1 among the known labels (T, U); nan where none is known."""
+    """(U,) share of positives among the known labels (T, U); nan if no label is known."""
     known = (labels >= 0).sum(axis=0)
     return np.where(known > 0, (labels == 1).sum(axis=0) / np.maximum(known, 1), np.nan)
 
 
 def confusion(probability: Floats, labels: Labels, thresholds: Floats) -> I64:
-    """Counts of known labels: probability (T, U), labels (T, U), thresholds (U,) -> (U, 4), columns TP FP FN TN.
+    """Counts over known labels: probability (T, U), labels (T, U), thresholds (U,) -> (U, 4), columns TP FP FN TN.
 
-    Any score works in place of a probability, as long as the thresholds are on its scale (logits with 0).
+    Other scores work too, with thresholds on the same scale (0 for logits).
     """
     _same_shape(probability, labels)
     if thresholds.shape != (probability.shape[1],):
@@ -42,8 +41,8 @@ def confusion(probability: Floats, labels: Labels, thresholds: Floats) -> I64:
 def f1(counts: I64) -> F64:
     """(U, 4) -> (U,): 2 TP / (2 TP + FP + FN).
 
-    0/0, an AU that is never present and never predicted, counts as 0, as in the field's code (scikit-learn's default,
-    and the evaluations that add a small constant below the line). An AU without a single known label has no F1: nan.
+    An AU that is never present and never predicted (0/0) counts as 0, as in published code (scikit-learn's default, or
+    a small constant in the denominator). An AU without a known label gets nan.
     """
     doubled = 2 * counts[:, TP]
     below = doubled + counts[:, FP] + counts[:, FN]
@@ -52,63 +51,63 @@ def f1(counts: I64) -> F64:
 
 
 def mean(values: Floats) -> float:
-    """Mean of the values that exist; nan where none does, without a warning."""
+    """Mean of the values that are not nan; nan, without a warning, if there is none."""
     there = values[~np.isnan(values)]
     return float(there.mean(dtype=np.float64)) if len(there) else float("nan")
 
 
 def mean_f1(counts: I64) -> float:
-    """(U, 4) -> the mean of F1 over the AUs that have a known label."""
+    """(U, 4) -> mean F1 over the AUs with a known label."""
     return mean(f1(counts))
 
 
 def pooled(counts: Sequence[I64]) -> F64:
-    """(U,): F1 from the counts of all folds added up, as if their test parts were one."""
+    """(U,): F1 of the counts summed over folds."""
     return f1(np.sum(np.stack(counts), axis=0))
 
 
 def fold_mean(scores: Sequence[Floats]) -> F64:
-    """(U,) for each fold -> (U,): the mean over the folds in which the value exists."""
+    """(U,) per fold -> (U,): mean over the folds in which the value exists."""
     return np.array([mean(column) for column in np.stack(scores).T], dtype=np.float64)
 
 
 def best_thresholds(probability: Floats, labels: Labels) -> F64:
-    """(U,): for each AU a threshold that no other beats in F1, found among all cuts between different scores.
+    """(U,): for each AU the threshold with the best F1.
 
-    A cut is the midpoint between neighbouring scores (between the lowest and 0 for "all present"). Among equally good
-    cuts the one nearest to 0.5 is taken; an AU without a known positive keeps 0.5.
+    Candidates are the midpoints between neighbouring scores, and between the lowest score and 0. Of equally good ones
+    the nearest to 0.5 wins. An AU without a known positive gets 0.5.
     """
     return _per_au(best_threshold, probability, labels)
 
 
 def best_threshold(score: F64, present: Bools | F64, rate: float = np.nan) -> float:
-    """That of one AU: score (n,) and present (n,), known labels only. present may be a chance from 0 to 1.
+    """The best threshold of one AU: score (n,) and present (n,), known labels only.
 
-    Of chances it is the threshold with the best F1 from expected counts. With a rate between 0 and 1 it is the best
-    where that share of frames shows the AU, and frames that do (or do not) score as they do here.
+    present may be a probability from 0 to 1; F1 then uses expected counts. rate, 0 to 1: the base rate for which the
+    threshold is chosen; the scores of positives and of negatives are assumed to be distributed as here.
     """
     if not present.any():
         return 0.5
     order = np.argsort(-score, kind="stable")
     score = score[order]
-    hits = np.cumsum(present[order], dtype=np.float64)  # TP when the first i + 1 are called present
+    hits = np.cumsum(present[order], dtype=np.float64)  # TP if the first i + 1 are predicted present
     false = np.arange(1.0, len(score) + 1) - hits
     if false[-1] > 0 and not np.isnan(rate):
         hits, false = hits * (rate / hits[-1]), false * ((1 - rate) / false[-1])
-    last_of_tie = np.append(score[:-1] != score[1:], True)  # equal scores cannot be cut apart
+    last_of_tie = np.append(score[:-1] != score[1:], True)  # equal scores cannot be separated
     cut = np.flatnonzero(last_of_tie)
     f1_at = 2 * hits[cut] / (hits[cut] + false[cut] + hits[-1])
     upper, lower = score[cut], np.append(score[cut[:-1] + 1], 0.0)
     threshold = (upper + lower) / 2
-    threshold = np.where(threshold > lower, threshold, upper)  # neighbours in float64 have nothing between them
+    threshold = np.where(threshold > lower, threshold, upper)  # adjacent float64 values have no midpoint
     best = np.flatnonzero(f1_at == f1_at.max())
     return float(threshold[best[np.argmin(np.abs(threshold[best] - 0.5))]])
 
 
 def reliability(probability: Floats, labels: Labels, bins: int = 15) -> F64:
-    """(U, bins, 3): known labels, sum of probability, positives in each of the equal-width bins of [0, 1].
+    """(U, bins, 3): known labels, sum of probabilities, positives in each equal-width bin of [0, 1].
 
-    Bin i holds i/bins <= p < (i+1)/bins, the last one p = 1 too. Tables of folds may be added.
+    Bin i holds i/bins <= p < (i+1)/bins; the last one includes p = 1. Tables of folds can be added.
     """
     _same_shape(probability, labels)
     n_aus = probability.shape[1]
@@ -123,16 +122,16 @@ def reliability(probability: Floats, labels: Labels, bins: int = 15) -> F64:
 
 
 def calibration_error(probability: Floats, labels: Labels, bins: int = 15) -> F64:
-    """(U,): expected calibration error of the probability of presence, over equal-width bins.
+    """(U,): expected calibration error (ECE) over equal-width bins.
 
-    The sum over bins of (share of frames in it) x |positive rate - mean probability|; 0 is perfect, nan is an AU
-    without a known label.
+    Sum over bins of (share of frames) x |positive rate - mean probability|. 0 is perfect; nan for an AU without a known
+    label.
     """
     return ece_of_bins(reliability(probability, labels, bins))
 
 
 def ece_of_bins(table: F64) -> F64:
-    """(U, bins, 3) of `reliability` -> (U,)."""
+    """ECE from the table of `reliability`: (U, bins, 3) -> (U,)."""
     known = table[:, :, 0].sum(axis=1)
     gap = np.abs(table[:, :, 2] - table[:, :, 1]).sum(
         axis=1
@@ -141,21 +140,21 @@ def ece_of_bins(table: F64) -> F64:
 
 
 def auc(probability: Floats, labels: Labels) -> F64:
-    """(U,): chance that a random positive scores above a random negative, ties counted half (area under the ROC curve).
+    """(U,): area under the ROC curve; nan for an AU without positives or without negatives.
 
-    nan for an AU that lacks positives or negatives.
+    It is the probability that a random positive scores above a random negative; ties count half.
     """
     return _per_au(_auc, probability, labels)
 
 
 def _auc(score: F64, present: Bools) -> float:
-    """Mann and Whitney: from the sum of the positives' midranks."""
+    """Mann-Whitney: from the sum of the positives' midranks."""
     n_pos = int(present.sum())
     n_neg = len(present) - n_pos
     if not n_pos or not n_neg:
         return float("nan")
     _, group, size = np.unique(score, return_inverse=True, return_counts=True)
-    midrank = np.cumsum(size) - (size - 1) / 2  # mean of the 1-based ranks that a tie occupies
+    midrank = np.cumsum(size) - (size - 1) / 2  # mean 1-based rank of each group of ties
     return float((midrank[group][present].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
 
 

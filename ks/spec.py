@@ -1,4 +1,4 @@
-"""ModelSpec: what a set of KS weights computes, shared by trainer, engines and live pipeline (no torch here)."""
+"""ModelSpec: describes a model besides its weights. Trainer, engines and live pipeline share it; it needs no torch."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 
 from knowledge_spreader.errors import ModelError
 
-UNKNOWN = -1  # a label nobody gave; masked everywhere, never counted as absent
+UNKNOWN = -1  # no label; masked everywhere, never counted as absent
 
 AU_NAMES: dict[int, str] = {  # Facial Action Coding System, Ekman, Friesen & Hager 2002
     1: "inner brow raiser",
@@ -57,7 +57,7 @@ EXPERIMENTAL = "experimental: not shown to work on real faces"  # of an AU in Mo
 BACKBONES = ("resnet18", "resnet18-half", "resnet18-quarter", "tiny")
 CORRELATIONS = ("transformer", "mlp")
 POOLINGS = ("mean", "attention")
-CHOSEN_LATER = (  # fields that are fitted to a trained model: two models that differ in them alone have the same parts
+CHOSEN_LATER = (  # fields fitted after training; they do not change the network
     "thresholds",
     "person_weight",
     "person_mean",
@@ -68,17 +68,17 @@ CHOSEN_LATER = (  # fields that are fitted to a trained model: two models that d
 
 
 def au_label(au: int) -> str:
-    """'AU12', the column and tier name that other tools use."""
+    """'AU12', the name of columns and tiers, as in other tools."""
     return f"AU{au}"
 
 
 def experimental_note(aus: Sequence[int]) -> str:
-    """'AU7, AU14 experimental: not shown to work on real faces'; "" where there is none."""
+    """'AU7, AU14 experimental: not shown to work on real faces'; "" if there is none."""
     return f"{', '.join(map(au_label, aus))} {EXPERIMENTAL}" if aus else ""
 
 
 def au_meaning(au: int, experimental: Sequence[int] = ()) -> str:
-    """'lid tightener', with what must be known of an experimental one behind it in brackets."""
+    """'lid tightener'; for an experimental AU with a warning in brackets."""
     name = AU_NAMES.get(au, "")
     return f"{name} ({EXPERIMENTAL})".lstrip() if au in experimental else name
 
@@ -88,64 +88,66 @@ def parse_aus(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part.strip().upper().removeprefix("AU")) for part in text.split(",") if part.strip())
     except ValueError as exc:
-        raise ModelError(f"AUs come as numbers with commas between, like 1,2,4,12; got {text!r}") from exc
+        raise ModelError(f"AUs must be numbers separated by commas, e.g. 1,2,4,12; got {text!r}") from exc
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Everything besides the weights that is needed to feed a KS model and to read its answer.
+    """All that is needed, besides the weights, to run a KS model and to read its output.
 
-    Raises ModelError at birth when a value is impossible.
+    Raises ModelError on an impossible value.
     """
 
-    aus: tuple[int, ...]  # one output each, in this order
+    aus: tuple[int, ...]  # in the order of the outputs
     n_frames: int = 5  # N, frames in a clip (section 4.2)
     side_px: int = 224  # side of the square crop (section 4.2)
-    fps: float = 25.0  # rate of the training videos; neighbours in a clip are 1 / fps seconds apart
-    crop_version: int = 1  # CROP_VERSION of ks/face/alignment.py for the training crops; 0 = crops that the user made
-    backbone: str = "resnet18"  # "resnet18-half", "-quarter": so much narrower; "tiny" is for tests
-    correlation: str = "transformer"  # "mlp": table 3 without SIL
-    spatial_pooling: str = "mean"  # of S_a; "attention": each AU learns where to look
-    frame_pooling: str = "mean"  # of base_b; "attention": a token per AU, as S_a has them
-    mark_key: bool = False  # T_b is told which token is the key frame's
-    token_width: int = 128  # D; brings the whole to about 25 M parameters (section 6.7)
+    fps: float = 25.0  # frame rate of training; neighbouring frames of a clip are 1 / fps seconds apart
+    crop_version: int = 1  # CROP_VERSION (ks/face/alignment.py) of the training crops; 0 = crops made by the user
+    backbone: str = "resnet18"  # "resnet18-half", "-quarter": half and a quarter of the channels; "tiny": for tests
+    correlation: str = "transformer"  # "mlp": no attention (table 3, without SIL)
+    spatial_pooling: str = "mean"  # in S_a; "attention": a learned map per AU
+    frame_pooling: str = "mean"  # in branch B; "attention": a token per AU, as in S_a
+    mark_key: bool = False  # a learned embedding marks the key frame's token in T_b
+    token_width: int = 128  # D; gives about 25 M parameters in all (section 6.7)
     layers: int = 2
     heads: int = 4
-    thresholds: tuple[float, ...] = ()  # probability from which an AU counts as present; () = 0.5 for all
+    thresholds: tuple[float, ...] = ()  # an AU is present if its probability reaches this; () = 0.5 for all
     experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces; every output says so
-    person_weight: tuple[float, ...] = ()  # per AU, 0 to 1: how much of a person's own rest is taken off; () = nothing
-    person_mean: tuple[float, ...] = ()  # logit of each AU of an average person at rest
-    person_quantile: float = 0.2  # of a person's logits: their rest
-    person_rest_s: float = 5.0  # so many seconds of an average person stand before what is seen of a face
-    person_memory_s: float = 120.0  # time constant of forgetting; more in ks/calibration/person_baseline.py
+    person_weight: tuple[float, ...] = ()  # per AU, 0 to 1: weight of the person baseline; () = not used
+    person_mean: tuple[float, ...] = ()  # baseline logit per AU of an average person
+    person_quantile: float = 0.2  # this quantile of a person's logits is their baseline
+    person_rest_s: float = 5.0  # weight of the average person's baseline, as seconds of video
+    person_memory_s: float = 120.0  # time constant of forgetting; see ks/calibration/person_baseline.py
 
     def __post_init__(self) -> None:
         if not self.aus or len(set(self.aus)) != len(self.aus) or any(au not in AU_NAMES for au in self.aus):
             known = ", ".join(map(str, AU_NAMES))
             raise ModelError(f"AUs must be one or more different numbers of {known}; got {list(self.aus)}")
         if not 2 <= self.n_frames <= 9:
-            raise ModelError(f"a clip has 2 to 9 frames; got {self.n_frames}")
+            raise ModelError(f"a clip must have 2 to 9 frames; got {self.n_frames}")
         if not 32 <= self.side_px <= 512:
-            raise ModelError(f"the crop's side is 32 to 512 px; got {self.side_px}")
+            raise ModelError(f"the crop's side must be 32 to 512 px; got {self.side_px}")
         if not 1.0 <= self.fps <= 240.0:
-            raise ModelError(f"the frame rate is 1 to 240 per second; got {self.fps}")
+            raise ModelError(f"the frame rate must be 1 to 240 per second; got {self.fps}")
         if self.backbone not in BACKBONES:
-            raise ModelError(f"the backbone is one of {', '.join(BACKBONES)}; got {self.backbone!r}")
+            raise ModelError(f"the backbone must be one of {', '.join(BACKBONES)}; got {self.backbone!r}")
         if self.correlation not in CORRELATIONS:
-            raise ModelError(f"the correlation model is one of {', '.join(CORRELATIONS)}; got {self.correlation!r}")
+            raise ModelError(
+                f"the correlation model must be one of {', '.join(CORRELATIONS)}; got {self.correlation!r}"
+            )
         if self.spatial_pooling not in POOLINGS:
-            raise ModelError(f"the spatial pooling is one of {', '.join(POOLINGS)}; got {self.spatial_pooling!r}")
+            raise ModelError(f"the spatial pooling must be one of {', '.join(POOLINGS)}; got {self.spatial_pooling!r}")
         if self.frame_pooling not in POOLINGS:
-            raise ModelError(f"the frame pooling is one of {', '.join(POOLINGS)}; got {self.frame_pooling!r}")
-        if not isinstance(self.mark_key, bool):  # it comes from JSON, where "false" would count as true
-            raise ModelError(f"mark_key is true or false; got {self.mark_key!r}")
+            raise ModelError(f"the frame pooling must be one of {', '.join(POOLINGS)}; got {self.frame_pooling!r}")
+        if not isinstance(self.mark_key, bool):  # from JSON, the string "false" would count as true
+            raise ModelError(f"mark_key must be true or false; got {self.mark_key!r}")
         if self.token_width % self.heads:
-            raise ModelError(f"token width {self.token_width} cannot be split over {self.heads} heads")
+            raise ModelError(f"token width {self.token_width} must be a multiple of the {self.heads} heads")
         if self.thresholds and len(self.thresholds) != len(self.aus):
             raise ModelError(f"{len(self.aus)} AUs need as many thresholds; got {len(self.thresholds)}")
         if len(set(self.experimental)) != len(self.experimental) or set(self.experimental) - set(self.aus):
             got = f"{list(self.experimental)} of {list(self.aus)}"
-            raise ModelError(f"experimental AUs are some of the model's, each once; got {got}")
+            raise ModelError(f"experimental AUs must be AUs of the model, each once; got {got}")
         self._check_person()
 
     def _check_person(self) -> None:
@@ -155,14 +157,14 @@ class ModelSpec:
                 f"{len(self.aus)} AUs need as many person weights and means; got {len(weight)} and {len(mean)}"
             )
         if not all(0 <= w <= 1 for w in weight):
-            raise ModelError(f"person weights are 0 to 1; got {list(weight)}")
+            raise ModelError(f"person weights must be 0 to 1; got {list(weight)}")
         if not all(math.isfinite(m) for m in mean):
-            raise ModelError(f"person means are finite logits; got {list(mean)}")
+            raise ModelError(f"person means must be finite logits; got {list(mean)}")
         if not 0 < self.person_quantile < 1:
-            raise ModelError(f"the person's quantile lies between 0 and 1; got {self.person_quantile}")
+            raise ModelError(f"the person's quantile must lie between 0 and 1; got {self.person_quantile}")
         if not (0 < self.person_rest_s < math.inf and 1 <= self.person_memory_s < math.inf):
             raise ModelError(
-                "a person's rest counts more than 0 s and is remembered for 1 s or more; "
+                "person_rest_s must be above 0 s and person_memory_s 1 s or more; "
                 f"got {self.person_rest_s} and {self.person_memory_s}"
             )
 
@@ -176,7 +178,7 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
-        """Inverse of to_json. Raises ModelError when the text is not a spec of this version."""
+        """Inverse of to_json. Raises ModelError if the text is not a spec of this version."""
         try:
             values: dict[str, Any] = json.loads(text)
         except (json.JSONDecodeError, TypeError) as exc:
@@ -189,9 +191,9 @@ class ModelSpec:
         return cls(**as_tuples)
 
     def differences(self, other: "ModelSpec", ignore: Sequence[str] = CHOSEN_LATER) -> list[str]:
-        """'n_frames 5 != 7' for each field that makes two models incompatible; what is chosen later is none.
+        """'n_frames 5 != 7' for each field that differs, without the fields in `ignore`.
 
-        `experimental` never is one: it says how much the answers are worth, not what they are.
+        `experimental` is always ignored: it does not change what the model computes.
         """
         mine, theirs = asdict(replace(self, experimental=())), asdict(replace(other, experimental=()))
         return [

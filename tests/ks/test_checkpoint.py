@@ -80,5 +80,5 @@ def test_weights_of_another_spec_are_refused(saved: Path, tiny_spec: ModelSpec) 
 
 
 def test_settings_of_another_version_are_refused() -> None:
-    with pytest.raises(KSError, match="another version: it has the settings colour"):
+    with pytest.raises(KSError, match="another version with the settings colour"):
         TrainConfig.from_json(CONFIG.to_json()[:-1] + ', "colour": 1}')

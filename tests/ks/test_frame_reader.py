@@ -142,13 +142,13 @@ def test_images_of_two_sizes_are_an_error_that_names_both(tmp_path: Path) -> Non
 @pytest.mark.parametrize("content", [b"", b"no image"])
 def test_a_broken_image_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "7.jpg").write_bytes(content)
-    with pytest.raises(DataError, match=r"7\.jpg: this is no image"):
+    with pytest.raises(DataError, match=r"7\.jpg: this image cannot be read"):
         list(read_pictures(tmp_path, np.array([0])))
 
 
 def test_an_index_beyond_the_folder_is_an_error(tmp_path: Path) -> None:
     write_image(tmp_path / "1.png", 0)
-    with pytest.raises(DataError, match="picture 1 was asked for, but it has 1"):
+    with pytest.raises(DataError, match="picture 1 is wanted, but the folder has 1"):
         list(read_pictures(tmp_path, np.array([0, 1])))
 
 
@@ -248,7 +248,7 @@ def test_the_rate_is_a_videos_own(tmp_path: Path) -> None:
 
 def test_an_index_beyond_the_video_is_an_error(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5)
-    with pytest.raises(DataError, match=r"picture 5 was asked for, but only 5 can be decoded"):
+    with pytest.raises(DataError, match=r"picture 5 is wanted, but only 5 can be decoded"):
         list(read_pictures(path, np.array([2, 5])))
 
 
@@ -277,5 +277,5 @@ def test_a_video_cut_off_in_the_middle_says_so(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     n = count_pictures(path)
     assert n < 30
-    with pytest.raises(DataError, match="picture 29 was asked for"):
+    with pytest.raises(DataError, match="picture 29 is wanted"):
         list(read_pictures(path, np.array([29])))

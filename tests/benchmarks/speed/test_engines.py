@@ -355,5 +355,5 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
 
 def test_a_result_that_cannot_be_written_is_an_error_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(KSError, match="choose another place"):
+    with pytest.raises(KSError, match="choose another path"):
         write_json(tmp_path / "file" / "a.json", result(row()))

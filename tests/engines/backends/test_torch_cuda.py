@@ -14,7 +14,7 @@ from knowledge_spreader.errors import MissingError, ModelError
 from knowledge_spreader.method.network import KSModel
 from tests.engines.conftest import some_faces
 
-on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no NVIDIA GPU")
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no NVIDIA GPU")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

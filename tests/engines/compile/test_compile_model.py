@@ -98,7 +98,7 @@ def test_answers_beyond_the_tolerance_are_refused(copied: ModelFile, monkeypatch
         (["{file}", "--out", "model.onnx"], "--out must be a file whose name ends in .ks"),
         (["{file}", "--sample-crops", "{none}.mp4"], "no such video"),
         (["{broken}.ks"], "is damaged or not a model"),
-        (["{broken}.safetensors"], "is damaged or no safetensors file"),
+        (["{broken}.safetensors"], "is damaged or not a safetensors file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(

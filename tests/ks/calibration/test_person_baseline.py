@@ -138,7 +138,7 @@ def test_a_spec_carries_the_view_through_json_and_an_old_one_has_none() -> None:
         ({"person_weight": (0.5, float("nan")), "person_mean": (0.0, 0.0)}, "0 to 1"),
         ({"person_weight": (0.5, 0.5), "person_mean": (0.0, float("inf"))}, "finite"),
         ({"person_quantile": 1.0}, "quantile"),
-        ({"person_rest_s": 0.0}, "more than 0 s"),
+        ({"person_rest_s": 0.0}, "above 0 s"),
         ({"person_memory_s": 0.5}, "1 s or more"),
     ],
 )

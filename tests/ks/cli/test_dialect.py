@@ -130,7 +130,7 @@ def test_describe_writes_nothing_and_a_json_in_no_folder_is_told_before_training
     place = tmp_path / "no" / "x.json"
     words = ["--data", "manifest", "--root", str(tmp_path / "m.csv"), "--out", str(tmp_path / "run")]
     assert module_of("ks-train").main([*words, "--json", str(place)]) == 2
-    assert f"there is no folder {place.parent}; make it first" in capsys.readouterr().err
+    assert f"there is no folder {place.parent}; create it first" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -75,7 +75,7 @@ def test_nobody_to_learn_from_is_one_line_on_stderr(
     assert main([str(path), "--out", str(tmp_path / "seen.safetensors"), "--device", "cpu"]) == 2
     assert "nobody is left to learn from" in capsys.readouterr().err
     assert main([str(path), "--out", str(tmp_path / "no" / "seen.safetensors")]) == 2
-    assert "make it first" in capsys.readouterr().err
+    assert "create it first" in capsys.readouterr().err
 
 
 def test_calibration_after_it_keeps_the_view_on_the_new_scale(run: Path, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> N
         write_json(tmp_path / "file" / "report.json", report)
     with pytest.raises(KSError, match=r"cannot write .*report.png"):
         plot(report, tmp_path / "file" / "report.png")
-    with pytest.raises(KSError, match=r"another place or ending"):
+    with pytest.raises(KSError, match=r"another path or suffix"):
         plot(report, tmp_path / "report.xyz")
 
 

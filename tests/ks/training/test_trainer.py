@@ -432,7 +432,7 @@ def test_options_out_of_range_are_refused(quick_config: TrainConfig, capsys: pyt
         ("--labels", "0", "--labels must lie"),
         ("--labels", "many", "2% or 0.02"),
         ("--labels", "200%", "--labels must lie"),
-        ("--aus", "1,smile", "AUs come as numbers"),
+        ("--aus", "1,smile", "AUs must be numbers"),
         ("--n-frames", "12", "2 to 9 frames; got 12"),
         ("--batch", "0", "--batch must lie"),
     ):

@@ -34,7 +34,7 @@ def test_a_spec_keeps_them_and_one_from_before_has_none() -> None:
 
 @pytest.mark.parametrize("wrong", [(9,), (4, 4)])
 def test_only_aus_of_the_model_can_be_experimental_and_each_once(wrong: tuple[int, ...]) -> None:
-    with pytest.raises(ModelError, match="experimental AUs are some of the model's"):
+    with pytest.raises(ModelError, match="experimental AUs must be AUs of the model"):
         replace(SPEC, experimental=wrong)
 
 
