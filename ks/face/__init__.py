@@ -1,1 +1,1 @@
-"""From a picture to one aligned crop: detector, key points, alignment."""
+"""From a picture to an aligned crop: face detection, key points, alignment."""

@@ -1,14 +1,14 @@
-"""Find faces and their six key points: MediaPipe's BlazeFace (short range), looked through twice.
+"""Find faces and their six key points with two passes of MediaPipe's BlazeFace (short range).
 
-    find(image)          whole image, every hint of a face (score 0.2)        -> candidates
-                         nothing? six overlapping squares of half its size    -> candidates
-                         a square of 2.25 faces around each candidate         -> a face, if that look scores 0.75
-    find(image, near)    the square of 2.25 faces around `near`               -> that face, if it scores 0.5
+    find(image)          the whole image, any detection (score 0.2)           -> candidates
+                         if none: six overlapping squares of half its size    -> candidates
+                         a square of 2.25 faces around each candidate         -> a face, if the score is 0.75 or more
+    find(image, near)    the square of 2.25 faces around `near`               -> that face, if the score is 0.5 or more
 
-BlazeFace sees 128 x 128 px of whatever it is shown. In the second look a face always has the size that it sees best:
-small faces are found, prints and clouds that resemble one are turned down, and key points do not depend on where a face
-was found or at what resolution. Key points tremble by 1.5 % of the eye distance when the square moves with the face,
-and by 0.6 % when it stays, so a track keeps its square while it may: near = hold(near, face.box_xyxy_px).
+BlazeFace scales its input to 128 x 128 px. In the second pass a face always has the size that suits it best: it finds
+small faces, rejects prints and clouds that resemble a face, and key points do not depend on the face's position or
+resolution. Key points jitter by 1.5 % of the eye distance if the square moves with the face, and by 0.6 % if it stays.
+So a track keeps its square as long as possible: near = hold(near, face.box_xyxy_px).
 """
 
 import logging
@@ -32,21 +32,21 @@ from knowledge_spreader.errors import DataError, MissingError, one_line
 log = logging.getLogger(__name__)
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-Square = tuple[int, int, int]  # left, top, side in pixels; may reach beyond the image
+Square = tuple[int, int, int]  # left, top, side in pixels; may extend beyond the image
 
-GUESS_SCORE = 0.2  # a first look at a small face rarely gives more
-# Of a second look; measured: real faces >= 0.79, drawn letters and clouds <= 0.73 but for a few frames (0.80).
+GUESS_SCORE = 0.2  # small faces rarely score higher in the first pass
+# In the second pass. Measured: real faces >= 0.79, drawn letters and clouds <= 0.73 except a few frames (0.80).
 NEW_SCORE = 0.75
-HELD_SCORE = 0.5  # where a face has just been, less is enough
+HELD_SCORE = 0.5  # lower, because a face was just there
 SAME_FACE = 0.2  # overlap of two boxes, intersection over union
-_INPUT_PX = 128  # what BlazeFace sees
+_INPUT_PX = 128  # side of BlazeFace's input
 _SQUARE_PER_FACE = 2.25
-_TILE = 0.55  # of the image's longer side
+_TILE = 0.55  # side of a square / the image's longer side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedFace:
-    """A face in one image. Its box spans brows to chin; face.alignment says which point is which."""
+    """A face in one image. The box spans brows to chin. ks/face/alignment.py lists the points."""
 
     box_xyxy_px: Box
     points_px: F32  # (6, 2)
@@ -54,11 +54,11 @@ class DetectedFace:
 
 
 class FaceDetector:
-    """BlazeFace as a context manager. Raises MissingError or DataError when the library or the model cannot be used.
+    """BlazeFace as a context manager. Raises MissingError or DataError if the library or the model cannot be used.
 
-    One detector serves one thread at a time. quick: large squares are halved before they are shrunk. A look at a face
-    that fills a 1080p picture takes 4 instead of 7.5 ms, and the crop moves by 1 px of 224 (root mean square), a third
-    of what it does when the square moves by 3 %. Not for training sets, whose crops stay the same to the bit.
+    Use it from one thread at a time. quick: halve large squares before resizing them. For a face that fills a 1080p
+    picture, a pass takes 4 instead of 7.5 ms; the crop moves by 1 px of 224 (root mean square), a third of its change
+    when the square moves by 3 %. Not for training data, whose crops must stay bit-identical.
     """
 
     def __init__(self, model: Path, *, quick: bool = False) -> None:
@@ -78,10 +78,12 @@ class FaceDetector:
         except OSError as exc:
             raise _no_library(exc) from exc
         except (RuntimeError, ValueError) as exc:
-            raise DataError(f"{model}: no BlazeFace model ({one_line(exc)}); give another or leave it out") from exc
+            raise DataError(
+                f"{model}: this is not a BlazeFace model ({one_line(exc)}); name another or leave the option out"
+            ) from exc
 
     def _try_out(self) -> None:
-        """A first look: here a model of another kind fails, and the runtime writes the last of its notes."""
+        """Detects once on a black image: a wrong model fails here, and the runtime writes its last start-up notes."""
         try:
             self._detect(np.zeros((_INPUT_PX, _INPUT_PX, 3), np.uint8))
         except (RuntimeError, ValueError):
@@ -102,16 +104,16 @@ class FaceDetector:
     def find(
         self, image: U8, near: Box | None = None, *, known: Sequence[Box] = (), tiles: bool = True
     ) -> list[DetectedFace]:
-        """The faces of an RGB image (H, W, 3), largest first; with `near`, only the one that lies there, or none.
+        """The faces of an RGB image (H, W, 3), largest first; with `near`, only the face there, or none.
 
-        Without `near` a face as wide as 0.10 of the image's longer side is found nearly always, and one of 0.06 when
-        there is no larger one beside it. An image without a face costs seven looks or more, a held face one.
+        Without `near`, faces of 0.10 of the image's longer side are nearly always found; faces of 0.06 only if there is
+        no larger one. An image without a face costs seven passes or more, a tracked face one.
 
-        known: boxes of faces that the caller holds already; they are left out and cost no second look.
-        tiles: look into the six squares when the whole image shows no face; without them such an image costs one look.
+        known: boxes of faces that are already tracked; they are left out and cost no second pass.
+        tiles: also search the six squares if the whole image shows no face; False: such an image costs one pass.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise DataError(f"a picture is uint8 (H, W, 3); got {image.dtype} {image.shape}")
+            raise DataError(f"a picture must be uint8 (H, W, 3); got {image.dtype} {image.shape}")
         if near is not None:
             face = self._closer_look(image, near, HELD_SCORE)
             return [] if face is None else [face]
@@ -121,15 +123,15 @@ class FaceDetector:
         return faces or (self._confirmed(image, _tiles(width, height), known) if tiles else [])
 
     def find_in_tile(self, image: U8, number: int, *, known: Sequence[Box] = ()) -> list[DetectedFace]:
-        """The faces beside the known ones that one of the six squares shows, largest first; numbers go round.
+        """The faces in one of the six squares (number modulo six), without the known ones, largest first.
 
-        For small faces beside a large one, where find does not look into the squares.
+        Finds small faces beside a large one: find does not search the squares then.
         """
         squares = _tiles(image.shape[1], image.shape[0])
         return self._confirmed(image, [squares[number % len(squares)]], known)
 
     def _confirmed(self, image: U8, squares: list[Square], known: Sequence[Box]) -> list[DetectedFace]:
-        """What bears a closer look among all that is seen in the squares, each face once, largest first."""
+        """The faces of these squares that pass the second pass, each once, largest first."""
 
         def is_known(face: DetectedFace) -> bool:
             return any(overlap(face.box_xyxy_px, box) > SAME_FACE for box in known)
@@ -147,7 +149,7 @@ class FaceDetector:
         return sorted(kept, key=lambda face: -box_width(face.box_xyxy_px))
 
     def _closer_look(self, image: U8, box: Box, min_score: float) -> DetectedFace | None:
-        """The face that a box holds, seen in a square around it."""
+        """The second pass: the face in this box, detected in a square around it."""
         side = max(round(_SQUARE_PER_FACE * box_width(box)), 8)
         left, top = round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2)
         seen = [face for face in self._look(image, (left, top, side)) if face.score >= min_score]
@@ -155,12 +157,12 @@ class FaceDetector:
         return face if face and overlap(face.box_xyxy_px, box) >= SAME_FACE else None
 
     def _look(self, image: U8, square: Square) -> list[DetectedFace]:
-        """All that BlazeFace sees in a square of the image, in the image's pixels; black outside the image."""
+        """One pass: all detections in a square of the image, in pixels of the image. Outside the image is black."""
         x, y, side = square
         left, top = max(x, 0), max(y, 0)
         part = image[top : max(y + side, 0), left : max(x + side, 0)]
         halvings = max(side // _INPUT_PX, 1).bit_length() - 1 if self._quick else 0
-        if halvings:  # only whole blocks of pixels
+        if halvings:  # crop to whole blocks of pixels
             part = part[: part.shape[0] >> halvings << halvings, : part.shape[1] >> halvings << halvings]
         if not part.size:
             return []
@@ -189,8 +191,8 @@ class FaceDetector:
         ]
 
     def _detect(self, shown: U8) -> list[tuple[F64, F64, float]]:
-        """(2, 2) box corners, (6, 2) key points, both in pixels of what is shown, and the score."""
-        # mp.Image misreads an array that is not contiguous; this one is.
+        """(2, 2) box corners and (6, 2) key points, both in pixels of `shown`, and the score."""
+        # mp.Image misreads arrays that are not contiguous; this one is contiguous.
         result = self._detector.detect(self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=shown))
         found = []
         for detection in result.detections:
@@ -204,7 +206,7 @@ class FaceDetector:
 
 
 def box_width(box: Box) -> float:
-    """BlazeFace's boxes are square but for rounding."""
+    """The longer side; BlazeFace's boxes are square up to rounding."""
     return max(box[2] - box[0], box[3] - box[1])
 
 
@@ -218,7 +220,7 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def hold(near: Box, face: Box) -> Box:
-    """Where to look for a face in the next frame: at the old place, until the face has strayed or changed its size."""
+    """The box to search in the next frame: the old one, unless the face moved too far or changed its size."""
     moved = max(abs(near[0] + near[2] - face[0] - face[2]), abs(near[1] + near[3] - face[1] - face[3])) / 2
     growth = box_width(face) / box_width(near)
     return near if moved <= 0.15 * box_width(near) and 0.82 <= growth <= 1.22 else face
@@ -231,7 +233,7 @@ def _tiles(width: int, height: int) -> list[Square]:
     def starts(length: int) -> list[int]:
         if length <= side:
             return [(length - side) // 2]
-        count = 1 + -(-(length - side) * 5 // (side * 4))  # neighbours share a fifth or more
+        count = 1 + -(-(length - side) * 5 // (side * 4))  # neighbours overlap by a fifth or more
         return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
     return [(x, y, side) for y, x in product(starts(height), starts(width))]
@@ -242,7 +244,7 @@ def _box(corners: F64) -> Box:
 
 
 def _import_mediapipe() -> tuple[Any, Any, Any]:
-    """Imported on first use: it takes a second, and reading crops does not need it."""
+    """Imported at first use, because it takes a second and reading crops does not need it."""
     try:
         import mediapipe
         from mediapipe.tasks.python import vision
@@ -254,17 +256,17 @@ def _import_mediapipe() -> tuple[Any, Any, Any]:
 
 def _no_library(exc: Exception) -> MissingError:
     cure = "apt-get install libegl1 libgles2" if re.search("lib(EGL|GLES)", str(exc)) else "pip install mediapipe"
-    return MissingError(f"MediaPipe, which finds the faces, cannot be loaded ({one_line(exc)}); run: {cure}")
+    return MissingError(f"MediaPipe, which detects the faces, cannot be loaded ({one_line(exc)}); run: {cure}")
 
 
-# MediaPipe's runtime writes notes straight to file descriptor 2 when it starts and stops, and has no switch for them.
+# MediaPipe's runtime writes notes to file descriptor 2 when it starts and stops. No option turns them off.
 _NOTE = re.compile(rb"(INFO|WARNING|ERROR): |[IWE]\d{4} ")
 _stderr_is_ours = threading.Lock()
 
 
 @contextmanager
 def _notes_to_log() -> Iterator[None]:
-    """For a moment, turns file descriptor 2 aside: notes of the runtime go to the log (DEBUG), all else to stderr."""
+    """Redirects file descriptor 2 meanwhile: notes of the runtime go to the log (DEBUG), the rest to stderr."""
     with _stderr_is_ours, tempfile.TemporaryFile() as aside:
         try:
             stderr = os.dup(2)

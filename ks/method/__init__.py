@@ -1,1 +1,1 @@
-"""The paper: the network of figure 2, the losses of equations 1 to 8, one step of algorithm 1, and the baselines."""
+"""The method of the paper: network (figure 2), losses (eq. 1 to 8), a step of algorithm 1; and the baselines."""

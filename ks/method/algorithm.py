@@ -23,28 +23,28 @@ from knowledge_spreader.spec import UNKNOWN
 
 
 class StepLoss(NamedTuple):
-    """What a step hands to the optimiser and to the log."""
+    """The loss of a step, and what is logged of it."""
 
     total: Tensor  # ()
     terms: dict[str, Tensor]  # each loss by name, before its weight, without gradient
-    counts: dict[str, Tensor]  # sums over the batch that the log divides at the end of the epoch
+    counts: dict[str, Tensor]  # sums over the batch; the log makes ratios of them at the end of the epoch
 
 
 class Spread(NamedTuple):
-    """Branch B on some clips, with the verdict on their order."""
+    """Outputs of branch B on some clips."""
 
     p_b: Tensor  # (B, N, D)
     o_s: Tensor  # (B, N, U)
     o_b: Tensor  # (B, U)
-    in_order: Tensor  # (B,) of the true order
-    in_order_shuffled: Tensor  # (B,) of the same features, shuffled
+    in_order: Tensor  # (B,) order logit for the true order
+    in_order_shuffled: Tensor  # (B,) order logit for the same features, shuffled
     m: int  # position of the key frame
 
 
 def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """One pass of algorithm 1, lines 3 to 22, over the labelled clips and, when the batch has them, unlabelled ones.
+    """Algorithm 1, lines 3 to 22: the loss on the labelled clips and, if the batch has any, the unlabelled clips.
 
-    weight (U,) is eq. 3's. Each term can be switched off in the config (table 3).
+    weight (U,) is the class weight of eq. 3. The config can switch each term off (table 3).
     """
     m, labels = batch.m, batch.labels
     pictures, noise = batch.labelled.pictures, batch.labelled.noise
@@ -74,7 +74,7 @@ def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -
     lambdas = (config.lambda_s, config.lambda_t, config.lambda_ssl, config.lambda_semi)
     total = total_loss(l_s, l_bce, l_t, l_ssl, l_semi, lambdas, w_ramp)
 
-    if batch.unlabelled is not None:  # section 6.2: the loss of pseudo-labelling and of the temporal teacher
+    if batch.unlabelled is not None:  # section 6.2: losses of the pseudo labels and of the temporal teacher
         free = branch_b(model, features[len(view) :], batch.unlabelled, m)
         u_ssl = order_loss(free.in_order, free.in_order_shuffled) if config.order_task else zero
         u_semi, more = spread_labels(model, free, batch.unlabelled, batch.epoch, config, weight, key_position=None)
@@ -90,15 +90,15 @@ def ks_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -
 
 
 def noisy(pictures: Tensor, view: Augmentation, config: TrainConfig) -> Tensor:
-    """The augmented clip, or the clip itself with --no-augment."""
+    """The augmented clip; with --no-augment, the clip itself."""
     return augment(pictures, view) if config.augment else pictures
 
 
 def branch_b(model: KSModel, features: Tensor, clips: Clips, m: int) -> Spread:
-    """S_b^1..S_b^N with dropout, T_b on the features in their true order and shuffled. features (B, N, C).
+    """S_b^1..S_b^N with dropout, and T_b on the features in their true order and shuffled. features (B, N, C).
 
-    The mark of the key frame, if there is one, is shuffled with it: its place tells nothing about the order, since m
-    moves from batch to batch.
+    The key frame's mark, if used, is shuffled with its token. It does not reveal the order, because m changes with each
+    batch.
     """
     p_b, o_s = model.spatial_students(features, clips.noise.keep)
     tokens = model.temporal_teacher.marked(p_b, m)
@@ -111,8 +111,8 @@ def branch_b(model: KSModel, features: Tensor, clips: Clips, m: int) -> Spread:
 def guess(model: KSModel, spread: Spread, clips: Clips, config: TrainConfig) -> Tensor:
     """Pseudo labels of all frames, (B, N, U) int8, predicted without dropout.
 
-    The paper's: each student labels the noisy frame that it learns from. Ours to choose: T_b's verdict on the clip for
-    all its frames, a look at the plain clip in place of the noisy one, and as many positives as among the labels.
+    In the paper, each student labels the augmented frame that it learns from. Options of ours: T_b's prediction for all
+    frames of the clip, predictions on the clip without augmentation, the same share of positives as in the labels.
     """
     prior = clips.prior if config.pseudo_threshold == "prior" else None
     p_b, o_b = spread.p_b, spread.o_b
@@ -133,9 +133,9 @@ def spread_labels(
     weight: Tensor,
     key_position: int | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_semi (eq. 5, 6) behind the temporal gate (line 17), and how right the pseudo labels were where truth is known.
+    """L_semi (eq. 5, 6) with the temporal gate (line 17), and counts for the accuracy of the pseudo labels.
 
-    key_position None: the clip has no label, all N positions take part.
+    key_position None: unlabelled clips, so all N positions are used.
     """
     with torch.no_grad():
         y_hat = guess(model, spread, clips, config)  # (B, N, U)

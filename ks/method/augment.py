@@ -1,4 +1,4 @@
-"""The noise of section 6.4 that all frames of a clip share: drawn from the seed, done on the batch where it lies."""
+"""Augmentation (section 6.4), the same for all frames of a clip: drawn from the seed, applied on the batch's device."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,22 +12,22 @@ from knowledge_spreader.method.augment_strong import STRONG_ANGLE_DEG, UNTOUCHED
 
 
 class Augmentation(NamedTuple):
-    """One change per clip, the same for its frames (section 6.4); each (B,) float32 where nothing else is said."""
+    """The augmentation of each clip (section 6.4); (B,) float32 unless noted."""
 
     angle_deg: Tensor
     flip: Tensor  # 1 or 0
     brightness: Tensor  # factors around 1
     contrast: Tensor
     saturation: Tensor
-    extra: Tensor  # (B, E) what only the strong noise changes, in the order of method.augment_strong; (B, 0): nothing
+    extra: Tensor  # (B, E) parameters of the strong augmentation, columns as in method.augment_strong; (B, 0): off
 
     def weak(self) -> "Augmentation":
-        """Only the flip: FixMatch's weak view."""
+        """Only the flip: FixMatch's weak augmentation."""
         one = torch.ones_like(self.angle_deg)
         return Augmentation(torch.zeros_like(self.angle_deg), self.flip, one, one, one, self.extra[:, :0])
 
     def calmed(self, which: Tensor) -> "Augmentation":
-        """Only the flip for the clips `which` (B,) bool; the others as they are."""
+        """Only the flip for the clips `which` (B,) bool; the others are unchanged."""
         untouched = self.extra.new_tensor(UNTOUCHED[: self.extra.shape[1]])
         return Augmentation(
             angle_deg=self.angle_deg.masked_fill(which, 0.0),
@@ -40,23 +40,23 @@ class Augmentation(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """All that is random in a step for one set of clips. A function of seed and step alone: a resumed run, and one that
-    is split over processes, sees the same."""
+    """All random numbers of a step for one set of clips. They depend on seed and step only, so that a resumed run and a
+    run split over processes use the same."""
 
     view: Augmentation
-    second_view: Augmentation  # another draw, for methods with two noisy views
+    second_view: Augmentation  # a second draw, for methods with two augmented versions
     keep: Tensor  # (B, N, D) float32 dropout mask, scaled by 1 / (1 - p)
-    order: Tensor  # (B, N) int64 a permutation, never the identity
+    order: Tensor  # (B, N) int64 permutation, never the identity
 
 
 MAX_ANGLE_DEG = 45.0  # section 6.4
-JITTER = 0.4  # brightness, contrast and saturation factors in 1 +- 0.4; the paper gives no range, chosen
+JITTER = 0.4  # brightness, contrast and saturation factors in 1 +- 0.4; our choice, the paper gives no range
 
 
 def draw_noise(
     entropy: Sequence[int], clips: int, n_frames: int, token_width: int, dropout: float, strong: bool = False
 ) -> Noise:
-    """Noise for a global batch of clips; entropy is (seed, step, which set)."""
+    """Random numbers for the global batch; entropy is (seed, step, index of the set of clips)."""
     rng = np.random.default_rng(list(entropy))
     views = [_draw_view(rng, clips, strong), _draw_view(rng, clips, strong)]
     keep = (rng.random((clips, n_frames, token_width), np.float32) >= dropout).astype(np.float32) / (1 - dropout)
@@ -78,19 +78,19 @@ def _draw_view(rng: np.random.Generator, clips: int, strong: bool) -> Augmentati
 
 
 def no_augmentation(clips: int) -> Augmentation:
-    """The view that changes nothing."""
+    """The augmentation that changes nothing."""
     zero, one = torch.zeros(clips), torch.ones(clips)
     return Augmentation(zero, zero, one, one, one, torch.zeros(clips, 0))
 
 
-LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision's rgb_to_grayscale
+LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as in torchvision's rgb_to_grayscale
 
 
 def augment(clip: Tensor, view: Augmentation) -> Tensor:
-    """Rotate, flip and jitter the colours of each clip: uint8 (B, N, H, W, 3) -> the same.
+    """Rotate, flip and jitter the colours of each clip: uint8 (B, N, H, W, 3) -> the same shape and type.
 
-    Done on the batch where it lies, so that a GPU's clips cost the loading processes nothing. Factors mean what they
-    mean in torchvision's adjust_brightness, adjust_contrast (mean of the frame's luma) and adjust_saturation.
+    Runs on the batch's device, so that it costs the loader processes nothing. Factors are those of torchvision's
+    adjust_brightness, adjust_contrast (around the frame's mean luma) and adjust_saturation.
     """
     b, n, h, w, _ = clip.shape
     x = clip.permute(0, 1, 4, 2, 3).reshape(b, n * 3, h, w).float()
@@ -108,7 +108,7 @@ def augment(clip: Tensor, view: Augmentation) -> Tensor:
 
 
 def _rotate_and_flip(x: Tensor, view: Augmentation) -> Tensor:
-    """(B, C, H, W) float; corners that come from outside repeat the border, as a real crop has no black corners."""
+    """(B, C, H, W) float. Outside the picture the border is repeated, because real crops have no black corners."""
     angle = torch.deg2rad(view.angle_deg.to(x.device))
     mirror = 1 - 2 * view.flip.to(x.device)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)

@@ -1,7 +1,7 @@
-"""The strong noise: what cameras and face finders do to a crop, wider than in the paper, for a model that must travel.
+"""Strong augmentation (ours): the variation of cameras and face detectors, to generalise to other recordings.
 
-Places shift, sizes and proportions change, light has a gamma and a colour, pictures are soft, grainy or grey, and
-something stands in front. Rotation is smaller than the paper's 45 degrees: crops are upright before they are seen.
+It shifts, scales, stretches and shears the crop, changes gamma and colour, blurs it, adds grain and covers a patch.
+Rotation is smaller than the paper's 45 degrees, because crops are aligned upright.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from knowledge_spreader.arrays import F64
 
 STRONG_ANGLE_DEG = 18.0
-EXTRAS = (  # the columns
+EXTRAS = (  # columns of Augmentation.extra
     "zoom",
     "aspect",
     "right",
@@ -31,12 +31,14 @@ EXTRAS = (  # the columns
     "patch_h",
     "patch_tone",
 )
-UNTOUCHED = tuple(float(name in ("zoom", "aspect", "gamma", "red", "blue")) for name in EXTRAS)  # changes nothing
-_BLUR = (0.03, 0.11, 0.22, 0.28, 0.22, 0.11, 0.03)  # about a gaussian of 1.4 px
+UNTOUCHED = tuple(
+    float(name in ("zoom", "aspect", "gamma", "red", "blue")) for name in EXTRAS
+)  # values that change nothing
+_BLUR = (0.03, 0.11, 0.22, 0.28, 0.22, 0.11, 0.03)  # about a Gaussian of 1.4 px
 
 
 def draw_extra(rng: np.random.Generator, clips: int) -> F64:
-    """(B, E) one row per clip; see EXTRAS."""
+    """(B, E), a row per clip; columns as in EXTRAS."""
 
     def sometimes(chance: float, values: F64) -> F64:
         return np.asarray(np.where(rng.random(clips) < chance, values, 0.0))
@@ -69,18 +71,18 @@ def _columns(extra: Tensor) -> dict[str, Tensor]:
 
 
 def placed(theta: Tensor, extra: Tensor) -> Tensor:
-    """theta (B, 2, 3) of affine_grid, with zoom, aspect, shear and shift besides."""
+    """Adds zoom, aspect, shear and shift to theta (B, 2, 3) of affine_grid."""
     e = _columns(extra)
     zero = torch.zeros_like(e["zoom"])
     change = torch.stack(
         [torch.stack([e["zoom"] * e["aspect"], e["shear"]], 1), torch.stack([zero, e["zoom"] / e["aspect"]], 1)], 1
     )
-    shift = torch.stack([2 * e["right"], 2 * e["down"]], 1)  # of a picture whose side is 2
+    shift = torch.stack([2 * e["right"], 2 * e["down"]], 1)  # in affine_grid the picture's side is 2
     return torch.cat([theta[:, :, :2] @ change, (theta[:, :, 2] + shift)[:, :, None]], 2)
 
 
 def spoil(x: Tensor, extra: Tensor) -> Tensor:
-    """Colour, softness, grain and a patch on (B, N, 3, H, W) float of 0 to 255; all frames of a clip alike."""
+    """Colour, blur, grain and patch, the same for all frames of a clip. (B, N, 3, H, W) float, 0 to 255."""
     e = {name: column.view(-1, 1, 1, 1, 1) for name, column in _columns(extra).items()}
     x = 255 * (x / 255).clamp(1e-4, 1) ** e["gamma"]
     x = x * torch.cat([e["red"], torch.ones_like(e["red"]), e["blue"]], 2)
@@ -99,7 +101,7 @@ def spoil(x: Tensor, extra: Tensor) -> Tensor:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """(B, N, 3, H, W) -> the same, soft."""
+    """(B, N, 3, H, W) -> the same shape, blurred."""
     planes = x.flatten(0, 2)[:, None]  # (B*N*3, 1, H, W)
     kernel = x.new_tensor(_BLUR)
     half = len(_BLUR) // 2

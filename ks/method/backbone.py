@@ -1,4 +1,4 @@
-"""b_theta and b_sigma: ResNet-18 without its classifier, with the normalisation inside."""
+"""The backbones b_theta and b_sigma: ResNet-18 without its classifier, including the normalisation."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Backbone(nn.Module):
-    """uint8 RGB frames -> feature map; mean and deviation are buffers, so no engine can normalise differently."""
+    """uint8 RGB frames -> feature map. Mean and standard deviation are buffers, so that engines normalise the same."""
 
     mean: Tensor
     std: Tensor
@@ -28,8 +28,8 @@ class Backbone(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """(F, H, W, 3) uint8 -> (F, C, h, w). Raises ModelError on anything else."""
         if frames.dtype != torch.uint8 or frames.dim() != 4 or frames.shape[3] != 3:
-            raise ModelError(f"frames are uint8 (F, H, W, 3); got {frames.dtype} {tuple(frames.shape)}")
-        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)  # NHWC seen as NCHW: channels-last without a copy
+            raise ModelError(f"frames must be uint8 (F, H, W, 3); got {frames.dtype} {tuple(frames.shape)}")
+        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)  # NHWC as NCHW: channels-last without a copy
         feature_map: Tensor = self.layers((pixels - self.mean) / self.std)
         return feature_map
 
@@ -37,10 +37,11 @@ class Backbone(nn.Module):
 def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
     """A backbone and its width C. name is a value of spec.BACKBONES, init is "random" or "imagenet".
 
-    Raises MissingError when the ImageNet weights cannot be had, ModelError when there are none or on another init.
+    Raises MissingError if the ImageNet weights cannot be downloaded, ModelError if the backbone has none or on another
+    init.
     """
     if init not in ("random", "imagenet"):
-        raise ModelError(f"a backbone starts from random or imagenet; got {init!r}")
+        raise ModelError(f"init of a backbone must be random or imagenet; got {init!r}")
     if name != "resnet18":
         if init == "imagenet":
             raise ModelError(f"there are no ImageNet weights for the backbone {name}; use --init random")
@@ -59,7 +60,7 @@ def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
 
 
 def resnet18_layers(width: int) -> nn.Sequential:
-    """ResNet-18 without its classifier, begun with `width` channels (64 in the published network); C = 8 width."""
+    """ResNet-18 without its classifier; `width` is the channels of its first layer (published: 64). C = 8 width."""
     layers: list[nn.Module] = [
         nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False),
         nn.BatchNorm2d(width),
@@ -75,14 +76,14 @@ def resnet18_layers(width: int) -> nn.Sequential:
         layers.append(nn.Sequential(BasicBlock(before, after, stride, shortcut), BasicBlock(after, after)))
         before = after
     network = nn.Sequential(*layers)
-    for module in network.modules():  # as torchvision begins its ResNets
+    for module in network.modules():  # as torchvision initialises its ResNets
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return network
 
 
 def tiny_layers() -> nn.Sequential:
-    """Four strided convolutions, C = 64: for tests and small patterns, 1/100 of ResNet-18's work."""
+    """Four strided convolutions, C = 64, with 1/100 of ResNet-18's FLOPs: for tests."""
     widths = (3, 16, 32, 64, 64)
     return nn.Sequential(
         *(

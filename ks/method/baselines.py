@@ -1,4 +1,4 @@
-"""The methods that KS is compared with: the same network, data, noise and trainer, another loss."""
+"""The baselines: the same network, data, augmentation and trainer as KS, but another loss."""
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ from knowledge_spreader.method.network import KSModel, KSOutput
 
 
 def supervised_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """KS's supervised counterpart: every head learns from the labelled frames, nothing else is asked of the network."""
+    """Supervised baseline: every head learns from the labelled frames only."""
     l_sup = label_loss(run_labelled(model, batch, batch.labelled.noise.view, config), batch, weight)
     return StepLoss(l_sup, {"l_sup": l_sup.detach()}, {})
 
 
 def frames_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """Branch A alone, on single labelled pictures with noise: a sixth of the work, and a start for both branches."""
+    """Branch A alone, on single labelled frames: a sixth of the work. Its weights can initialise both branches."""
     clips = batch.labelled
     picture = noisy(clips.pictures, clips.noise.view, config)[:, 0]
     l_sup = weighted_bce(model.spatial_teacher(model.base_a(picture)).float(), batch.labels, weight)
@@ -27,7 +27,7 @@ def frames_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tenso
 
 
 def pseudo_label_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """Pseudo-Label (Lee 2013): the network's own more probable class is the label of an unlabelled clip, ramped up."""
+    """Pseudo-Label (Lee 2013): the more probable class is the label of an unlabelled clip; its weight is ramped up."""
     l_sup = label_loss(run_labelled(model, batch, batch.labelled.noise.view, config), batch, weight)
     if batch.unlabelled is None:
         return StepLoss(l_sup, {"l_sup": l_sup.detach()}, {})
@@ -41,9 +41,9 @@ def pseudo_label_step(model: KSModel, batch: Batch, config: TrainConfig, weight:
 
 
 def fixmatch_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """FixMatch (Sohn et al. 2020): a confident prediction on the weak view is the label of the strong view.
+    """FixMatch (Sohn et al. 2020): a confident prediction on the weakly augmented clip labels the strong one.
 
-    Each AU is confident by itself, p or 1 - p at least the threshold; weak is the flip, strong the full noise.
+    Confidence is per AU: p or 1 - p reaches the threshold. Weak: the flip. Strong: the full augmentation.
     """
     l_sup = label_loss(run_labelled(model, batch, batch.labelled.noise.view.weak(), config), batch, weight)
     if batch.unlabelled is None:
@@ -61,10 +61,10 @@ def fixmatch_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Ten
 
 
 def tcl_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) -> StepLoss:
-    """TCL (Singh et al. 2021): the same unlabelled clip at two speeds must agree, for each clip and for each group.
+    """TCL (Singh et al. 2021): an unlabelled clip must agree with itself at another speed, per clip and per group.
 
-    A group is the clips of one speed with the same pseudo label; here, where several AUs are present at once, the same
-    set of AUs (chosen: the published method has one class per clip).
+    A group is the clips of one speed with the same pseudo label. Our choice for multi-label AUs: the same set of AUs
+    (the published method has one class per clip).
     """
     l_sup = label_loss(run_labelled(model, batch, batch.labelled.noise.view, config), batch, weight)
     if batch.unlabelled is None or batch.unlabelled.faster is None:
@@ -83,7 +83,7 @@ def tcl_step(model: KSModel, batch: Batch, config: TrainConfig, weight: Tensor) 
 
 
 def run_labelled(model: KSModel, batch: Batch, view: Augmentation, config: TrainConfig) -> KSOutput:
-    """The labelled clips. Whether branch A sees the noise is KS's switch: methods differ in their loss alone."""
+    """The network on the labelled clips. --key-frame-noise works as for KS: methods differ only in the loss."""
     clips = batch.labelled
     clip = noisy(clips.pictures, view, config)
     key_frame = (clip if config.key_frame_noise else clips.pictures)[:, batch.m]
@@ -91,19 +91,19 @@ def run_labelled(model: KSModel, batch: Batch, view: Augmentation, config: Train
 
 
 def run(model: KSModel, clip: Tensor, m: int, keep: Tensor | None) -> KSOutput:
-    """Unlabelled clips whose key frame is at m; both branches see the view. Float32 from the logits on."""
+    """The network on unlabelled clips, key frame at m; both branches see the augmented clip. Outputs float32."""
     return KSOutput(*(x.float() for x in model(clip[:, m], clip, keep, m)))
 
 
 def label_loss(out: KSOutput, batch: Batch, weight: Tensor) -> Tensor:
-    """Every head that KS trains on the label, with KS's weights between them (eq. 7 without distillation). -> ()"""
+    """The loss of every head that KS trains on labels, weighted as in KS (eq. 7 without distillation). -> ()"""
     labels = batch.labels
     a, s, b = (weighted_bce(o, labels, weight) for o in (out.o_a, out.o_s[:, batch.m], out.o_b))
     return 0.5 * (a + s) + weighted_bce(out.output, labels, weight) + 0.5 * (b + a)
 
 
 def contrast(one: Tensor, two: Tensor, temperature: float) -> Tensor:
-    """NT-Xent over the 2B logit vectors: each clip's other speed against all other clips. (B, U), (B, U) -> ()"""
+    """NT-Xent over the 2B logit vectors: the positive is the clip at the other speed. (B, U), (B, U) -> ()"""
     b = len(one)
     if b < 2:
         return one.sum() * 0
@@ -114,7 +114,7 @@ def contrast(one: Tensor, two: Tensor, temperature: float) -> Tensor:
 
 
 def group_contrast(one: Tensor, two: Tensor, temperature: float) -> Tensor:
-    """The same between the mean logits of groups that both speeds have. (B, U), (B, U) -> ()"""
+    """NT-Xent between the mean logits of the groups that occur at both speeds. (B, U), (B, U) -> ()"""
     sets, group = torch.unique(torch.cat([pseudo_labels(one), pseudo_labels(two)]), dim=0, return_inverse=True)
     first, second = F.one_hot(group[: len(one)], len(sets)), F.one_hot(group[len(one) :], len(sets))  # (B, G)
     shared = (first.sum(0) > 0) & (second.sum(0) > 0)
@@ -127,7 +127,7 @@ def group_contrast(one: Tensor, two: Tensor, temperature: float) -> Tensor:
 
 
 def right_counts(y_hat: Tensor, truth: Tensor, used: Tensor) -> dict[str, Tensor]:
-    """How many pseudo labels were used and right, and unused and right; all (B, U)."""
+    """Counts for the accuracy of used and of dropped pseudo labels; all inputs (B, U)."""
     right, known = (y_hat == truth).float(), (truth >= 0).float()
     return {
         "clips": used.new_tensor(float(used.numel())),

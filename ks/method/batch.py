@@ -1,4 +1,4 @@
-"""What one step of algorithm 1 learns from: labelled clips, unlabelled ones, and the noise on both."""
+"""The batch of a step of algorithm 1: labelled clips, unlabelled clips, and their random numbers."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from knowledge_spreader.method.augment import Noise
 
 
 class Clips(NamedTuple):
-    """Some clips, with what is known of their frames."""
+    """Some clips and the labels of their frames."""
 
     pictures: Tensor  # (B, N, H, W, 3) uint8
-    truth: Tensor  # (B, N, U) int8, whatever the data set knows; only the key frame of a labelled clip may be learned
+    truth: Tensor  # (B, N, U) int8, all labels of the data set; training may use only the key frames of labelled clips
     noise: Noise
-    faster: Tensor | None  # (B, N, H, W, 3) uint8, every second frame: TCL's other speed
-    prior: Tensor | None = None  # (U,) float32, each AU's share among the labels that may be learned
+    faster: Tensor | None  # (B, N, H, W, 3) uint8, every second frame: TCL's second speed
+    prior: Tensor | None = None  # (U,) float32, positive rate of each AU in the labels of the budget
 
 
 class Batch(NamedTuple):
-    """What one step learns from."""
+    """The input of one step."""
 
     step: int
     epoch: int  # from 1
@@ -28,5 +28,5 @@ class Batch(NamedTuple):
 
     @property
     def labels(self) -> Tensor:
-        """(B, U) int8, the one label of each labelled clip."""
+        """(B, U) int8, the label of each labelled clip."""
         return self.labelled.truth[:, self.m]

@@ -1,8 +1,7 @@
-"""Equations 1 to 8 of the paper, a pure function each.
+"""Equations 1 to 8 of the paper, one pure function each.
 
-Every loss is a sum over what counts divided by a fixed size (B or B x U), never by the number of known labels: an
-unknown label adds nothing, each known one weighs the same whatever its batch-mates, and a batch split over processes
-adds up to the undivided one.
+Losses divide by a fixed size (B or B x U), not by the number of known labels. So unknown labels add nothing, known
+labels have the same weight in every batch, and the losses of a batch split over processes add up to the whole.
 """
 
 import math
@@ -16,7 +15,7 @@ from knowledge_spreader.spec import UNKNOWN
 
 
 def weighted_bce(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
-    """Eq. 3: weighted BCE with logits, mean over all places.
+    """Eq. 3: weighted BCE with logits; sum over known labels divided by the number of elements.
 
     logits (..., U); labels (..., U) with 1, 0 and UNKNOWN; weight (U,) multiplies both terms. -> ()
     """
@@ -30,10 +29,10 @@ def weighted_bce(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
 
 
 def distillation(student: Tensor, other: Tensor, kind: str, temperature: float = 1.0) -> Tensor:
-    """Eq. 1 and 2: T^2 KL of both networks against the mean of their logits, which gets no gradient. -> ()
+    """Eq. 1 and 2: T^2 KL of both networks against the mean of their logits, without its gradient. -> ()
 
-    student, other (B, U) logits. kind "softmax" is the paper's: one distribution over the AUs; "bernoulli" one for each
-    AU, averaged over AUs, since several AUs are present at once. 0 where both agree.
+    student, other: (B, U) logits. kind "softmax", as in the paper: one distribution over the AUs. "bernoulli": one per
+    AU, averaged over AUs, because several AUs can be present. 0 if both agree.
     """
     if student.shape != other.shape or student.dim() != 2:
         raise KSError(f"eq. 1 needs two (B, U); got {tuple(student.shape)} and {tuple(other.shape)}")
@@ -43,7 +42,7 @@ def distillation(student: Tensor, other: Tensor, kind: str, temperature: float =
     elif kind == "bernoulli":
         divergence = _bernoulli_kl
     else:
-        raise KSError(f"a KL is softmax or bernoulli; got {kind!r}")
+        raise KSError(f"kind must be softmax or bernoulli; got {kind!r}")
     total = divergence(student / temperature, target) + divergence(other / temperature, target)
     return temperature**2 * total / max(1, len(student))
 
@@ -71,8 +70,8 @@ def two_network_loss(
 def pseudo_labels(logits: Tensor, prior: Tensor | None = None) -> Tensor:
     """The more probable class of each AU (section 6.2). (..., U) logits -> (..., U) int8, without gradient.
 
-    With prior (U,), 0 to 1: the highest logits of each AU, as many in all as that share. Where AUs are rare the more
-    probable class is "absent" nearly everywhere, and students that learn it from themselves forget the AU.
+    prior (U,), 0 to 1: mark this share of each AU's highest logits as present. The more probable class of a rare AU is
+    nearly always "absent"; students that learn it from their own predictions forget the AU.
     """
     if prior is None:
         return (logits.detach() > 0).to(torch.int8)
@@ -82,10 +81,10 @@ def pseudo_labels(logits: Tensor, prior: Tensor | None = None) -> Tensor:
 
 
 def pseudo_label_loss(o_s: Tensor, y_hat: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
-    """Eq. 5 and 6: sum over the positions of wBCE against pseudo labels, mean over the batch.
+    """Eq. 5 and 6: wBCE against pseudo labels, sum over positions, mean over the batch. -> ()
 
-    o_s, y_hat (B, N, U); weight (U,); counts (B, N) 1 where a position takes part (not the key frame, its clip passed
-    the gate), else 0. -> ()
+    o_s, y_hat (B, N, U); weight (U,); counts (B, N): 1 if the position is used (not the key frame, clip passed the
+    gate), else 0.
     """
     if o_s.shape != y_hat.shape or counts.shape != o_s.shape[:2] or weight.shape != o_s.shape[2:]:
         shapes = ", ".join(str(tuple(x.shape)) for x in (o_s, y_hat, weight, counts))
@@ -95,7 +94,7 @@ def pseudo_label_loss(o_s: Tensor, y_hat: Tensor, weight: Tensor, counts: Tensor
 
 
 def order_loss(true_order: Tensor, shuffled: Tensor) -> Tensor:
-    """L_ssl (figure 3): BCE of g_sigma, which says true for the first and false for the second. (B,), (B,) -> ()"""
+    """L_ssl (figure 3): BCE of g_sigma; target 1 for the true order, 0 for the shuffled. (B,), (B,) -> ()"""
     if true_order.shape != shuffled.shape or true_order.dim() != 1:
         raise KSError(f"the order loss needs two (B,); got {tuple(true_order.shape)} and {tuple(shuffled.shape)}")
     return (F.softplus(-true_order).sum() + F.softplus(shuffled).sum()) / max(1, 2 * len(true_order))
@@ -104,7 +103,7 @@ def order_loss(true_order: Tensor, shuffled: Tensor) -> Tensor:
 def ramp(epoch: int, omega: float = 2.0, mu: float = 0.0, sigma: float = 5.0) -> float:
     """Eq. 8 for epochs counted from 1: exp(-omega (1 - (x - mu)^2 / sigma^2)) up to epoch sigma, then 1.
 
-    As printed the formula grows without bound; the text caps it at 1 after five epochs.
+    The printed formula grows without bound; the text caps it at 1 after five epochs.
     """
     if epoch < 0 or sigma <= 0:
         raise KSError(f"eq. 8 needs an epoch of 0 or more and a positive sigma; got {epoch} and {sigma}")

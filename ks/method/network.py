@@ -1,4 +1,4 @@
-"""The KS network: figures 2 and 7 as modules, cut where time enters: a stream costs two backbone passes."""
+"""The KS network (figures 2 and 7). `encode` is the part per frame, `predict` the part per window of frames."""
 
 from typing import NamedTuple
 
@@ -12,25 +12,25 @@ from knowledge_spreader.spec import ModelSpec
 
 
 class KSOutput(NamedTuple):
-    """Everything the losses look at; logits throughout."""
+    """The outputs that the losses use; all AU outputs are logits."""
 
     o_a: Tensor  # (B, U) branch A
     o_s: Tensor  # (B, N, U) spatial students
-    p_b: Tensor  # (B, N, D) their features, T_b's tokens
+    p_b: Tensor  # (B, N, D) features of the students, input of T_b
     o_b: Tensor  # (B, U) temporal teacher
-    in_order: Tensor  # (B,) > 0: T_b takes the frames to be in their true order
-    output: Tensor  # (B, U) the answer
+    in_order: Tensor  # (B,) logit; > 0: T_b predicts that the frames are in order
+    output: Tensor  # (B, U) final logits
 
 
 class Encoded(NamedTuple):
-    """What depends on one frame only."""
+    """The output of `encode`; depends on one frame."""
 
     o_a: Tensor  # (F, U) branch A's logits
     feature: Tensor  # (F, C) branch B's backbone, pooled
 
 
 class Predicted(NamedTuple):
-    """What depends on a window of frames."""
+    """The output of `predict`; depends on a window of frames."""
 
     output: Tensor  # (F, U) logits, the mean of o_a and o_b
     o_b: Tensor  # (F, U)
@@ -38,7 +38,7 @@ class Predicted(NamedTuple):
 
 
 class KSModel(nn.Module):
-    """Figure 2: branch A looks at the key frame, branch B at the clip, the answer is their mean."""
+    """Figure 2: branch A uses the key frame, branch B the clip; the output is the mean of their logits."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class KSModel(nn.Module):
     def forward(self, key_frame: Tensor, clip: Tensor, keep: Tensor | None = None, m: int = -1) -> KSOutput:
         """Figure 2, left to right.
 
-        key_frame (B, H, W, 3) and clip (B, N, H, W, 3) are uint8 RGB; keep (B, N, D) is the students' dropout mask,
-        already scaled, None for no dropout; m is the key frame's position in the clip, the newest unless it is said.
+        key_frame (B, H, W, 3) and clip (B, N, H, W, 3): uint8 RGB. keep (B, N, D): scaled dropout mask of the students;
+        None: no dropout. m: position of the key frame in the clip; default: the newest.
         """
         o_a = self.spatial_teacher(self.base_a(key_frame))  # (B, U)  branch A: b_theta, then S_a
         p_b, o_s = self.spatial_students(self.features(clip), keep)  # (B, N, D), (B, N, U)  branch B: S_b^1..S_b^N
@@ -69,27 +69,27 @@ class KSModel(nn.Module):
         return KSOutput(o_a, o_s, p_b, o_b, in_order, output=(o_a + o_b) / 2)  # section 6.1; the mean of logits
 
     def freeze_backbones(self, frozen: bool) -> None:
-        """Frozen they get no gradient, and their norms no statistics; after train(), which would thaw the norms."""
+        """Frozen: no gradient, no new batch-norm statistics. Call it after train(), which would unfreeze the norms."""
         for base in (self.base_a, self.base_b):
             base.requires_grad_(not frozen)
             base.train(not frozen)
 
     def features(self, clip: Tensor) -> Tensor:
-        """base_b on each frame by itself: (B, N, H, W, 3) uint8 -> (B, N, C)."""
+        """Features of branch B for each frame: (B, N, H, W, 3) uint8 -> (B, N, C)."""
         features = self.pooled_b(clip.flatten(0, 1))  # (B*N, C)
         return features.view(*clip.shape[:2], -1)
 
     def pooled_b(self, frames: Tensor) -> Tensor:
-        """(F, H, W, 3) uint8 -> (F, C)."""
+        """base_b with pooling: (F, H, W, 3) uint8 -> (F, C)."""
         feature: Tensor = self.pool_b(self.base_b(frames))
         return feature
 
     def encode(self, frames: Tensor) -> Encoded:
-        """The costly half of a new frame: (F, H, W, 3) uint8 RGB -> o_a (F, U), feature (F, C)."""
+        """The expensive part, once per frame: (F, H, W, 3) uint8 RGB -> o_a (F, U), feature (F, C)."""
         return Encoded(self.spatial_teacher(self.base_a(frames)), self.pooled_b(frames))
 
     def predict(self, o_a: Tensor, window: Tensor, m: int = -1) -> Predicted:
-        """The cheap half: o_a (F, U) of the key frame, window (F, N, C) of features, oldest first; m as in forward."""
+        """The cheap part: o_a (F, U) of the key frame; window (F, N, C) of features, oldest first; m as in forward."""
         p_b, _ = self.spatial_students(window, None)
         o_b, in_order = self.temporal_teacher(self.temporal_teacher.marked(p_b, m))
         return Predicted((o_a + o_b) / 2, o_b, in_order)
@@ -125,10 +125,10 @@ class SpatialStudents(nn.Module):
     def forward(self, features: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         """f (B, N, C) -> p_b (B, N, D), o_s (B, N, U).
 
-        The dropout (keep, (B, N, D)) disturbs the students' own logits only: T_b, their teacher, sees p_b without it.
+        Dropout (keep, (B, N, D)) applies to the students' logits only; T_b, their teacher, gets p_b without it.
         """
         if features.shape[1] != len(self.hidden):
-            raise ModelError(f"this model's windows have {len(self.hidden)} frames; got {features.shape[1]}")
+            raise ModelError(f"this model's windows must have {len(self.hidden)} frames; got {features.shape[1]}")
         p_b = torch.stack([layer(f).relu() for layer, f in zip(self.hidden, features.unbind(1), strict=True)], 1)
         return p_b, self.classify(p_b if keep is None else p_b * keep)
 
@@ -138,10 +138,9 @@ class SpatialStudents(nn.Module):
 
 
 class TemporalTeacher(nn.Module):
-    """T_b: a token per frame, their correlation over time, AU logits and the order verdict (figures 3 and 7).
+    """T_b: a token per frame, correlation over time, AU logits and the order logit (figures 3 and 7).
 
-    mark_key, ours: a learned embedding is added to the token of the key frame, the one that is judged. It is part of
-    the token, so it travels with it when the order is shuffled, and starts at zero.
+    mark_key (ours): adds a learned embedding, initially zero, to the key frame's token before shuffling.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class TemporalTeacher(nn.Module):
         self.order = nn.Linear(token_width, 1)  # g_sigma
 
     def marked(self, p_b: Tensor, m: int) -> Tensor:
-        """p_b (B, N, D) -> T_b's tokens (B, N, D), the one at m marked where this model marks."""
+        """p_b (B, N, D) -> T_b's tokens (B, N, D); with mark_key, the token at m is marked."""
         if self.key_mark is None:
             return p_b
         tokens = list(p_b.unbind(1))
@@ -169,9 +168,9 @@ class TemporalTeacher(nn.Module):
 
 
 class TokenMLP(nn.Module):
-    """Table 3 without SIL: the encoder without its attention, so that no token sees another.
+    """Table 3, without SIL: the encoder without attention, so that tokens do not interact.
 
-    Norms and the way around stay (chosen): without them the network hardly trains, which would be another question.
+    Norms and residual paths stay (our choice): without them the network hardly trains.
     """
 
     def __init__(self, token_width: int, layers: int) -> None:
@@ -196,14 +195,14 @@ class TokenMLP(nn.Module):
 
 
 def make_correlation(spec: ModelSpec) -> nn.Module:
-    """The transformer encoder of figure 7 (pre-norm, as in ViT), or the MLP that replaces it in table 3."""
+    """The transformer encoder of figure 7 (pre-norm, as in ViT), or the MLP of table 3."""
     if spec.correlation == "mlp":
         return TokenMLP(spec.token_width, spec.layers)
     layer = nn.TransformerEncoderLayer(
         d_model=spec.token_width,
         nhead=spec.heads,
         dim_feedforward=4 * spec.token_width,
-        dropout=0.0,  # teachers are not disturbed (section 3.1)
+        dropout=0.0,  # teachers have no dropout (section 3.1)
         activation="gelu",
         batch_first=True,
         norm_first=True,
@@ -212,9 +211,9 @@ def make_correlation(spec: ModelSpec) -> nn.Module:
 
 
 def make_model(spec: ModelSpec, init: str = "random") -> KSModel:
-    """The whole network of a spec; init is "random" or "imagenet" (both backbones).
+    """The network of a spec; init is "random" or "imagenet" (both backbones).
 
-    Raises MissingError when the ImageNet weights cannot be had.
+    Raises MissingError if the ImageNet weights cannot be downloaded.
     """
     u, d = len(spec.aus), spec.token_width
     base_a, width = make_backbone(spec.backbone, init)

@@ -1,11 +1,11 @@
-"""From a backbone's map to what a branch goes on with: one token per AU, or the mean of all places."""
+"""Pooling of a backbone's feature map: one token per AU, or the mean over all positions."""
 
 import torch
 from torch import Tensor, nn
 
 
 class MeanPooling(nn.Module):
-    """Global average pooling (figure 7): every place counts alike for every AU."""
+    """Global average pooling (figure 7)."""
 
     def forward(self, projected: Tensor, feature_map: Tensor) -> Tensor:
         """projected (B, U*D, h, w) -> (B, U*D)."""
@@ -13,14 +13,14 @@ class MeanPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """A learned map per AU says how much each place counts; its weights are positive and sum to 1.
+    """Weighted mean (ours) with a learned attention map per AU; weights are positive and sum to 1.
 
-    It starts as the mean, and draws no random number: a model has the same first weights with either pooling.
+    It starts as the mean and draws no random numbers, so that initial weights do not depend on the pooling.
     """
 
     def __init__(self, width: int, n_aus: int) -> None:
         super().__init__()
-        self.look = nn.Parameter(torch.zeros(n_aus, width))  # a 1x1 convolution; a bias would fall out of the softmax
+        self.look = nn.Parameter(torch.zeros(n_aus, width))  # a 1x1 convolution; the softmax would cancel a bias
 
     def forward(self, projected: Tensor, feature_map: Tensor) -> Tensor:
         """projected (B, U*D, h, w), feature_map (B, C, h, w) -> (B, U*D)."""
@@ -29,19 +29,19 @@ class AttentionPooling(nn.Module):
         return pooled.flatten(1)
 
     def weights(self, feature_map: Tensor) -> Tensor:
-        """(B, C, h, w) -> (B, U, h*w): where each AU looks."""
+        """The attention maps: (B, C, h, w) -> (B, U, h*w)."""
         return (self.look @ feature_map.flatten(2)).softmax(2)
 
 
 def make_pooling(kind: str, width: int, n_aus: int) -> nn.Module:
-    """kind is one of spec.POOLINGS."""
+    """The pooling of AUTokens; kind is one of spec.POOLINGS."""
     return AttentionPooling(width, n_aus) if kind == "attention" else MeanPooling()
 
 
 class AUTokens(nn.Module):
-    """A token per AU (figure 7, left): decoupled from the map by a projection of its own, then pooled.
+    """A token per AU (figure 7, left): each AU has its own projection of the map, which is then pooled.
 
-    S_a goes on from these; base_b's feature may be these side by side (ours): then the students see where something is.
+    S_a uses them. Branch B's feature can be these tokens, concatenated (ours), which keeps spatial information.
     """
 
     def __init__(self, width: int, n_aus: int, token_width: int, pool: nn.Module) -> None:
@@ -56,7 +56,7 @@ class AUTokens(nn.Module):
 
 
 class FrameMean(nn.Module):
-    """base_b's feature as the paper has it: global average pooling."""
+    """Branch B's feature as in the paper: global average pooling."""
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, C)."""

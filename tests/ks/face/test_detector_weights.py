@@ -161,6 +161,6 @@ def test_an_unknown_face_detector_is_taken_with_a_warning(tmp_path, caplog):
 def test_a_truncated_or_foreign_file_is_refused_in_one_line(tmp_path, n_bytes):
     part = tmp_path / "part.tflite"
     part.write_bytes(MODEL.read_bytes()[:n_bytes])
-    with pytest.raises(DataError, match="no BlazeFace model") as error:
+    with pytest.raises(DataError, match="not a BlazeFace model") as error:
         find_face_model(str(part))
     assert "\n" not in str(error.value)
