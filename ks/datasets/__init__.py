@@ -1,4 +1,4 @@
-"""Data sets of facial action units on disk, all loaded into one shape: `load_dataset`, then `DataSet` and `Video`."""
+"""Loads AU data sets from disk: `load_dataset` returns a `DataSet` of `Video`s, whatever the layout."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +13,18 @@ __all__ = ["DATASETS", "DEFAULT_AUS", "UNKNOWN", "DataSet", "Video", "class_weig
 
 DATASETS = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
 
-# What aus = () means; for manifest it means all AU columns of the CSV.
+# The AUs of aus = (); for manifest: all AU columns of the CSV.
 DEFAULT_AUS: dict[str, tuple[int, ...]] = {"bp4d": bp4d.AUS, "bp4d+": bp4d.AUS, "disfa": disfa.AUS, "mme": bp4d.AUS}
 
 
 def load_dataset(name: str, root: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
-    """Load one of DATASETS from root, for manifest the CSV file.
+    """Load one of DATASETS. root is its folder; for manifest, the CSV file.
 
-    aus = () are the data set's usual AUs, fps = 0 its own frames per second.
-    Raises DataError when there is no such data set or folder, and for whatever in it cannot be used.
+    aus = (): the data set's usual AUs. fps = 0: the data set's own frame rate. Raises DataError if the data set or
+    folder does not exist, or if a file in it cannot be used.
     """
     if not (fps == 0 or 1.0 <= fps <= 240.0):
-        raise DataError(f"the frame rate is 1 to 240 per second, or 0 for the data set's own; got {fps}")
+        raise DataError(f"the frame rate must be 1 to 240 per second, or 0 for the data set's own; got {fps}")
     root = Path(root)
     match name:
         case "bp4d":

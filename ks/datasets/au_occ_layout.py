@@ -1,9 +1,9 @@
-"""The layout that BP4D, BP4D+ and MME share: one table of AU occurrence and one folder of images for each recording.
+"""The layout of BP4D, BP4D+ and MME: one table of AU occurrence and one folder of images per recording.
 
     AUCoding/AU_OCC/F001_T1.csv           first row: AU numbers; first column: frame; values 0, 1, 9 = unknown
-    Sequences(2D+3D)/F001/T1/2440.jpg     padded with zeros or not
+    Sequences(2D+3D)/F001/T1/2440.jpg     zero-padded or not
 
-The names of the upper folders and their depth vary between releases, so both are found by what they hold.
+Names and depth of the upper folders vary between releases, so labels and images are found by their content.
 """
 
 import re
@@ -24,18 +24,18 @@ _SUBJECT = re.compile(r"[FM][0-9]{3}", re.IGNORECASE)
 _TASK = re.compile(r"T([0-9]{1,2})", re.IGNORECASE)
 _LABELS = re.compile(r"([FM][0-9]{3})_T([0-9]{1,2})\.csv", re.IGNORECASE)
 _AU = re.compile(r"(?:AU)?0*([1-9][0-9]*)", re.IGNORECASE)
-_NAMED = 5  # how many recordings a note names
+_NAMED = 5  # most recordings that a note names
 
 Recording = tuple[str, int]  # subject and task
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """In what the data sets of this organisation differ."""
+    """The differences between the data sets of this layout."""
 
     name: str
     tasks: tuple[int, ...]
-    picture_shift: int = 0  # the image of AU frame f is numbered f + picture_shift
+    picture_shift: int = 0  # the image of AU frame f has the number f + picture_shift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +48,9 @@ class Table:
 
 
 def read_recordings(root: Path, layout: Layout, aus: tuple[int, ...]) -> tuple[tuple[Video, ...], list[str]]:
-    """All recordings that have labels and images, by subject and task, and notes on what is missing.
+    """All recordings with labels and images, sorted by subject and task, and notes on what is missing.
 
-    Raises DataError when root holds none, when a label file holds anything unexpected, and when no label is known.
+    Raises DataError if root contains none, if a label file is not as expected, or if no label is known.
     """
     require_folder(root)
     files = {rec: path for rec, path in _label_files(root).items() if rec[1] in layout.tasks}
@@ -71,18 +71,18 @@ def read_recordings(root: Path, layout: Layout, aus: tuple[int, ...]) -> tuple[t
             frames, labels = table.frames[found], table.labels[found]
             videos.append(Video(name, subject, folder, frames, pictures[found].astype(np.int32), labels))
     if not videos:
-        wanted = f"no image of a labelled frame of {layout.name}, like Sequences/F001/T1/0643.jpg, here"
-        raise DataError(f"{root}: {wanted}; give the folder that holds labels and images as --root")
+        wanted = f"no image of a labelled frame of {layout.name}, e.g. Sequences/F001/T1/0643.jpg, here"
+        raise DataError(f"{root}: {wanted}; set --root to the folder that contains labels and images")
     if all((video.labels == UNKNOWN).all() for video in videos):
-        raise DataError(f"{layout.name}: no label for AUs {', '.join(map(str, aus))} under {root}; give other --aus")
+        raise DataError(f"{layout.name}: no label for AUs {', '.join(map(str, aus))} under {root}; choose other --aus")
     present = {video.name for video in videos}
     return tuple(videos), [*_absent_notes(absent, len(files)), *_missing_notes(missing, present)]
 
 
 def read_table(path: Path, aus: tuple[int, ...]) -> Table:
-    """Frames and labels of one file, its columns found by AU number, 9 and missing columns as UNKNOWN.
+    """Frames and labels of one file. Columns are found by AU number; 9 and missing columns are UNKNOWN.
 
-    Raises DataError, with file and line, for values other than 0, 1, 9 and for frames that do not increase.
+    Raises DataError, with file and line, on values other than 0, 1, 9, and if frame numbers do not increase.
     """
     lines = read_lines(path)
     columns = _columns(path, lines[0] if lines else "")
@@ -110,21 +110,23 @@ def read_table(path: Path, aus: tuple[int, ...]) -> Table:
 
 
 def _columns(path: Path, header: str) -> dict[int, int]:
-    """AU number -> column, from the heading; the first column is the frame number, whatever its heading."""
+    """AU number -> column, from the first row. The first column is always the frame number."""
     columns: dict[int, int] = {}
     for index, cell in enumerate(header.split(",")[1:], 1):
         match = _AU.fullmatch(cell.strip().strip('"'))
         if match and int(match[1]) in columns:
-            raise DataError(f"{path}, line 1: AU{int(match[1])} has two columns; the first row must hold AU numbers")
+            raise DataError(
+                f"{path}, line 1: AU{int(match[1])} has two columns; the first row must contain each AU number once"
+            )
         if match:
             columns[int(match[1])] = index
     if not columns:
-        raise DataError(f"{path}, line 1: the first row must hold AU numbers like 0,1,2,4; got {header[:60]!r}")
+        raise DataError(f"{path}, line 1: the first row must contain AU numbers, e.g. 0,1,2,4; got {header[:60]!r}")
     return columns
 
 
 def _label_files(root: Path) -> Mapping[Recording, Path]:
-    """Label file of each recording, from the one folder that holds such files; AU_OCC goes before others."""
+    """The label file of each recording, from the only folder with such files; a name with "occ" is preferred."""
     tables: dict[Path, dict[Recording, Path]] = {}
     for folder, _, files in walk(root, _SUBJECT):
         if "int" in folder.name.lower().split("_"):  # AU_INT: intensities
@@ -133,13 +135,13 @@ def _label_files(root: Path) -> Mapping[Recording, Path]:
         if found := {(match[1].upper(), int(match[2])): folder / match[0] for match in matches}:
             tables[folder] = found
     if not tables:
-        wanted = "no label file like AUCoding/AU_OCC/F001_T1.csv here"
-        raise DataError(f"{root}: {wanted}; give the folder that holds AUCoding as --root")
+        wanted = "no label file, e.g. AUCoding/AU_OCC/F001_T1.csv, here"
+        raise DataError(f"{root}: {wanted}; set --root to the folder that contains AUCoding")
     return tables[best(list(tables), lambda folder: "occ" not in folder.name.lower(), "label files")]
 
 
 def _image_folders(root: Path) -> Mapping[Recording, list[Path]]:
-    """Every folder <subject>/<task> for each recording; physiological data and features lie in such folders too."""
+    """All folders <subject>/<task> of each recording; some contain physiological data or features, not images."""
     found: dict[Recording, list[Path]] = {}
     for base, names, _ in walk(root, _SUBJECT):
         for subject in filter(_SUBJECT.fullmatch, names):
@@ -150,7 +152,7 @@ def _image_folders(root: Path) -> Mapping[Recording, list[Path]]:
 
 
 def _pictures(folders: Iterable[Path], name: str) -> tuple[I64, Path | None]:
-    """Numbers of the images of a recording, and the folder that holds them; none and None without images."""
+    """The image numbers of a recording and the folder of the images; an empty array and None without images."""
     numbers = {folder: picture_numbers(folder) for folder in folders}
     candidates = [folder for folder, found in numbers.items() if (found >= 0).any()]
     if not candidates:
@@ -160,7 +162,7 @@ def _pictures(folders: Iterable[Path], name: str) -> tuple[I64, Path | None]:
 
 
 def _locate(numbers: I64, wanted: I32) -> tuple[I64, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Index in numbers, which increase, of each wanted number, and whether it is there at all."""
+    """The index of each wanted number in the increasing numbers, and whether it is there."""
     index = np.minimum(np.searchsorted(numbers, wanted), max(len(numbers) - 1, 0))
     found = (numbers[index] == wanted) & (wanted >= 0) if len(numbers) else np.zeros(len(wanted), bool)
     return index, found
@@ -168,13 +170,13 @@ def _locate(numbers: I64, wanted: I32) -> tuple[I64, np.ndarray[tuple[int], np.d
 
 def _absent_notes(absent: Mapping[int, list[str]], n_files: int) -> list[str]:
     return [
-        f"AU{au} has no column in {len(names)} of {n_files} label files, so it is unknown there: {_some(names)}"
+        f"AU{au} has no column in {len(names)} of {n_files} label files; its labels are unknown there: {_some(names)}"
         for au, names in sorted(absent.items())
     ]
 
 
 def _missing_notes(missing: Mapping[str, list[int]], present: set[str]) -> list[str]:
-    """One note on recordings without any image, one on frames without an image."""
+    """A note on recordings without images, and a note on frames without an image."""
     whole = [name for name in missing if name not in present]
     partly = [f"{name} (from frame {frames[0]})" for name, frames in missing.items() if name in present]
     n_frames = sum(len(frames) for name, frames in missing.items() if name in present)

@@ -1,4 +1,4 @@
-"""BP4D and BP4D+ (Zhang et al. 2014, 2016): 41 subjects in 8 tasks, 140 in 4, filmed at 25 frames a second."""
+"""BP4D and BP4D+ (Zhang et al. 2014, 2016): 41 subjects in 8 tasks, and 140 in 4, at 25 frames per second."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from knowledge_spreader.datasets.types import DataSet
 FPS = 25.0
 AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)  # the twelve that the field reports
 
-_PARTS = (  # no person in two of them; in use since DRML and JAA-Net
+_PARTS = (  # subject-exclusive parts of the published folds, from DRML and JAA-Net
     "F001 M007 F018 F008 F002 M004 F010 F009 M012 M001 F016 M014 F023 M008",
     "M011 F003 M010 M002 F005 F022 M018 M017 F013 M016 F020 F011 M013 M005",
     "F007 F015 F006 F019 M006 M009 F012 M003 F004 F021 F017 M015 F014",
@@ -30,7 +30,7 @@ LAYOUT_PLUS = Layout("bp4d+", tasks=(1, 6, 7, 8), picture_shift=-1)  # its AU fr
 
 
 def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
-    """BP4D's coded segments with the published parts; aus = () are the field's twelve. Raises DataError."""
+    """BP4D's coded segments with the published parts; aus = (): the usual twelve. Raises DataError."""
     aus = aus or AUS
     videos, notes = read_recordings(root, LAYOUT, aus)
     data = DataSet("bp4d", aus, FPS, videos, PARTS)
@@ -38,7 +38,7 @@ def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
 
 
 def load_plus(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
-    """BP4D+'s four coded tasks, dealt into three parts; aus = () are the twelve of BP4D. Raises DataError."""
+    """BP4D+'s four coded tasks in three parts; aus = (): the twelve of BP4D. Raises DataError."""
     aus = aus or AUS
     videos, notes = read_recordings(root, LAYOUT_PLUS, aus)
     parts, dealt = deal(video.subject for video in videos)

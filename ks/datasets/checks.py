@@ -1,4 +1,4 @@
-"""What a loaded data set is held against: the published totals and class weights, and the class weights themselves."""
+"""Class weights, and checks of a loaded data set against published totals and class weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.spec import UNKNOWN
 
 WEIGHT_TOLERANCE = 1e-3  # relative; the published weights have six decimals
-COMPLETE = 0.99  # share of the published training frames from which the weights say something about the loader
+COMPLETE = 0.99  # share of the published training frames that must be loaded before weights are compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """What the field prints about a data set; None and empty where it prints nothing."""
+    """Published numbers of a data set; empty or None if there are none."""
 
     n_subjects: int
     part_frames: tuple[int, ...] = ()  # labelled frames of each part
@@ -24,11 +24,11 @@ class Published:
 
 
 def class_weights(labels: I8, aus: Sequence[int] = (), strict: bool = False) -> F64:
-    """w_u = (1 / r_u) / mean(1 / r) of METHOD eq. 3: float64 (U,), mean 1, large for rare AUs.
+    """Class weights of eq. 3, w_u = (1 / r_u) / mean(1 / r): float64 (U,), mean 1, large for rare AUs.
 
-    labels (n, U) holds 1, 0 and UNKNOWN; r_u is the positive rate among the known labels of an AU, at least one over
-    their number. An AU without a known label has weight 1 and no part in the mean.
-    Raises DataError when strict and some AU has no positive label, naming it by aus (U,).
+    labels (n, U): 1, 0 and UNKNOWN. r_u is the positive rate among the known labels of an AU, at least 1 / their
+    number. An AU without a known label gets weight 1 and is left out of the mean.
+    strict: raises DataError if an AU, named by aus (U,), has no positive label.
     """
     known = (labels != UNKNOWN).sum(axis=0)
     positive = (labels == 1).sum(axis=0)
@@ -41,14 +41,14 @@ def class_weights(labels: I8, aus: Sequence[int] = (), strict: bool = False) -> 
 
 
 def published_notes(data: DataSet, published: Published) -> tuple[str, ...]:
-    """One sentence for each way in which a data set differs from what the field prints about it."""
+    """A note for each difference between a data set and its published numbers."""
     notes = []
     n_subjects = len(data.subjects)
     if n_subjects != published.n_subjects:
         notes.append(f"{n_subjects} subjects, published {published.n_subjects}")
     strangers = sorted(set(data.subjects) - {subject for part in data.parts for subject in part})
     if strangers:
-        notes.append(f"in no published part, so no fold trains or tests on them: {', '.join(strangers)}")
+        notes.append(f"in no published part, so they are in no fold: {', '.join(strangers)}")
     for number, (part, wanted) in enumerate(zip(data.parts, published.part_frames, strict=False), 1):
         found = sum(len(video.frames) for video in data.videos if video.subject in part)
         if found != wanted:
@@ -58,17 +58,17 @@ def published_notes(data: DataSet, published: Published) -> tuple[str, ...]:
 
 
 def _weight_notes(data: DataSet, published: Published) -> list[str]:
-    """The weights of fold 1 as a checksum of the loader, over those AUs that are both loaded and published."""
+    """Compares the class weights of fold 1, over AUs that are loaded and published: a checksum of the loader."""
     train, _ = data.fold(1)
     labels = [video.labels for video in data.videos if video.subject in train]
     n_frames = sum(map(len, labels))
     if not published.weights or n_frames < COMPLETE * sum(published.part_frames[:-1]):
-        return []  # the totals have said it
+        return []  # the totals already differ
     raw = np.concatenate(labels)
     columns = [i for i, au in enumerate(data.aus) if au in published.weights and (raw[:, i] == 1).any()]
     if len(columns) < 2:
         return []
-    # The field's code takes every value above 0 for a positive, so a 9 (unknown) too: only that gives its numbers.
+    # Published code counts every value above 0 as positive, 9 (unknown) included; only that gives its numbers.
     inverse = n_frames / (raw[:, columns] != 0).sum(axis=0)
     found = inverse / inverse.mean()
     wanted = np.array([published.weights[data.aus[i]] for i in columns])
@@ -84,5 +84,5 @@ def _weight_notes(data: DataSet, published: Published) -> list[str]:
 def _no_positive(aus: Sequence[int], has_positive: Bools, n_frames: int) -> DataError:
     without = ", ".join(f"AU{au}" for au, has in zip(aus, has_positive, strict=True) if not has)
     rest = ",".join(str(au) for au, has in zip(aus, has_positive, strict=True) if has)
-    advice = f"leave it out with --aus {rest}" if rest else "give other videos or AUs"
-    return DataError(f"no training frame of {n_frames:,} shows {without}, so it cannot be learned; {advice}")
+    advice = f"leave it out with --aus {rest}" if rest else "use other videos or AUs"
+    return DataError(f"no training frame of {n_frames:,} shows {without}, which cannot be learned; {advice}")

@@ -3,7 +3,7 @@
     ActionUnit_Labels/SN001/SN001_au1.txt         lines "frame,intensity", frames from 1
     Videos_LeftCamera/LeftVideoSN001_comp.avi     or a folder of its images, numbered from 0 or from 1
 
-Spellings of both vary between releases, so both are found by what they hold. AU frame t is picture t - 1.
+Names vary between releases, so labels and videos are found by their content. AU frame t is picture t - 1.
 """
 
 import re
@@ -22,8 +22,8 @@ from knowledge_spreader.frame_reader import IMAGE_SUFFIXES, count_pictures, pict
 from knowledge_spreader.spec import UNKNOWN
 
 FPS = 20.0
-AUS = (1, 2, 4, 6, 9, 12, 25, 26)  # the eight that the field reports
-POSITIVE_FROM = 2  # intensity from which the field counts an AU as present
+AUS = (1, 2, 4, 6, 9, 12, 25, 26)  # the usual eight
+POSITIVE_FROM = 2  # lowest intensity that the field counts as present
 
 _PARTS = (
     "SN002 SN010 SN001 SN026 SN027 SN032 SN030 SN009 SN016",
@@ -44,31 +44,31 @@ _MAX_FRAME = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """Where a subject's pictures are, and which of them there are."""
+    """The pictures of a subject."""
 
     path: Path
     numbers: I64  # (P,) number of each picture, increasing: 0 .. P-1 for a video, from the names for a folder
 
 
 def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
-    """DISFA's left camera with the published parts; aus = () are the field's eight.
+    """DISFA's left camera with the published parts; aus = (): the usual eight.
 
-    Raises DataError when root holds no labels or no pictures, and when a label file holds anything unexpected.
+    Raises DataError if root contains no labels or no pictures, or if a label file is not as expected.
     """
     aus = aus or AUS
     require_folder(root)
     files = _label_files(root)
-    nothing = DataError(f"disfa: no label for AUs {', '.join(map(str, aus))} under {root}; give other --aus")
+    nothing = DataError(f"disfa: no label for AUs {', '.join(map(str, aus))} under {root}; choose other --aus")
     if not any(set(aus) & set(by_au) for by_au in files.values()):
         raise nothing
     sources = {subject: _open(path) for subject, path in _sources(root, set(files)).items()}
     folders = [source for source in sources.values() if source.path.is_dir()]
-    first = 0 if any(0 in source.numbers for source in folders) else 1  # one tool extracted all: 0 or 1 comes first
+    first = 0 if any(0 in source.numbers for source in folders) else 1  # all folders start at the same number, 0 or 1
     videos, notes = [], _absent_notes(files, aus)
     for subject, by_au in sorted(files.items()):
         frames, labels = _read_labels(by_au, aus)
         if subject not in sources:
-            notes.append(f"{subject} has labels but no video or images of the left camera and is left out")
+            notes.append(f"{subject} has labels, but no video or images of the left camera; it is left out")
             continue
         source = sources[subject]
         numbers = source.numbers - first if source.path.is_dir() else source.numbers
@@ -80,8 +80,8 @@ def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
                 Video(subject, subject, source.path, frames[found], at[found].astype(np.int32), labels[found])
             )
     if not videos:
-        wanted = "no pictures of a labelled frame, like Videos_LeftCamera/LeftVideoSN001_comp.avi, here"
-        raise DataError(f"{root}: {wanted}; give the folder that holds labels and videos as --root")
+        wanted = "no picture of a labelled frame, e.g. Videos_LeftCamera/LeftVideoSN001_comp.avi, here"
+        raise DataError(f"{root}: {wanted}; set --root to the folder that contains labels and videos")
     if all((video.labels == UNKNOWN).all() for video in videos):
         raise nothing
     data = DataSet("disfa", aus, FPS, tuple(videos), PARTS)
@@ -89,7 +89,7 @@ def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
 
 
 def _read_labels(by_au: Mapping[int, Path], aus: tuple[int, ...]) -> tuple[I32, I8]:
-    """Frame numbers (T,) that any file names, and labels (T, U): UNKNOWN where an AU's own file names none."""
+    """Frame numbers (T,) in any of the files, and labels (T, U): UNKNOWN for frames missing in an AU's file."""
     tables = {au: _read_file(by_au[au]) for au in aus if au in by_au}
     last = max((int(table[:, 0].max()) for table in tables.values() if len(table)), default=0)
     labels = np.full((last, len(aus)), UNKNOWN, np.int8)
@@ -103,7 +103,7 @@ def _read_labels(by_au: Mapping[int, Path], aus: tuple[int, ...]) -> tuple[I32, 
 
 
 def _read_file(path: Path) -> I32:
-    """Rows (frame, intensity). Raises DataError, with file and line, for anything that cannot be."""
+    """Rows (frame, intensity). Raises DataError, with file and line, on impossible values."""
     table = read_integers(path)
     if len(table) and table.shape[1] != 2:
         raise DataError(f"{place(path, 0)}: wanted frame,intensity; got {table.shape[1]} columns")
@@ -120,7 +120,7 @@ def _read_file(path: Path) -> I32:
 
 
 def _label_files(root: Path) -> Mapping[str, Mapping[int, Path]]:
-    """Subject -> AU -> label file, from the one folder whose SN... folders hold such files."""
+    """Subject -> AU -> label file, from the only folder whose SN... folders contain such files."""
     bases: dict[Path, dict[str, dict[int, Path]]] = {}
     for base, names, _ in walk(root, _SUBJECT):
         for subject in filter(_SUBJECT.fullmatch, names):
@@ -128,15 +128,15 @@ def _label_files(root: Path) -> Mapping[str, Mapping[int, Path]]:
                 if by_au := {int(match[1]): folder / match[0] for match in filter(None, map(_LABELS.fullmatch, files))}:
                     bases.setdefault(base, {})[subject.upper()] = by_au
     if not bases:
-        wanted = "no label file like ActionUnit_Labels/SN001/SN001_au1.txt here"
-        raise DataError(f"{root}: {wanted}; give the folder that holds ActionUnit_Labels as --root")
+        wanted = "no label file, e.g. ActionUnit_Labels/SN001/SN001_au1.txt, here"
+        raise DataError(f"{root}: {wanted}; set --root to the folder that contains ActionUnit_Labels")
     return bases[best(list(bases), lambda base: "label" not in base.name.lower(), "label files")]
 
 
 def _sources(root: Path, subjects: set[str]) -> Mapping[str, Path]:
     """The left camera's video of each subject, else the folder of its images.
 
-    Nothing with "right" in its path counts; one with "left" goes before one without.
+    Paths with "right" are ignored; paths with "left" are preferred.
     """
     found: dict[str, list[Path]] = {}
     for folder, _, files in walk(root, re.compile("(?!)"), depth=4):
@@ -153,7 +153,7 @@ def _sources(root: Path, subjects: set[str]) -> Mapping[str, Path]:
 
 
 def _file_under(found: dict[str, list[Path]], root: Path, path: Path) -> None:
-    """Add a path to the subject that its last parts name, unless it is the right camera's."""
+    """Add a path to the subject named last in it, unless it is the right camera's."""
     inside = path.relative_to(root)
     names = [match[0].upper() for part in reversed(inside.parts) if (match := _IN_NAME.search(part))]
     if names and "right" not in str(inside).lower():
@@ -170,12 +170,12 @@ def _absent_notes(files: Mapping[str, Mapping[int, Path]], aus: tuple[int, ...])
         without = [subject for subject, by_au in sorted(files.items()) if au not in by_au]
         if without:
             who = "any subject" if len(without) == len(files) else ", ".join(without)
-            notes.append(f"AU{au} has no label file for {who}, so it is unknown there")
+            notes.append(f"AU{au} has no label file for {who}; its labels are unknown there")
     return notes
 
 
 def _length_notes(subject: str, frames: I32, found: np.ndarray[tuple[int], np.dtype[np.bool_]], n: int) -> list[str]:
-    """What is cut where labels and pictures are not equally many."""
+    """Notes on labels without a picture and pictures without a label."""
     notes = []
     if not found.all():
         cut = f"{(~found).sum():,} of {len(frames):,} labels have no picture and are left out"

@@ -1,4 +1,4 @@
-"""Parts for data sets without a published split: subjects sorted, then dealt like cards."""
+"""Cross-validation parts for data sets without a published split."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ N_PARTS = 3  # as in the published splits of BP4D and DISFA
 
 
 def deal(subjects: Iterable[str]) -> tuple[tuple[tuple[str, ...], ...], str]:
-    """Three parts, fewer when there are fewer subjects, and the note that tells it: the same on every machine."""
+    """Sorts the subjects and deals them in turn into three parts, or fewer if there are fewer subjects; and a note."""
     ordered = sorted(set(subjects))
     n_parts = min(N_PARTS, len(ordered))
     parts = tuple(tuple(ordered[i::n_parts]) for i in range(n_parts))

@@ -1,18 +1,18 @@
-"""Anybody's videos, described by one CSV file: a row for each labelled frame.
+"""Your own videos, described by one CSV file with a row for each labelled frame.
 
     video,subject,frame,part,AU01,AU12
     clips/anna.mp4,anna,0,1,0,1
     clips/anna.mp4,anna,50,1,,1
 
-    video     a video file or a folder of images, absolute or beside the CSV
-    subject   optional; without it each video is a subject of its own
-    frame     of a video file: the picture's index in decoding order, from 0;
-              of a folder: the last number in the image's name (0643.jpg is frame 643), never its position
-    part      optional, 1, 2, ...: the parts of cross-validation; a subject lies in one
+    video     a video file or a folder of images; absolute, or relative to the CSV
+    subject   optional; without it each video counts as one subject
+    frame     video file: index of the picture in decoding order, from 0;
+              folder: the last number in the image's name (0643.jpg is frame 643), not its position
+    part      optional, 1, 2, ...: the part for cross-validation; the same for all videos of a subject
     AU12      also AU012, au12, AU12_c: 1 present, 0 absent; blank, nan or 9 unknown
 
-Commas, semicolons or tabs. Every picture of a video is loaded; those that the CSV does not name are unknown in all AUs,
-so a label every 50 frames is enough.
+Separators: commas, semicolons or tabs. All pictures of a video are loaded; those not in the CSV have unknown labels. So
+a label every 50 frames is enough.
 """
 
 import csv
@@ -33,7 +33,7 @@ from knowledge_spreader.frame_reader import count_pictures, list_images, picture
 from knowledge_spreader.spec import UNKNOWN
 
 DEFAULT_FPS = 25.0
-RATE_TOLERANCE = 0.05  # relative difference between videos' rates that is worth a note
+RATE_TOLERANCE = 0.05  # relative difference of frame rates that causes a note
 
 _AU = re.compile(r"AU0*([1-9][0-9]*)(_C)?", re.IGNORECASE)
 _VALUES = {"0": 0, "1": 1, "": UNKNOWN, "nan": UNKNOWN, "9": UNKNOWN, "0.0": 0, "1.0": 1, "9.0": UNKNOWN}
@@ -41,7 +41,7 @@ _VALUES = {"0": 0, "1": 1, "": UNKNOWN, "nan": UNKNOWN, "9": UNKNOWN, "0.0": 0, 
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """Which column holds what; -1 for an optional column that is not there."""
+    """Index of each column; -1 for a missing optional column."""
 
     video: int
     frame: int
@@ -52,37 +52,37 @@ class _Header:
 
 @dataclass(slots=True)
 class _Recording:
-    """What the rows of one video say."""
+    """The rows of one video."""
 
     path: Path
     subject: str
     part: int
-    line: int  # of its first row, for messages
+    line: int  # line of its first row, for messages
     lines: dict[int, int] = field(default_factory=dict)  # frame -> line of the CSV, in the order of the labels
     labels: bytearray = field(default_factory=bytearray)  # U bytes for each of lines
 
 
 def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
-    """The videos that a CSV names; aus = () are all its AU columns, fps = 0 the videos' own average rate.
+    """The videos of a CSV. aus = (): all its AU columns. fps = 0: the median frame rate of the videos.
 
     csv_path is the file, or a folder with one CSV file in it.
-    Raises DataError, with file and line, for anything that the format above does not allow.
+    Raises DataError, with file and line, on anything that the format above does not allow.
     """
     path = _csv_in(csv_path)
     rows = _rows(path)
     header = _read_header(path, next(rows, (1, []))[1])
     wanted = aus or tuple(sorted(header.aus))
     recordings = _group(path, rows, header, wanted)
-    notes = [f"AU{au} has no column, so it is unknown" for au in wanted if au not in header.aus]
+    notes = [f"AU{au} has no column; its labels are unknown" for au in wanted if au not in header.aus]
     names = _names(path, recordings)
     if header.subject < 0:
-        notes.append("no subject column: each video is taken for a subject of its own")
+        notes.append("no subject column: each video counts as one subject")
         for recording, name in zip(recordings, names, strict=True):
             recording.subject = name
     videos = tuple(_video(path, rec, name, len(wanted)) for rec, name in zip(recordings, names, strict=True))
     if all((video.labels == UNKNOWN).all() for video in videos):
         raise DataError(
-            f"{path}: no label for AUs {', '.join(map(str, wanted))}; fill in AU columns or give other --aus"
+            f"{path}: no label for AUs {', '.join(map(str, wanted))}; fill in the AU columns or choose other --aus"
         )
     if header.part >= 0:
         parts = _parts(path, recordings)
@@ -94,19 +94,19 @@ def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet
 
 
 def _csv_in(path: Path) -> Path:
-    """The file itself, or the only CSV of a folder."""
+    """The file itself, or the only CSV in a folder."""
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.name[0] != ".")
         if len(found) != 1:
-            raise DataError(f"{path}: wanted one CSV file in this folder, found {len(found)}; give the file itself")
+            raise DataError(f"{path}: wanted one CSV file in this folder, found {len(found)}; name the file")
         return found[0]
     if not path.is_file():
-        raise DataError(f"{path}: no such file; give the CSV that lists videos and labels as --root")
+        raise DataError(f"{path}: no such file; set --root to the CSV that lists videos and labels")
     return path
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of each row that is not blank, header first; the delimiter is the heading's most frequent one."""
+    """(line, cells) of each row that is not blank, header first. The delimiter is the header's most frequent one."""
     lines = read_lines(path)
     heading = next((line for line in lines if line.strip()), "")
     reader = csv.reader(lines, delimiter=max(",;\t", key=heading.count))
@@ -115,7 +115,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             if any(row):
                 yield reader.line_num, row
     except csv.Error as exc:
-        raise DataError(f"{path}, line {reader.line_num}: this is no row of a CSV ({exc}); mend it") from exc
+        raise DataError(f"{path}, line {reader.line_num}: this is not a CSV row ({exc}); correct it") from exc
 
 
 def _read_header(path: Path, cells: list[str]) -> _Header:
@@ -143,15 +143,15 @@ def _read_header(path: Path, cells: list[str]) -> _Header:
 def _group(
     path: Path, rows: Iterator[tuple[int, list[str]]], header: _Header, aus: tuple[int, ...]
 ) -> list[_Recording]:
-    """Rows gathered by video, in the order of the first row of each."""
-    by_text: dict[str, _Recording] = {}  # as written: the disk is asked once for each spelling
+    """Rows grouped by video, in the order of first appearance."""
+    by_text: dict[str, _Recording] = {}  # by the cell's text, to check each spelling on disk only once
     by_path: dict[Path, _Recording] = {}
     needed = 1 + max(header.video, header.frame, header.subject, header.part, *header.aus.values())
     columns = [header.aus.get(au, -1) for au in aus]
     for line, row in rows:
         where = f"{path}, line {line}"
         if len(row) < needed:
-            raise DataError(f"{where}: {len(row)} cells, but the heading needs {needed}")
+            raise DataError(f"{where}: {len(row)} cells, but the header needs {needed}")
         subject = row[header.subject].strip() if header.subject >= 0 else ""
         part = _whole(where, "part", row[header.part], 1) if header.part >= 0 else 0
         recording = by_text.get(row[header.video])
@@ -162,16 +162,16 @@ def _group(
         if not subject and header.subject >= 0:
             raise DataError(f"{where}: the subject is blank; name the person, or drop the column")
         if (subject, part) != (recording.subject, recording.part):
-            raise DataError(f"{where}: a video has one subject and one part; line {recording.line} has others")
+            raise DataError(f"{where}: a video must have one subject and one part; line {recording.line} has others")
         frame = _whole(where, "frame", row[header.frame], 0)
         if frame in recording.lines:
-            raise DataError(f"{where}: frame {frame} of this video is in line {recording.lines[frame]} already")
+            raise DataError(f"{where}: frame {frame} of this video is already in line {recording.lines[frame]}")
         recording.lines[frame] = line
         recording.labels += bytes(
             _label(where, au, row[c]) & 0xFF if c >= 0 else 0xFF for au, c in zip(aus, columns, strict=True)
         )
     if not by_path:
-        raise DataError(f"{path}: no row under the heading; add a row for each labelled frame")
+        raise DataError(f"{path}: no row below the header; add a row for each labelled frame")
     return list(by_path.values())
 
 
@@ -191,16 +191,16 @@ def _label(where: str, au: int, text: str) -> int:
 
 
 def _source(where: str, base: Path, text: str) -> Path:
-    """The video file or folder that a cell names; backslashes are understood everywhere."""
+    """The video file or folder named in a cell; backslashes work on every system."""
     for spelling in (text, text.replace("\\", "/")):
         source = Path(os.path.abspath(base / spelling))
         if text and source.exists():
             return source
-    raise DataError(f"{where}: no video or folder {text!r} beside the CSV; mend the path")
+    raise DataError(f"{where}: no video or folder {text!r}; correct the path, which is relative to the CSV")
 
 
 def _names(path: Path, recordings: list[_Recording]) -> list[str]:
-    """A unique name for each video that can name a file: its stem, else its whole path below the CSV's folder."""
+    """A unique name per video, valid as a file name: the stem, else the path relative to the CSV's folder."""
     short = [rec.path.name if rec.path.is_dir() else rec.path.stem for rec in recordings]
     if len({name.casefold() for name in short}) == len(short):
         return short
@@ -208,7 +208,7 @@ def _names(path: Path, recordings: list[_Recording]) -> list[str]:
     long = [re.sub(r"[\\/:]+", "_", _below(base, rec.path)) for rec in recordings]
     if len({name.casefold() for name in long}) == len(long):
         return long
-    raise DataError(f"{path}: two videos get the same name, like {long[0]}; rename one")
+    raise DataError(f"{path}: two videos get the same name, e.g. {long[0]}; rename one")
 
 
 def _below(base: str, path: Path) -> str:
@@ -216,7 +216,7 @@ def _below(base: str, path: Path) -> str:
 
 
 def _video(path: Path, recording: _Recording, name: str, n_aus: int) -> Video:
-    """All pictures of a video, with the labels of those that the CSV names."""
+    """All pictures of a video, with the labels of those in the CSV."""
     frames = _frames(recording.path)
     listed = np.fromiter(recording.lines, np.int64, len(recording.lines))
     at = np.minimum(np.searchsorted(frames, listed), len(frames) - 1)
@@ -231,41 +231,43 @@ def _video(path: Path, recording: _Recording, name: str, n_aus: int) -> Video:
 
 
 def _frames(source: Path) -> I32:
-    """Frame number of each picture of a source, in order."""
+    """The frame number of each picture of a source, in order."""
     numbers = picture_numbers(source) if source.is_dir() else np.arange(count_pictures(source))
     if not len(numbers):
-        raise DataError(f"{source}: no picture in it; remove it from the CSV")
+        raise DataError(f"{source}: contains no picture; remove it from the CSV")
     if numbers[0] < 0:
-        picture_number(list_images(source)[0])  # says which name has no number
+        picture_number(list_images(source)[0])  # raises with the name that has no number
     if numbers[-1] > np.iinfo(np.int32).max:
         raise DataError(f"{source}: frame number {numbers[-1]} is too large; number the images from 0")
     return numbers.astype(np.int32)
 
 
 def _parts(path: Path, recordings: list[_Recording]) -> tuple[tuple[str, ...], ...]:
-    """The CSV's own parts. Raises DataError when a subject lies in two or a number is left out."""
+    """The parts in the CSV. Raises DataError if a subject is in two parts or a part number is missing."""
     of_subject: dict[str, _Recording] = {}
     for recording in recordings:
         other = of_subject.setdefault(recording.subject, recording)
         if other.part != recording.part:
             both = f"part {other.part} in line {other.line}, part {recording.part} in line {recording.line}"
-            raise DataError(f"{path}: subject {recording.subject} is in two parts ({both}); a person lies in one")
+            raise DataError(f"{path}: subject {recording.subject} is in two parts ({both}); use one part per subject")
     numbers = {recording.part for recording in recordings}
     n_parts = max(numbers)
     if len(numbers) < n_parts:
         gap = min(set(range(1, n_parts)) - numbers)
-        raise DataError(f"{path}: part {n_parts} is there but part {gap} is not; number the parts from 1 without gaps")
+        raise DataError(f"{path}: there is part {n_parts} but no part {gap}; number the parts from 1 without gaps")
     return tuple(tuple(sorted(s for s, rec in of_subject.items() if rec.part == k)) for k in range(1, n_parts + 1))
 
 
 def _rate(sources: list[Path], fps: float) -> tuple[float, list[str]]:
-    """Frames per second of the data set, the middle one of its videos', and notes on what was assumed."""
+    """The frame rate of the data set, by default the median of its videos, and notes on assumptions."""
     rates = sorted(rate for rate in map(picture_rate, sources) if rate)
     notes = []
     if rates and rates[-1] > rates[0] * (1 + RATE_TOLERANCE):
-        notes.append(f"videos have {rates[0]:.4g} to {rates[-1]:.4g} frames per second; clips will differ in duration")
+        notes.append(f"videos have {rates[0]:.4g} to {rates[-1]:.4g} frames per second; clips differ in duration")
     if fps > 0:
         return fps, notes
     if not rates:
-        return DEFAULT_FPS, [f"no video says its frame rate; {DEFAULT_FPS:g} per second are assumed, --fps sets it"]
+        return DEFAULT_FPS, [
+            f"no video contains its frame rate; assuming {DEFAULT_FPS:g} frames per second, set --fps to change it"
+        ]
     return rates[len(rates) // 2], notes

@@ -1,4 +1,4 @@
-"""MME, the paper's own recordings: 233 subjects in 10 tasks, organised as BP4D (section 7.4)."""
+"""MME, the paper's own data set: 233 subjects in 10 tasks, in the layout of BP4D (section 7.4)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ LAYOUT = Layout("mme", tasks=tuple(range(1, 11)))
 
 
 def load(root: Path, aus: tuple[int, ...] = ()) -> DataSet:
-    """MME dealt into three parts, for the paper prints no split; aus = () are the twelve of BP4D. Raises DataError."""
+    """MME in three parts, because the paper prints no split; aus = (): the twelve of BP4D. Raises DataError."""
     aus = aus or AUS
     videos, notes = read_recordings(root, LAYOUT, aus)
     parts, dealt = deal(video.subject for video in videos)

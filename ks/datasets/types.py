@@ -1,4 +1,4 @@
-"""What every loader hands on: videos with frame numbers and labels, and subject-exclusive parts."""
+"""DataSet and Video: what every loader returns."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from knowledge_spreader.errors import DataError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Video:
-    """One recording of one person, with what the annotators said about its frames."""
+    """One recording of one subject, with the labels of its frames. Raises DataError on shapes that do not agree."""
 
-    name: str  # unique in the data set, e.g. "F001_T1"; stands in label lists and caches
+    name: str  # unique in the data set, e.g. "F001_T1"; used in label lists and caches
     subject: str
     source: Path  # a video file, or a folder of images
     frames: I32  # (T,) the annotators' frame numbers, strictly increasing; a jump of more than 1 is a gap
-    pictures: I32  # (T,) which picture of the source each frame is: 0-based in decoding order, or in list_images order
+    pictures: I32  # (T,) index of the picture in the source, from 0, in decoding order or list_images order
     labels: I8  # (T, U) 1 present, 0 absent, UNKNOWN
 
     def __post_init__(self) -> None:
@@ -31,23 +31,23 @@ class Video:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
-    """All videos of a data set, and how its subjects are divided for cross-validation."""
+    """All videos of a data set, and the parts of its subjects for cross-validation."""
 
     name: str  # "bp4d", "bp4d+", "disfa", "mme", "manifest"
     aus: tuple[int, ...]
     fps: float
     videos: tuple[Video, ...]
-    parts: tuple[tuple[str, ...], ...]  # subjects; fold k tests the (n+1-k)-th, as the field numbers them
-    notes: tuple[str, ...] = ()  # mismatches with the published totals and other things worth telling; never fatal
+    parts: tuple[tuple[str, ...], ...]  # subjects of each part; fold k tests part n+1-k, as is usual
+    notes: tuple[str, ...] = ()  # differences from published totals, and other warnings
 
     @property
     def subjects(self) -> tuple[str, ...]:
         return tuple(sorted({video.subject for video in self.videos}))
 
     def fold(self, k: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Subjects to train on and subjects to test on, for fold k counted from 1 (fold 1 of 3 tests part 3).
+        """Training subjects and test subjects of fold k, from 1 (fold 1 of 3 tests part 3).
 
-        Raises DataError when there is no such fold.
+        Raises DataError if there is no such fold.
         """
         if not 1 <= k <= len(self.parts):
             raise DataError(f"{self.name} has folds 1 to {len(self.parts)}; got {k}")

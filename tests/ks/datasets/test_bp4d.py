@@ -102,10 +102,10 @@ def test_intensities_physiology_and_crops_are_not_taken_for_the_data(tmp_path: P
 def test_two_folders_that_may_be_meant_are_an_error(tmp_path: Path) -> None:
     plant_occ(tmp_path, "F001_T1", HEADER, [(1, 1, 0)], sequences="images")
     plant_names(tmp_path / "crops" / "F001" / "T1", ["1.jpg"])
-    with pytest.raises(DataError, match=r"F001_T1 lie both in .*crops.* and in .*images"):
+    with pytest.raises(DataError, match=r"F001_T1: found in .*crops.* and in .*images"):
         bp4d.load(tmp_path, AUS)
     plant_table(tmp_path / "old" / "AU_OCC" / "F001_T1.csv", HEADER, [(1, 1, 0)])
-    with pytest.raises(DataError, match=r"label files lie both in"):
+    with pytest.raises(DataError, match=r"label files: found in"):
         bp4d.load(tmp_path, AUS)
 
 
@@ -128,8 +128,8 @@ def test_windows_line_ends_a_byte_order_mark_and_blank_lines_are_read(tmp_path: 
         ("0,12,1\n1,1\n", r"F001_T1\.csv, line 2: AU1 has a heading but no value"),
         ("0,12,1\n2,1,0\n2,1,0\n", r"F001_T1\.csv, line 3: frame numbers must increase"),
         ("0,12,12\n1,1,0\n", r"F001_T1\.csv, line 1: AU12 has two columns"),
-        ("frame,brow\n1,1\n", r"F001_T1\.csv, line 1: the first row must hold AU numbers"),
-        ("", r"F001_T1\.csv, line 1: the first row must hold AU numbers"),
+        ("frame,brow\n1,1\n", r"F001_T1\.csv, line 1: the first row must contain AU numbers"),
+        ("", r"F001_T1\.csv, line 1: the first row must contain AU numbers"),
     ],
 )
 def test_anything_unexpected_is_named_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -193,7 +193,7 @@ def test_without_a_published_split_subjects_are_dealt(tmp_path: Path, name: str)
 
 
 def test_empty_and_labelless_trees_are_errors_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no label file like AUCoding/AU_OCC/F001_T1\.csv"):
+    with pytest.raises(DataError, match=r"no label file, e.g. AUCoding/AU_OCC/F001_T1\.csv"):
         bp4d.load(tmp_path, AUS)
     plant_table(tmp_path / "AU_OCC" / "F001_T1.csv", HEADER, [(1, 9, 9)])
     with pytest.raises(DataError, match="no image of a labelled frame"):

@@ -40,7 +40,7 @@ def test_when_strict_an_au_without_a_positive_is_named_with_the_way_out() -> Non
     labels = np.array([[1, 0, 0], [0, 0, 1]], np.int8)
     with pytest.raises(DataError, match=r"no training frame of 2 shows AU9, .*leave it out with --aus 4,12"):
         class_weights(labels, (4, 9, 12), strict=True)
-    with pytest.raises(DataError, match=r"shows AU4, AU9, AU12.*give other videos or AUs"):
+    with pytest.raises(DataError, match=r"shows AU4, AU9, AU12.*use other videos or AUs"):
         class_weights(np.zeros((2, 3), np.int8), (4, 9, 12), strict=True)
     assert class_weights(labels[:, [0, 2]], (4, 12), strict=True) == pytest.approx([1.0, 1.0])
 
@@ -100,7 +100,7 @@ def test_load_dataset_refuses_unknown_names_and_missing_folders(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="file: this is a file"):
         load_dataset("bp4d", tmp_path / "file")
-    with pytest.raises(DataError, match="frame rate is 1 to 240"):
+    with pytest.raises(DataError, match="frame rate must be 1 to 240"):
         load_dataset("bp4d", tmp_path, fps=-3)
 
 

@@ -83,7 +83,7 @@ def test_two_videos_that_may_be_meant_are_an_error(tmp_path: Path) -> None:
     plant_disfa_labels(tmp_path, "SN001", INTENSITY)
     for name in ("LeftVideoSN001.avi", "LeftVideoSN001_comp.avi"):
         plant_video(tmp_path / name, 4)
-    with pytest.raises(DataError, match=r"SN001 lie both in .*LeftVideoSN001\.avi and in .*LeftVideoSN001_comp\.avi"):
+    with pytest.raises(DataError, match=r"SN001: found in .*LeftVideoSN001\.avi and in .*LeftVideoSN001_comp\.avi"):
         disfa.load(tmp_path, AUS)
 
 
@@ -96,9 +96,9 @@ def test_missing_files_are_told(tmp_path: Path) -> None:
     data = disfa.load(tmp_path, (1, 12, 45))
     assert data.videos[0].labels.tolist() == [[0, UNKNOWN, UNKNOWN], [1, UNKNOWN, UNKNOWN]]
     assert data.videos[1].labels.tolist() == [[0, 1, UNKNOWN], [1, 0, UNKNOWN]]
-    assert "AU12 has no label file for SN001, so it is unknown there" in data.notes
-    assert "AU45 has no label file for any subject, so it is unknown there" in data.notes
-    assert "SN003 has labels but no video or images of the left camera and is left out" in data.notes
+    assert "AU12 has no label file for SN001; its labels are unknown there" in data.notes
+    assert "AU45 has no label file for any subject; its labels are unknown there" in data.notes
+    assert "SN003 has labels, but no video or images of the left camera; it is left out" in data.notes
     assert "part 1 has 4 frames, published 43,604 (43,600 fewer)" in data.notes
 
 
@@ -134,10 +134,10 @@ def test_anything_unexpected_is_named_by_file_and_line(tmp_path: Path, text: str
 
 
 def test_trees_without_labels_or_pictures_are_errors_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no label file like ActionUnit_Labels/SN001/SN001_au1\.txt"):
+    with pytest.raises(DataError, match=r"no label file, e.g. ActionUnit_Labels/SN001/SN001_au1\.txt"):
         disfa.load(tmp_path, AUS)
     plant_disfa_labels(tmp_path, "SN001", INTENSITY)
-    with pytest.raises(DataError, match="no pictures of a labelled frame, like Videos_LeftCamera"):
+    with pytest.raises(DataError, match=r"no picture of a labelled frame, e\.g\. Videos_LeftCamera"):
         disfa.load(tmp_path, AUS)
     plant_video(tmp_path / "LeftVideoSN001_comp.avi", 4)
     with pytest.raises(DataError, match="no label for AUs 45"):

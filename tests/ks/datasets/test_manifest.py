@@ -67,7 +67,7 @@ def test_chosen_aus_come_in_the_chosen_order(tmp_path: Path) -> None:
     data = manifest.load(path, (12, 4, 1))
     assert data.aus == (12, 4, 1)
     assert data.videos[0].labels.tolist() == [[0, UNKNOWN, 1]]
-    assert "AU4 has no column, so it is unknown" in data.notes
+    assert "AU4 has no column; its labels are unknown" in data.notes
 
 
 def test_without_a_subject_column_each_video_is_its_own_subject(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_without_a_subject_column_each_video_is_its_own_subject(tmp_path: Path) 
     data = manifest.load(path)
     assert data.subjects == ("a", "b", "c", "d")
     assert data.parts == (("a", "d"), ("b",), ("c",))
-    assert any("each video is taken for a subject of its own" in note for note in data.notes)
+    assert any("each video counts as one subject" in note for note in data.notes)
     assert any("4 subjects, sorted by name, are dealt in turn into 3 parts" in note for note in data.notes)
 
 
@@ -107,7 +107,7 @@ def test_a_part_column_gives_the_folds(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"subject A is in two parts \(part 2 in line 2, part 1 in line 4\)"):
         manifest.load(path)
     plant_table(path, header, [("a", "A", 0, 3, 1), ("b", "B", 0, 1, 1)])
-    with pytest.raises(DataError, match="part 3 is there but part 2 is not"):
+    with pytest.raises(DataError, match="there is part 3 but no part 2"):
         manifest.load(path)
 
 
@@ -115,9 +115,9 @@ def test_the_rate_is_the_arguments_then_the_videos_then_25(tmp_path: Path) -> No
     plant_names(tmp_path / "a", ["0.jpg"])
     path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1"), [("a", 0, 1)])
     assert manifest.load(path).fps == 25.0
-    assert any("25 per second are assumed" in note for note in manifest.load(path).notes)
+    assert any("assuming 25 frames per second" in note for note in manifest.load(path).notes)
     assert manifest.load(path, fps=12.5).fps == 12.5
-    assert not any("assumed" in note for note in manifest.load(path, fps=12.5).notes)
+    assert not any("assuming" in note for note in manifest.load(path, fps=12.5).notes)
     for name, fps in (("b.avi", 30), ("c.avi", 30), ("d.avi", 20)):
         plant_video(tmp_path / name, 4, fps)
     plant_table(path, ("video", "frame", "AU1"), [(name, 0, 1) for name in ("a", "b.avi", "c.avi", "d.avi")])
@@ -136,17 +136,17 @@ ROW = ("a", "A", 0, 1, 0)
         (HEADER, [("", "A", 0, 1, 0)], "line 2: no video or folder ''"),
         (HEADER, [ROW, ("a", "A", "one", 1, 0)], "line 3: frame must be a whole number from 0; got 'one'"),
         (HEADER, [("a", "A", -1, 1, 0)], "line 2: frame must be a whole number from 0; got '-1'"),
-        (HEADER, [ROW, ROW], "line 3: frame 0 of this video is in line 2 already"),
+        (HEADER, [ROW, ROW], "line 3: frame 0 of this video is already in line 2"),
         (HEADER, [("a", "A", 0, 2, 0)], "line 2: AU1 is '2'; wanted 1, 0, or blank"),
         (HEADER, [("a", "A", 0, 1, "yes")], "line 2: AU12 is 'yes'"),
-        (HEADER, [ROW, ("a", "B", 1, 1, 0)], "line 3: a video has one subject and one part; line 2 has others"),
+        (HEADER, [ROW, ("a", "B", 1, 1, 0)], "line 3: a video must have one subject and one part; line 2 has others"),
         (HEADER, [("a", " ", 0, 1, 0)], "line 2: the subject is blank"),
-        (HEADER, [("a", "A", 0)], "line 2: 3 cells, but the heading needs 5"),
+        (HEADER, [("a", "A", 0)], "line 2: 3 cells, but the header needs 5"),
         (HEADER, [("a", "A", 9, 1, 0)], "line 2: no frame 9 in .*a, which has 0 to 1"),
         (HEADER, [("a", "A", 0, "", "")], "no label for AUs 1, 12"),
-        (HEADER, [("empty", "A", 0, 1, 0)], "empty: no picture in it"),
-        (HEADER, [("unnumbered", "A", 0, 1, 0)], r"portrait\.jpg: the name of an image must hold its frame number"),
-        (HEADER, [], "no row under the heading"),
+        (HEADER, [("empty", "A", 0, 1, 0)], "empty: contains no picture"),
+        (HEADER, [("unnumbered", "A", 0, 1, 0)], r"portrait\.jpg: the name of an image must contain its frame number"),
+        (HEADER, [], "no row below the header"),
         (("video", "AU1"), [("a", 1)], "line 1: wanted columns video, frame and AU1"),
         (("video", "frame", "smile"), [("a", 0, 1)], "line 1: no AU column"),
         (("video", "frame", "AU1", "au01"), [("a", 0, 1, 1)], "line 1: AU1 has two columns"),
