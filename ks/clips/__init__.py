@@ -1,1 +1,1 @@
-"""What a training step reads: crops on disk, label budget, schedule, clips and their augmentation."""
+"""Training data: cached crops, label budget, schedule of clips, and the loader of batches."""

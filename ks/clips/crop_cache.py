@@ -1,13 +1,13 @@
-"""Crops on disk: one entry per video, one row per frame, read back by row.
+"""The crop cache: one entry per video with one row per frame; crops are read by row.
 
-    <folder>/<key>/crops.u8     (T, side, side, 3) uint8; row i is video.frames[i], zeros where no face was found
+    <folder>/<key>/crops.u8     (T, side, side, 3) uint8; row i is video.frames[i]; zeros if no face was found
                    found.npy    (T,) bool
-                   points.npy   (T, 6, 2) float32, damped key points; NaN without a face and for aligned pictures
-                   meta.json    what it was made from
-    <folder>/no_face.csv        video,frame of each frame without a face, for the videos asked for last
+                   points.npy   (T, 6, 2) float32, smoothed key points; NaN without a face and for aligned pictures
+                   meta.json    how it was made
+    <folder>/no_face.csv        video,frame of each frame without a face, from the last run
 
-The key is a checksum of all that decides what the crops look like. An entry is whole or not there.
-Raw: live crops are not compressed either, and reading is free.
+The key is a hash of everything that affects the crops. Entries are written atomically. Crops are not compressed, as in
+live video, so reading needs no decoding.
 """
 
 import csv
@@ -35,7 +35,7 @@ from knowledge_spreader.frame_reader import is_turned_or_stretched, list_images
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1  # of an entry's files
+_LAYOUT = 1  # version of an entry's files
 _OPEN_FILES = 64  # per process
 
 
@@ -51,23 +51,23 @@ class VideoCrops:
     found: Bools  # (T,)
 
     def read(self, rows: npt.NDArray[np.integer]) -> U8:
-        """The crops of rows (n,), in any order: (n, side, side, 3). Raises DataError where there is no such row."""
+        """The crops of rows (n,), in any order: (n, side, side, 3). Raises DataError if a row does not exist."""
         crops = np.empty((len(rows), self.side_px, self.side_px, 3), np.uint8)
         self.read_into(rows, crops)
         return crops
 
     def read_into(self, rows: npt.NDArray[np.integer], target: U8) -> None:
-        """Fills target (n, side, side, 3), which lies in one piece, with the crops of rows (n,), in any order.
+        """Fills target (n, side, side, 3), which must be contiguous, with the crops of rows (n,), in any order.
 
-        Reads runs of neighbours at once, into memory of the caller's own: mapped memory would grow with what was read.
-        Raises DataError where there is no such row.
+        Consecutive rows are read at once. The file is not memory-mapped, because the mapping would grow with use.
+        Raises DataError if a row does not exist.
         """
         rows = np.asarray(rows)
         assert target.shape == (len(rows), self.side_px, self.side_px, 3), target.shape
         if not len(rows):
             return
         if rows.min() < 0 or rows.max() >= len(self.found):
-            raise DataError(f"{self.path}: rows are 0 to {len(self.found) - 1}; got {rows.min()} to {rows.max()}")
+            raise DataError(f"{self.path}: rows must be 0 to {len(self.found) - 1}; got {rows.min()} to {rows.max()}")
         file = _open(self.path)
         starts = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
         for start, end in pairwise(starts):
@@ -75,9 +75,9 @@ class VideoCrops:
 
 
 class _File:
-    """A file open for reading at any place, closed when nobody holds it any more.
+    """A file open for reading at any offset; closed when it is no longer referenced.
 
-    Positions are no state of it: processes that fork with it open do not disturb each other.
+    It has no file position, so that forked processes can share it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +85,7 @@ class _File:
         try:
             self._handle = os.open(path, os.O_RDONLY)
         except OSError as exc:
-            raise DataError(f"{path}: the crops cannot be read ({one_line(exc)}); run again to make them anew") from exc
+            raise DataError(f"{path}: the crops cannot be read ({one_line(exc)}); run again to crop again") from exc
         self._path = path
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
@@ -97,7 +97,7 @@ class _File:
         while left:
             n = os.preadv(self._handle, [left], offset)
             if not n:
-                raise DataError(f"{self._path}: the crops end early; run again to make them anew")
+                raise DataError(f"{self._path}: the crops end early; run again to crop again")
             left, offset = left[n:], offset + n
 
 
@@ -111,7 +111,7 @@ def _open(path: Path) -> _File:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides what crops look like, besides the video."""
+    """Everything that affects the crops, besides the video."""
 
     side_px: int
     fps: float
@@ -125,7 +125,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The place of a video's crops, made or not."""
+    """The cache entry of a video, whether it exists or not."""
 
     video: Video
     recipe: Recipe
@@ -137,7 +137,7 @@ class Entry:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What it is made from, for people who look at it."""
+        """How the entry was made, for human readers."""
         video, recipe = self.video, self.recipe
         how = {"crop_version": CROP_VERSION, "face_model_sha256": recipe.model_identity, "fps": recipe.fps}
         return {
@@ -150,20 +150,20 @@ class Entry:
 
 
 def entry_of(video: Video, recipe: Recipe, folder: Path) -> Entry:
-    """Raises DataError when the video's source cannot be read or its frames are out of order."""
+    """Raises DataError if the video's source cannot be read, or its frames are not in order."""
     if (np.diff(video.pictures) <= 0).any():
-        raise DataError(f"{video.name}: its frames must point at pictures in increasing order")
+        raise DataError(f"{video.name}: the pictures of its frames must be in increasing order")
     how: list[Any] = [_LAYOUT, recipe.side_px]
     if recipe.model_identity:
         how += [CROP_VERSION, recipe.model_identity, float(recipe.fps), video.frames.tolist()]
     if is_turned_or_stretched(video.source):
-        how += ["displayed"]  # told apart from crops of the picture as it is stored
+        how += ["displayed"]  # distinguishes them from crops of the picture as stored
     what = [str(video.source.resolve()), stamp(video.source), video.pictures.tolist()]
     return Entry(video, recipe, folder / hashlib.sha256(json.dumps([how, what]).encode()).hexdigest())
 
 
 def stamp(source: Path) -> list[tuple[str, int, int]]:
-    """(name, size, mtime_ns) of the video, or of each image of the folder: equal while nobody changes it."""
+    """(name, size, mtime_ns) of the video, or of each image in the folder; differs if a file was changed."""
     try:
         stats = [(path.name, path.stat()) for path in (list_images(source) if source.is_dir() else (source,))]
     except OSError as exc:
@@ -172,7 +172,7 @@ def stamp(source: Path) -> list[tuple[str, int, int]]:
 
 
 def load(entry: Entry) -> VideoCrops | None:
-    """The crops of an entry; None when there are none, or damaged ones, which are removed."""
+    """The crops of an entry; None if there are none. Damaged entries are removed."""
     if not entry.path.is_dir():
         return None
     path = entry.path / "crops.u8"
@@ -182,12 +182,12 @@ def load(entry: Entry) -> VideoCrops | None:
         size = path.stat().st_size
         if found.shape == entry.video.frames.shape and found.dtype == np.bool_ and size == entry.bytes:
             return VideoCrops(path, entry.recipe.side_px, found)
-        reason = f"{size} bytes in place of {entry.bytes}" if size != entry.bytes else "found.npy is another's"
+        reason = f"{size} bytes instead of {entry.bytes}" if size != entry.bytes else "found.npy does not match"
     except (OSError, ValueError, EOFError) as exc:
         reason = str(exc)
-    log.warning("%s: the crops of %s are damaged (%s); they are made anew", entry.path, entry.video.name, reason)
+    log.warning("%s: the crops of %s are damaged (%s); cropping again", entry.path, entry.video.name, reason)
     shutil.rmtree(entry.path)
-    _open.cache_clear()  # what is made anew is another file
+    _open.cache_clear()  # close the removed file
     return None
 
 
@@ -198,17 +198,17 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise DataError(f"{folder}: cannot be made ({one_line(exc)}); give another folder with --cache") from exc
+        raise DataError(f"{folder}: cannot be created ({one_line(exc)}); choose another folder with --cache") from exc
 
 
 def check_space(folder: Path, todo: Sequence[Entry]) -> None:
-    """Raises DataError when the disk is too small for the entries to be made."""
+    """Raises DataError if the disk has too little space for the missing entries."""
     needed, free = sum(entry.bytes for entry in todo), shutil.disk_usage(folder).free
     if needed > free:
         frames = sum(len(entry.video.frames) for entry in todo)
         raise DataError(
             f"{folder}: crops of {frames} frames need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
-            "make room or name a folder on another disk with --cache"
+            "free space, or choose a folder on another disk with --cache"
         )
 
 

@@ -1,7 +1,7 @@
-"""An entry of the crop cache while it is written: a kill leaves a whole entry or none.
+"""Writes entries of the crop cache atomically: a killed process leaves no partial entry.
 
-Its files are written to <key>.tmp-<pid>-<random>/, which is then renamed. A lock on crops.u8 says that the writer
-lives, on whichever machine; a draft that nobody locks is a leftover.
+Files are written to a draft folder <key>.tmp-<pid>-<random>/, which is then renamed. The writer, on any machine, holds
+a lock on crops.u8; a draft without a lock is a leftover.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ _DRAFTS = "*.tmp-*/"
 
 
 class Draft:
-    """Takes the crops of an entry, row by row."""
+    """An unfinished entry; crops are added row by row."""
 
     def __init__(self, entry: Entry, folder: Path, crops: BinaryIO) -> None:
         n, side = len(entry.video.frames), entry.recipe.side_px
@@ -35,14 +35,14 @@ class Draft:
         self.rows = 0
 
     def add(self, crop: U8 | None, points: F64 | None) -> None:
-        """The next row: a crop (side, side, 3) and its key points (6, 2), where there are any."""
+        """Adds the next row: a crop (side, side, 3) and its key points (6, 2); None if there is no face."""
         self._crops.write((self._nothing if crop is None else crop).data)
         self._found[self.rows] = crop is not None
         self._points[self.rows] = np.nan if points is None else points
         self.rows += 1
 
     def finish(self) -> None:
-        """Writes what is not crops, and all to disk."""
+        """Writes the other files and syncs all to disk."""
         self._crops.flush()
         np.save(self._folder / "found.npy", self._found)
         np.save(self._folder / "points.npy", self._points)
@@ -54,7 +54,7 @@ class Draft:
 
 @contextmanager
 def writing(entry: Entry) -> Iterator[Draft]:
-    """A draft that becomes the entry when all went well and vanishes when not. Raises DataError on a full disk."""
+    """Yields a draft, which becomes the entry if the block succeeds. Raises DataError if it cannot be written."""
     folder: Path | None = None
     try:
         folder, crops = _new_folder(entry.path)
@@ -65,7 +65,7 @@ def writing(entry: Entry) -> Iterator[Draft]:
             try:
                 folder.rename(entry.path)
             except OSError:
-                if not entry.path.is_dir():  # else another run made the same crops meanwhile
+                if not entry.path.is_dir():  # another run made the same crops meanwhile
                     raise
         _sync(entry.path.parent)
     except OSError as exc:
@@ -76,9 +76,9 @@ def writing(entry: Entry) -> Iterator[Draft]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the drafts of runs that were killed: nobody holds their lock.
+    """Removes the drafts of killed runs, which nobody has locked.
 
-    A run that was killed between two steps may have left a folder without crops.u8; it is made then, to be locked.
+    A killed run may leave a draft without crops.u8; the file is created here, so that it can be locked.
     """
     for draft in folder.glob(_DRAFTS):
         with suppress(OSError), (draft / "crops.u8").open("ab") as file:  # BlockingIOError: it is being written
@@ -87,27 +87,27 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def rows_in_drafts(entries: Iterable[Entry]) -> int:
-    """How many rows of unfinished entries are written."""
+    """The number of rows written so far to the drafts of these entries."""
     by_name = {entry.path.name: entry for entry in entries}
     rows = 0
     for folder in {entry.path.parent for entry in by_name.values()}:
         for draft in folder.glob(_DRAFTS):
             entry = by_name.get(draft.name.partition(".")[0])
-            with suppress(FileNotFoundError):  # renamed this moment
+            with suppress(FileNotFoundError):  # just renamed
                 rows += (draft / "crops.u8").stat().st_size // entry.recipe.row_bytes if entry else 0
     return rows
 
 
 def _new_folder(entry: Path) -> tuple[Path, BinaryIO]:
-    """A folder beside the entry, and its crops.u8, open and locked."""
+    """A new draft folder beside the entry, and its crops.u8, open and locked."""
     while True:
         folder = entry.with_name(f"{entry.name}.tmp-{os.getpid()}-{token_hex(4)}")
         folder.mkdir()
         try:
             file = (folder / "crops.u8").open("wb")
         except FileNotFoundError:
-            continue  # before it was locked, another run took it for a leftover
-        with suppress(OSError):  # a file system without locks: drafts of killed runs stay
+            continue  # another run removed it as a leftover before it was locked
+        with suppress(OSError):  # no locks on this file system: drafts of killed runs stay
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return folder, file

@@ -1,4 +1,4 @@
-"""Crop each video once: every frame's face, followed and damped, or pictures that are aligned already, resized."""
+"""Crops each video once into the cache: tracks and aligns the face, or resizes pictures that are already aligned."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -40,14 +40,15 @@ def crop_videos(
     workers: int,
     progress: bool,
 ) -> list[VideoCrops]:
-    """The crops of each video, in their order; made where `folder` has none yet.
+    """The crops of each video, in the same order; missing ones are added to `folder`.
 
-    aligned: the pictures are crops already and are only resized. face_model: a path, or "" for the user's cache or a
-    download. fps: of the recordings, for damping. workers: processes; 0 and 1 work in this one. Raises DataError on
-    pictures that cannot be used and on a full disk, MissingError without a face model; what is finished stays.
+    aligned: the pictures are aligned crops already, and are only resized. face_model: a path, or "" for the user's
+    cache or a download. fps: frame rate of the recordings, for smoothing. workers: processes; 0 and 1: this process.
+    Raises DataError if pictures cannot be used or the disk is full, MissingError without a face model; finished videos
+    stay in the cache.
     """
     if not aligned and not fps > 0:
-        raise DataError(f"damping needs the frame rate of the recordings, above 0; got {fps:g}; give it with --fps")
+        raise DataError(f"smoothing needs a frame rate above 0; got {fps:g}; set it with --fps")
     model = None if aligned else find_face_model(face_model)
     recipe = Recipe(side_px, fps, "" if model is None else model_identity(model), model)
     make_folder(folder)
@@ -65,12 +66,14 @@ def crop_videos(
 def _loaded(entry: Entry) -> VideoCrops:
     crops = load(entry)
     if crops is None:
-        raise DataError(f"{entry.path}: the crops of {entry.video.name} vanished while others were made; run again")
+        raise DataError(
+            f"{entry.path}: the crops of {entry.video.name} disappeared while other videos were cropped; run again"
+        )
     return crops
 
 
 def crop_video(entry: Entry, tick: Callable[[], None]) -> None:
-    """Crops one video and puts its entry in place. Calls tick after each frame."""
+    """Crops one video and writes its entry. Calls tick after each frame."""
     video, before = entry.video, stamp(entry.video.source)
     make = _follow_face if entry.recipe.model else _resize_aligned
     with writing(entry) as draft:
@@ -80,22 +83,22 @@ def crop_video(entry: Entry, tick: Callable[[], None]) -> None:
                 tick()
         if draft.rows != len(video.frames):
             raise DataError(
-                f"{video.name}: {video.source} gave {draft.rows} of the {len(video.frames)} pictures asked for"
+                f"{video.name}: {video.source} gave {draft.rows} of {len(video.frames)} pictures; copy it again"
             )
         if stamp(video.source) != before:
             raise DataError(f"{video.name}: {video.source} changed while it was read; run again when it is complete")
 
 
 def _follow_face(entry: Entry) -> Generator[tuple[U8 | None, F64 | None], None, None]:
-    """Crop and damped key points of each frame's face: the one that overlaps the last accepted, else the largest."""
+    """Crop and smoothed key points of each frame's face: the one that overlaps the previous face, else the largest."""
     recipe, damped = entry.recipe, PointFilter()
     assert recipe.model
-    near: Box | None = None  # where the face is held
-    last: Box | None = None
+    near: Box | None = None  # box to search for the tracked face
+    last: Box | None = None  # box of the previous face
     expected = -1
     with FaceDetector(recipe.model) as detector:
         for frame, picture in zip(entry.video.frames.tolist(), _pictures(entry.video), strict=False):
-            if frame != expected:  # a gap: who knows where the face is now
+            if frame != expected:  # a gap: the face may be elsewhere
                 damped.reset()
                 near = None
             expected = frame + 1
@@ -105,7 +108,7 @@ def _follow_face(entry: Entry) -> Generator[tuple[U8 | None, F64 | None], None, 
                 yield None, None
                 continue
             box = face.box_xyxy_px
-            if last and not overlap(last, box):  # another face, or it jumped
+            if last and not overlap(last, box):  # another face, or a jump
                 damped.reset()
             near, last = hold(near, box) if near else box, box
             points = damped.update(face.points_px, frame / recipe.fps)
@@ -122,15 +125,15 @@ def _next_face(detector: FaceDetector, picture: U8, near: Box | None, last: Box 
 
 
 def _resize_aligned(entry: Entry) -> Generator[tuple[U8, None], None, None]:
-    """Each picture at the crop's side. Raises DataError unless all are squares of one size."""
+    """Resizes each picture to the crop's side. Raises DataError unless all are squares of the same size."""
     side, first = entry.recipe.side_px, (0, 0)
     for row, picture in enumerate(_pictures(entry.video)):
         height, width = picture.shape[:2]
         first = first if row else (height, width)
         if height != width or (height, width) != first:
-            wanted = f"squares of one size, like the first, {first[1]} x {first[0]} px" if row else "squares"
+            wanted = f"squares of the same size; the first has {first[1]} x {first[0]} px" if row else "squares"
             raise DataError(
-                f"{_picture_name(entry.video, row)} is {width} x {height} px; aligned pictures are {wanted}"
+                f"{_picture_name(entry.video, row)} is {width} x {height} px; aligned pictures must be {wanted}"
             )
         shrinks = side < height
         resized = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -138,7 +141,7 @@ def _resize_aligned(entry: Entry) -> Generator[tuple[U8, None], None, None]:
 
 
 def _pictures(video: Video) -> Iterator[U8]:
-    """The pictures of a video's frames. Raises DataError with the video's name."""
+    """The pictures of a video's frames. Adds the video's name to DataErrors."""
     try:
         for _, picture in read_pictures(video.source, video.pictures):
             yield picture

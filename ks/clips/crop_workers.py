@@ -1,4 +1,4 @@
-"""Crop many videos: in this process or in several, which all end with the first error, Ctrl-C or the parent's death."""
+"""Crops many videos in one or several processes. All stop on the first error, on Ctrl-C, or if the parent dies."""
 
 import logging
 import multiprocessing
@@ -23,11 +23,11 @@ from knowledge_spreader.errors import KSError
 
 log = logging.getLogger(__name__)
 
-CropVideo = Callable[[Entry, Callable[[], None]], None]  # makes an entry and calls a function after each frame
+CropVideo = Callable[[Entry, Callable[[], None]], None]  # writes an entry and calls the function after each frame
 
 
 def crop_all(crop_video: CropVideo, todo: Sequence[Entry], workers: int, progress: bool) -> None:
-    """Makes the entries. Raises the first error of crop_video, and KSError when a process was killed."""
+    """Writes the entries. Raises the first error of crop_video, or KSError if a process was killed."""
     frames, started = sum(len(entry.video.frames) for entry in todo), time.perf_counter()
     with _progress_bar(frames, progress) as show:
         if workers > 1 and len(todo) > 1:
@@ -45,12 +45,12 @@ def _in_processes(
     crop_video: CropVideo, todo: Sequence[Entry], workers: int, show: Callable[[int], None], ctrl_c: threading.Event
 ) -> None:
     others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
+    context = multiprocessing.get_context("spawn")  # fork would copy locks held by other threads
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     running: dict[Future[None], Entry] = {}
     done = 0
     try:
-        with _without_ctrl_c():  # each submit may start a process
+        with _without_ctrl_c():  # submit may start a process
             for entry in sorted(todo, key=lambda entry: -entry.bytes):
                 running[pool.submit(crop_video, entry, _no_tick)] = entry
         while running and not ctrl_c.is_set():
@@ -60,7 +60,7 @@ def _in_processes(
             show(done + rows_in_drafts(running.values()))
     except BrokenProcessPool as exc:
         raise KSError(
-            f"a process that cropped faces was killed, perhaps for memory; use fewer than {workers} workers"
+            f"a cropping process was killed, perhaps out of memory; use fewer than {workers} --workers"
         ) from exc
     finally:
         if running:
@@ -72,13 +72,13 @@ def _in_processes(
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[threading.Event]:
-    """Ctrl-C sets an event and raises KeyboardInterrupt at the end of the block; a second one does so at once.
+    """Ctrl-C sets an event, and raises KeyboardInterrupt at the end of the block; a second Ctrl-C raises it at once.
 
-    Raised anywhere else it could leave a lock of the pool taken, and the pool's end would wait for ever.
+    An exception elsewhere could leave a lock of the pool held, and the shutdown of the pool would hang.
     """
     noted = threading.Event()
     main_thread = threading.current_thread() is threading.main_thread()
-    if not main_thread or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background has no Ctrl-C
+    if not main_thread or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # background jobs ignore Ctrl-C
         yield noted
         return
 
@@ -97,7 +97,7 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal. Those begun here never see it, this one sees it afterwards."""
+    """Blocks SIGINT: processes started here never get it, this process gets it afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -106,25 +106,25 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the workers share the cores already
+    cv2.setNumThreads(1)  # the workers already use all cores
     parent = multiprocessing.parent_process()
     assert parent
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
-    """A killed parent cannot end its workers."""
+    """Ends this process with its parent, which cannot do so if it is killed."""
     wait_for_handles([parent])
     os._exit(1)
 
 
 def _no_tick() -> None:
-    """The parent sees a worker's progress by the size of its draft."""
+    """Does nothing: the parent measures progress by the size of the drafts."""
 
 
 @contextmanager
 def _progress_bar(frames: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    """Gives a function that shows how many frames are done: on stderr, where that is a terminal."""
+    """Yields a function that shows the number of finished frames, on stderr if it is a terminal."""
     console, started = stderr_console(), time.perf_counter()
     columns = (
         TextColumn("cropping faces"),

@@ -1,4 +1,4 @@
-"""Which frames are labelled: a share of each video's frames, or a list in a file."""
+"""The label budget: which labels may be used, as a share of each video's frames or from a file."""
 
 import csv
 import io
@@ -20,9 +20,9 @@ LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be us
 def choose_labels(videos: Sequence[Video], share: float, scheme: str, seed: int) -> LabelList:
     """A label budget (section 4.4): one label every k = round(1 / share) frames inside each video.
 
-    scheme "sparse" spreads them, starting at a random frame below k; "consecutive" takes as many in one run (figure 5).
-    Frames without any known label do not count. A video with fewer than k frames gets its one label with probability
-    frames / k, so that the budget holds on the whole.
+    scheme "sparse": every k-th frame from a random start below k; "consecutive": as many in one run (figure 5). Frames
+    without a known label are skipped. A video with fewer than k frames gets one label with probability frames / k, so
+    that the budget holds on average.
     """
     k = max(1, round(1 / share))
     chosen: LabelList = {}
@@ -39,7 +39,7 @@ def choose_labels(videos: Sequence[Video], share: float, scheme: str, seed: int)
 
 
 def write_labels(labels: LabelList) -> str:
-    """CSV text: video,frame."""
+    """CSV text with columns video and frame."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("video", "frame"))
@@ -48,7 +48,7 @@ def write_labels(labels: LabelList) -> str:
 
 
 def read_labels(path: Path) -> LabelList:
-    """Inverse of write_labels. Raises DataError on another file."""
+    """Inverse of write_labels. Raises DataError if the file is not such a CSV."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -56,14 +56,12 @@ def read_labels(path: Path) -> LabelList:
         for row in rows:
             frames.setdefault(row["video"], []).append(int(row["frame"]))
     except (OSError, KeyError, ValueError, TypeError, UnicodeDecodeError) as exc:
-        raise DataError(
-            f"{path} should be a CSV with the columns video and frame ({type(exc).__name__}: {exc})"
-        ) from exc
+        raise DataError(f"{path} must be a CSV with the columns video and frame ({type(exc).__name__}: {exc})") from exc
     return {name: np.unique(np.asarray(numbers, np.int32)) for name, numbers in frames.items()}
 
 
 def labelled_mask(index: FrameIndex, videos: Sequence[Video], labels: LabelList) -> Bools:
-    """(F,) whether a frame's label may be used: it is listed and something is known. Unknown videos are ignored."""
+    """(F,) whether a frame is listed and has a known label. Videos that are not in the index are ignored."""
     mask = np.zeros(len(index), bool)
     for i, video in enumerate(videos):
         mine = index.video == i

@@ -1,4 +1,4 @@
-"""From the frame index to batches: which clips a step sees, read by worker processes while the step before runs."""
+"""Reads the batches of the schedule in worker processes, ahead of the training step."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from knowledge_spreader.metrics import positive_rate
 
 
 class ClipReader(Dataset[Batch]):
-    """Reads the clips of a plan. Lives in the worker processes; holds only the index, crops stay on disk."""
+    """Maps a step to its batch. Used in the worker processes: it keeps the index in memory, and crops stay on disk."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ClipReader(Dataset[Batch]):
         n = self.schedule.n_frames
         rows = self.index.clip_rows(which, plan.m, n)
         pictures = self._read(which, rows)
-        offset = which[:, None] + (rows - self.index.row[which, None])  # frames of a run stand together in the index
+        offset = which[:, None] + (rows - self.index.row[which, None])  # the frames of a run are adjacent in the index
         clips, entropy = len(which) * self.schedule.world, (self.schedule.seed, plan.step, 2 + kind)
         noise = draw_noise(
             entropy,
@@ -65,7 +65,7 @@ class ClipReader(Dataset[Batch]):
         return Clips(pictures, torch.from_numpy(self.index.labels[offset]), self._my_noise(noise), faster, self.prior)
 
     def _read(self, which: I64, rows: I32) -> Tensor:
-        """The crops of rows (B, N) of the videos of clips `which`: (B, N, H, W, 3)."""
+        """The crops of rows (B, N), in the videos of the key frames `which` (B,): (B, N, H, W, 3) uint8."""
         side_px = self.crops[0].side_px
         pictures = np.empty((*rows.shape, side_px, side_px, 3), np.uint8)
         for clip, v, r in zip(pictures, self.index.video[which], rows, strict=True):
@@ -82,7 +82,7 @@ class ClipReader(Dataset[Batch]):
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch with its pictures and noise on the device; copies run beside the work of the step before."""
+    """The batch on the device. Copies from pinned memory overlap with the previous step."""
 
     def move(x: Tensor) -> Tensor:
         return x.to(device, non_blocking=True)

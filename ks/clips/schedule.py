@@ -1,4 +1,4 @@
-"""Which clips each step of a run sees: a function of the seed and the step."""
+"""The clips of each training step, as a function of seed and step number."""
 
 from typing import NamedTuple
 
@@ -11,28 +11,28 @@ from knowledge_spreader.errors import DataError, KSError
 
 
 class Plan(NamedTuple):
-    """Which clips this process reads for a step."""
+    """The clips that this process reads for a step."""
 
     step: int
     epoch: int
-    m: int
+    m: int  # position of the key frame
     labelled: I64  # (B,) rows of the frame index
-    unlabelled: I64  # (B',) maybe none
+    unlabelled: I64  # (B',) rows, possibly empty
 
 
 class Schedule(NamedTuple):
-    """Algorithm 1, lines 1, 2 and 6: the order of the clips and the place of the key frame, from the seed alone."""
+    """Algorithm 1, lines 1, 2 and 6: the order of the clips and the position of the key frame, from the seed alone."""
 
     seed: int
     labelled: I64
     unlabelled: I64
-    batch: int  # clips with a label per step, over all processes
+    batch: int  # labelled clips per step, over all processes
     unlabelled_batch: int
-    unlabelled_from: int  # epoch from which clips without a label come along; 0 = never
+    unlabelled_from: int  # first epoch with unlabelled clips; 0 = never
     n_frames: int
     key_shift: bool
-    epoch_clips: int = 0  # how many clips with a label an epoch is long; 0 = each one once
-    plain_from: int = 1 << 30  # epoch from which clips are seen without noise, but for the flip
+    epoch_clips: int = 0  # labelled clips per epoch; 0 = each clip once
+    plain_from: int = 1 << 30  # first epoch with only the flip as augmentation
     rank: int = 0
     world: int = 1
 
@@ -44,9 +44,9 @@ class Schedule(NamedTuple):
         return max(1, -(-clips // self.batch))
 
     def plan(self, step: int) -> Plan:
-        """The plan of a step counted from 0. Short last batches are filled from the start of the pass's order.
+        """The plan of a step, from 0. A short last batch is filled up from the start of the pass.
 
-        A pass over the labelled clips and an epoch are the same unless epoch_clips says how long the epoch is.
+        An epoch is one pass over the labelled clips, unless epoch_clips sets its length.
         """
         epoch = step // self.steps_per_epoch
         turn, i = divmod(step, self._steps(len(self.labelled)))
@@ -70,15 +70,15 @@ class Schedule(NamedTuple):
 
 
 def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
-    """Which frames of the training subjects are clips with a label, and which without.
+    """The schedule: labelled frames of the training subjects, and all others as unlabelled.
 
-    Raises DataError when nothing is labelled, KSError when a batch cannot be divided over the processes.
+    Raises DataError if no frame is labelled, KSError if a batch cannot be divided over the processes.
     """
     labelled = material.labelled(material.split.train)
     if not len(labelled):
         raise DataError(
             f"no label among the {len(material.split.train)} training subjects of fold {config.fold}; "
-            "use more --labels or another list"
+            "raise --labels or use another --label-list"
         )
     unlabelled_batch = round(config.batch * config.unlabelled_ratio)
     if config.batch % world or unlabelled_batch % world:

@@ -1,4 +1,4 @@
-"""What a run reads: data set, crops, frame index, who is trained on, and which labels may be used."""
+"""The data of a run: data set, crops, frame index, split of the subjects, and label budget."""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ LAST_EPOCH = "none: the last epoch"
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Subjects by role; nobody has two, save under the paper's protocol, where selection looks at the test part."""
+    """Subjects by role. Roles do not overlap, except in the paper's protocol, which selects on the test part."""
 
     train: tuple[str, ...]
     selection: tuple[str, ...]
@@ -39,31 +39,31 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """A data set ready to be trained on: video i of the index is videos[i], with its crops in crops[i]."""
+    """A data set ready for training: video i of the index is videos[i], with its crops in crops[i]."""
 
     data: DataSet
     videos: tuple[Video, ...]
     crops: tuple[VideoCrops, ...]
     index: FrameIndex
     split: Split
-    labels: LabelList  # the label list of all training-part subjects
+    labels: LabelList  # label budget of the training and selection subjects
 
     def frames_of(self, subjects: Sequence[str]) -> Bools:
-        """(F,) whether a frame of the index shows one of the subjects."""
+        """(F,) whether a frame of the index belongs to one of the subjects."""
         wanted = np.array([video.subject in set(subjects) for video in self.videos])
         return wanted[self.index.video]
 
     def labelled(self, subjects: Sequence[str]) -> I64:
-        """Rows of the index whose labels may be used, of the subjects given."""
+        """Rows of the index of these subjects with a label in the budget."""
         return np.flatnonzero(self.frames_of(subjects) & labelled_mask(self.index, self.videos, self.labels))
 
     def known(self, subjects: Sequence[str]) -> I64:
-        """Rows of the index with any known label, of the subjects given: what a test counts."""
+        """Rows of the index of these subjects with any known label, as used for tests."""
         return np.flatnonzero(self.frames_of(subjects) & (self.index.labels >= 0).any(1))
 
 
 def spec_of(config: TrainConfig, data: DataSet) -> ModelSpec:
-    """The model that a config trains on a data set."""
+    """The spec of the model that a config trains on a data set."""
     return ModelSpec(
         aus=data.aus,
         n_frames=config.n_frames,
@@ -79,7 +79,7 @@ def spec_of(config: TrainConfig, data: DataSet) -> ModelSpec:
 
 
 def load_material(config: TrainConfig, progress: bool) -> Material:
-    """Loads the data set, crops what has no crops yet, and splits. Raises DataError."""
+    """Loads the data set, adds missing crops, splits the subjects and chooses labels. Raises DataError."""
     data = load_dataset(config.data, Path(config.root), config.aus, config.fps)
     for note in data.notes:
         log.warning("%s: %s", data.name, note)
@@ -108,7 +108,7 @@ def load_material(config: TrainConfig, progress: bool) -> Material:
 
 
 def split_subjects(config: TrainConfig, data: DataSet) -> Split:
-    """Training, selection and test subjects of the config's fold. Raises DataError where a role would be empty."""
+    """Training, selection and test subjects of the config's fold. Raises DataError if a role would be empty."""
     train, test = data.fold(config.fold) if config.fold else (data.subjects, ())
     if not train or (config.fold and not test):
         raise DataError(
@@ -117,14 +117,14 @@ def split_subjects(config: TrainConfig, data: DataSet) -> Split:
         )
     if config.paper_protocol:
         if not test:
-            raise DataError("--paper-protocol selects on the test part, which --fold 0 has not; choose a fold")
+            raise DataError("--paper-protocol selects on the test part, but --fold 0 has none; choose a fold")
         return Split(train, test, test, PAPER_PROTOCOL)
     held = round(config.val_share * len(train)) if config.val_share else 0
     if config.val_share and not held:
         held = 1
     if held >= len(train):
         raise DataError(
-            f"{len(train)} training subject(s) cannot be divided; use --val-share 0 to train without selection"
+            f"{len(train)} training subject(s) cannot be split; use --val-share 0 to train without selection"
         )
     order = np.random.default_rng([config.seed, config.fold]).permutation(sorted(train))
     selection = tuple(sorted(order[:held].tolist()))
@@ -133,9 +133,9 @@ def split_subjects(config: TrainConfig, data: DataSet) -> Split:
 
 
 def selection_frames(config: TrainConfig, material: Material) -> I64:
-    """Rows of the index that choose the best epoch; none when nobody is held out.
+    """Rows of the index that select the best epoch; empty if no subjects are held out.
 
-    Raises DataError when somebody is, but the budget labels none of their frames.
+    Raises DataError if subjects are held out, but none of their frames has a label in the budget.
     """
     subjects = material.split.selection
     every_label = config.val_labels == "all" or config.paper_protocol

@@ -156,7 +156,7 @@ def test_rows_can_be_read_into_a_part_of_an_array(numbered):
 
 @pytest.mark.parametrize("rows", [[-1], [300], [0, 1000]])
 def test_rows_that_are_not_there_are_refused(numbered, rows):
-    with pytest.raises(DataError, match="rows are 0 to 299"):
+    with pytest.raises(DataError, match="rows must be 0 to 299"):
         numbered.read(np.array(rows))
 
 

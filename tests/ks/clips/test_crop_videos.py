@@ -44,7 +44,7 @@ def test_pictures_that_are_not_square_are_named(tmp_path):
     images = tmp_path / "v"
     images.mkdir()
     cv2.imwrite(str(images / "7.png"), np.zeros((30, 40, 3), np.uint8))
-    with pytest.raises(DataError, match=r"7\.png is 40 x 30 px; aligned pictures are squares") as error:
+    with pytest.raises(DataError, match=r"7\.png is 40 x 30 px; aligned pictures must be squares") as error:
         make([video(images, [0])], tmp_path / "cache")
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "cache").iterdir())
@@ -92,7 +92,7 @@ def test_a_reader_that_stops_early_is_noticed(tmp_path, monkeypatch):
         "read_pictures",
         lambda source, wanted: iter([(0, np.zeros((9, 9, 3), np.uint8))]),
     )
-    with pytest.raises(DataError, match=r"v: .* gave 1 of the 6 pictures"):
+    with pytest.raises(DataError, match=r"v: .* gave 1 of 6 pictures"):
         make([video(folder_of_images(tmp_path / "v"), range(6))], tmp_path / "cache")
 
 

@@ -44,7 +44,7 @@ def test_errors_cross_from_a_worker_unchanged(kind):
 def test_a_worker_that_is_killed_is_an_error_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "crop_video", kill_myself)
     videos = [video(folder_of_images(tmp_path / name), range(6)) for name in "ab"]
-    with pytest.raises(KSError, match="fewer than 2 workers"):
+    with pytest.raises(KSError, match="fewer than 2 --workers"):
         make(videos, tmp_path / "cache", workers=2)
     assert not multiprocessing.active_children()
 

@@ -120,7 +120,7 @@ def test_a_video_shorter_than_a_clip_is_refused() -> None:
 
 
 def test_no_face_anywhere_is_refused() -> None:
-    with pytest.raises(DataError, match="no frame with a face"):
+    with pytest.raises(DataError, match="no face was found"):
         index_frames([video(list(range(9)))], [np.zeros(9, bool)], 5)
 
 
