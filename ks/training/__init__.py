@@ -1,1 +1,1 @@
-"""Algorithm 1's two outer loops, and what a long run needs: warm starts, logs, signals, several processes."""
+"""The trainer (outer loops of algorithm 1), with warm starts, logs, signals and several processes."""

@@ -1,4 +1,4 @@
-"""Several processes training one model: who we are, and batch statistics over all of them."""
+"""Training with several processes: the process group, and batch norm over all processes."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-PATIENCE = timedelta(hours=12)  # the others wait while the first process crops the videos or evaluates
+PATIENCE = timedelta(hours=12)  # the others wait while the first process crops videos or evaluates
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
 
 
 def share_batch_statistics(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model with batch norms that see the batch of all processes, so that splitting it changes nothing."""
+    """Replaces batch norms by ones over all processes, so that splitting a batch does not change the result."""
     if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return, no-untyped-call]
     for parent in list(model.modules()):
@@ -42,9 +42,9 @@ def share_batch_statistics(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 class CpuSyncBatchNorm(nn.Module):
-    """A BatchNorm2d over all processes on a CPU, where torch's SyncBatchNorm does not run.
+    """BatchNorm2d over all processes on CPUs, where torch's SyncBatchNorm does not run.
 
-    Holds the parameters and buffers under the names of the batch norm that it stands for.
+    Names of parameters and buffers are those of BatchNorm2d.
     """
 
     running_mean: Tensor
@@ -59,13 +59,13 @@ class CpuSyncBatchNorm(nn.Module):
         self.eps, self.momentum = norm.eps, norm.momentum or 0.1
 
     def forward(self, x: Tensor) -> Tensor:
-        """(F, C, h, w) -> the same."""
+        """(F, C, h, w) -> the same shape."""
         if not self.training:
             return nn.functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         world = dist.get_world_size()
-        mean = sum_over_processes(x.mean((0, 2, 3))) / world  # processes hold equal shares
+        mean = sum_over_processes(x.mean((0, 2, 3))) / world  # all processes have equally many
         centred = x - mean[:, None, None]
         variance = sum_over_processes(centred.square().mean((0, 2, 3))) / world
         with torch.no_grad():
@@ -92,6 +92,6 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 def sum_over_processes(x: Tensor) -> Tensor:
-    """The sum of every process's x, which each of them can differentiate through."""
+    """The sum of x over all processes, with gradients."""
     total: Tensor = _SumOverProcesses.apply(x)
     return total

@@ -1,4 +1,4 @@
-"""How a step is taken: learning rate, optimiser, number format."""
+"""Learning rate, optimiser and mixed precision."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from knowledge_spreader.method.network import KSModel
 
 
 def learning_rate(config: TrainConfig, epochs_done: float) -> float:
-    """The rate after so many epochs, which may be a fraction."""
+    """The learning rate after epochs_done epochs, which may be a fraction."""
     if config.lr_schedule == "constant":
         return config.lr
     if epochs_done < config.warmup_epochs:
@@ -21,7 +21,7 @@ def learning_rate(config: TrainConfig, epochs_done: float) -> float:
 
 
 def make_optimizer(config: TrainConfig, model: KSModel) -> torch.optim.Optimizer:
-    """SGD as in the paper, or AdamW; under AdamW vectors (biases and norms) do not decay."""
+    """SGD as in the paper, or AdamW without weight decay of vectors (biases and norms)."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             model.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
@@ -33,14 +33,14 @@ def make_optimizer(config: TrainConfig, model: KSModel) -> torch.optim.Optimizer
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
-    """Autocast's type; "auto" takes bfloat16 where the hardware multiplies it, on an older GPU float16, else none.
+    """The autocast type; "auto" is bfloat16 if the hardware supports it, float16 on an older GPU, else None.
 
-    On a CPU without such instructions bfloat16 is many times slower than float32 (measured: 12 times on AVX2).
+    On a CPU without bfloat16 instructions it is much slower than float32 (measured: 12 times on AVX2).
     """
     if amp == "auto" and device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if amp == "auto":
-        can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+        can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch lacks it
         return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else None
     if amp == "fp16" and device.type == "cpu":
         raise KSError("--amp fp16 needs a GPU; use --amp bf16 or off on a CPU")

@@ -1,4 +1,4 @@
-"""What the trainer did, epoch by epoch: sums over steps, a JSON line, TensorBoard and a progress bar."""
+"""The log of a run: means per epoch as JSON lines and in TensorBoard, and a progress bar."""
 
 import json
 import logging
@@ -19,13 +19,13 @@ Row = dict[str, float]
 
 
 class EpochMeter:
-    """Sums over the steps of an epoch, kept on the device so that logging never makes it wait."""
+    """Sums over the steps of an epoch, kept on the device so that logging does not synchronise it."""
 
     def __init__(self, sums: Row | None = None) -> None:
         self.sums: dict[str, Tensor | float] = dict(sums or {})
 
     def add(self, loss: StepLoss, frames: int, waited_s: float, step_s: float) -> None:
-        """frames: pictures that went through branch B; waited_s of step_s went by without data."""
+        """frames: pictures that went through branch B. waited_s: the part of step_s spent waiting for data."""
         values: dict[str, Tensor | float] = {
             "loss": loss.total.detach(),
             **loss.terms,
@@ -36,14 +36,14 @@ class EpochMeter:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def totals(self) -> Row:
-        """The sums as numbers; waits for the device."""
+        """The sums as numbers; synchronises the device."""
         return {name: float(x) for name, x in self.sums.items()}
 
     @staticmethod
     def row(totals: Row) -> Row:
-        """Means over the epoch: losses, frames/s, share of time without data, and how the pseudo labels fared.
+        """Means over the epoch: losses, frames/s, share of time waiting for data, accuracy of the pseudo labels.
 
-        Quantities without any case, such as the accuracy of dropped labels when none was dropped, are left out.
+        Ratios with denominator 0, e.g. the accuracy of dropped labels if none was dropped, are left out.
         """
         steps = totals["steps"]
         apart = {"steps", "frames", "waited_s", "seconds"}
@@ -62,9 +62,9 @@ class EpochMeter:
 
 
 class RunLog:
-    """Context manager around log.jsonl, tb/ and the progress bar; silent in all processes but the first.
+    """Context manager of log.jsonl, tb/ and the progress bar; only the first process writes.
 
-    A resumed run keeps the rows of the epochs that it will not repeat.
+    A resumed run keeps the rows of finished epochs.
     """
 
     def __init__(self, out: Path, epochs_done: int, writes: bool, progress: bool, epochs: int, steps: int) -> None:
@@ -102,14 +102,14 @@ class RunLog:
             self.board.close()
 
     def advance(self, steps_done: int) -> None:
-        """After each step."""
+        """Call it after each step."""
         epoch = min(self.epochs, (steps_done - 1) // self.steps + 1)
         f1 = next((row["selection_f1"] for row in reversed(self.rows) if "selection_f1" in row), math.nan)
         shown = "" if math.isnan(f1) else f"  F1 {100 * f1:.1f}"
         self.bar.update(self.task, completed=steps_done, description=f"epoch {epoch}/{self.epochs}{shown}")
 
     def write(self, row: Row) -> None:
-        """At the end of each epoch."""
+        """Call it at the end of each epoch."""
         self.rows.append(row)
         if not self.writes:
             return
@@ -135,7 +135,7 @@ def _line(row: Row) -> str:
 
 
 def mean_over_processes(totals: Row, device: torch.device) -> Row:
-    """Sums of all processes added up, then divided by their number where a mean over the batch is meant."""
+    """Adds the sums of all processes; divides by their number, except counts (n_*) and frames."""
     world = torch.distributed.get_world_size()
     names = sorted(totals)
     values = torch.tensor([totals[name] for name in names], dtype=torch.float64, device=device)

@@ -1,4 +1,4 @@
-"""Signals: a run ends after a whole step, its state saved; processes that read clips outlive them."""
+"""Signals: on SIGINT or SIGTERM a run finishes its step and saves its state; loader processes ignore them."""
 
 import signal
 import threading
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 
 def hear_no_signal(_: int) -> None:
-    """For a process that reads clips: a signal to the whole group must not end it before the run has used its work.
+    """Ignores signals in a loader process, so that a signal to the process group does not end it before the run.
 
-    It ends with its loader, or when its parent is gone.
+    The process ends with its loader, or with its parent.
     """
     for heard in (signal.SIGINT, signal.SIGTERM):
         signal.signal(heard, signal.SIG_IGN)
@@ -17,9 +17,9 @@ def hear_no_signal(_: int) -> None:
 
 @contextmanager
 def stop_requested(world: int) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, unless they are ignored: a run ends after a whole step, its state saved.
+    """Yields an event that SIGINT and SIGTERM set, unless they are ignored. The run then stops after its step.
 
-    With several processes, which would stop at different steps, signals keep their meaning.
+    With several processes, which would stop at different steps, signals are not handled.
     """
     stop = threading.Event()
     if world > 1 or threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""The trainer: algorithm 1's two outer loops, for KS and its baselines alike, with everything a long run needs."""
+"""The trainer: the outer loops of algorithm 1, for KS and its baselines, with checkpoints, resume and selection."""
 
 import json
 import logging
@@ -48,18 +48,18 @@ METHOD_STEPS = {
     "tcl": tcl_step,
     "frames": frames_step,
 }
-OPTIMIZER_STATE = {  # of each parameter -> how a checkpoint names it
+OPTIMIZER_STATE = {  # key of the optimiser's state -> prefix of the tensor's name in a checkpoint
     "momentum_buffer": "optimizer.",
     "exp_avg": "adam-mean.",
     "exp_avg_sq": "adam-square.",
     "step": "adam-step.",
 }
-CHECKPOINT_EVERY_S = 600.0  # a killed run loses at most this much
+CHECKPOINT_EVERY_S = 600.0  # a killed run loses at most this time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunSummary:
-    """What a finished run leaves."""
+    """The result of a finished run."""
 
     best_path: Path
     best_epoch: int
@@ -68,7 +68,7 @@ class RunSummary:
 
 
 class Step(nn.Module):
-    """A method's loss as a module, so that DistributedDataParallel can see the whole step."""
+    """A method's loss as a module, so that DistributedDataParallel can wrap the whole step."""
 
     weight: Tensor
 
@@ -82,20 +82,20 @@ class Step(nn.Module):
 
 
 def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> RunSummary:
-    """Trains one model and leaves best.safetensors, last.safetensors, labels.csv, log.jsonl and tb/ in config.out.
+    """Trains one model; writes best.safetensors, last.safetensors, labels.csv, log.jsonl and tb/ to config.out.
 
-    resume goes on from last.safetensors to the very weights that an uninterrupted run has. Raises KSError.
+    resume: continue from last.safetensors, to the same weights as an uninterrupted run. Raises KSError.
     """
     device = pick_device(config.device)
     with process_group(device) as (rank, world):
         progress = progress and rank == 0
         if config.init in ("random", "imagenet"):
-            make_backbone(config.backbone, config.init)  # a missing download shows before hours of cropping, not after
+            make_backbone(config.backbone, config.init)  # fails on a missing download before hours of cropping
         else:
             load_checkpoint(Path(config.init))
         if rank:
-            logging.getLogger("knowledge_spreader").setLevel(logging.ERROR)  # one process speaks for all
-            dist.barrier()  # the first process crops, the others find the crops
+            logging.getLogger("knowledge_spreader").setLevel(logging.ERROR)  # only the first process logs
+            dist.barrier()  # the first process crops, the others wait for its crops
         material = load_material(config, progress)
         if world > 1 and not rank:
             dist.barrier()
@@ -103,7 +103,7 @@ def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> R
 
 
 class Trainer:
-    """State of a run: network, optimiser and the number of steps done. All else follows from the config."""
+    """The state of a run: network, optimiser and number of finished steps. The rest follows from the config."""
 
     def __init__(self, config: TrainConfig, material: Material, device: torch.device, rank: int, world: int) -> None:
         self.config, self.material, self.device, self.rank, self.world = config, material, device, rank, world
@@ -117,7 +117,7 @@ class Trainer:
         step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
         if world > 1:
             share_batch_statistics(self.model, device)
-            # before gate_from the students away from the key position have no loss: unused
+            # before gate_from, students away from the key position have no loss
             self.step: nn.Module = DistributedDataParallel(step, find_unused_parameters=True)
         else:
             self.step = step
@@ -134,7 +134,7 @@ class Trainer:
         if resume:
             self.load()
         elif (self.out / "last.safetensors").exists():
-            raise KSError(f"{self.out} holds a run already; go on with it by --resume, or choose another --out")
+            raise KSError(f"{self.out} already contains a run; continue it with --resume, or choose another --out")
         if not self.rank:
             self.out.mkdir(parents=True, exist_ok=True)
             (self.out / "labels.csv").write_text(write_labels(self.material.labels))
@@ -166,7 +166,7 @@ class Trainer:
         return RunSummary(self.out / "best.safetensors", self.best_epoch, f1, rows)
 
     def batches(self, total: int) -> Iterator[Batch]:
-        """The batches of all steps that are left, read ahead by the worker processes."""
+        """The batches of all remaining steps, read ahead by worker processes."""
         reader = ClipReader(
             self.material.index,
             self.material.crops,
@@ -190,7 +190,7 @@ class Trainer:
             yield to_device(batch, self.device)
 
     def learn(self, batch: Batch) -> StepLoss:
-        """Algorithm 1, lines 3 to 22: the loss, its gradient, a step of SGD."""
+        """Algorithm 1, lines 3 to 22: the loss, its gradient, a step of the optimiser."""
         self.step.train()
         if self.config.frozen_epochs:
             epochs_done = self.steps_done // self.schedule.steps_per_epoch
@@ -206,16 +206,16 @@ class Trainer:
         return loss
 
     def frames_in(self, batch: Batch) -> int:
-        """Pictures that went through branch B, in all processes."""
+        """The number of pictures that went through branch B, in all processes."""
         clips = len(batch.labelled.pictures) + (len(batch.unlabelled.pictures) if batch.unlabelled else 0)
         return clips * self.schedule.n_frames * self.world
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
-        """Logs the epoch's means, evaluates on the selection subjects and keeps the best model."""
+        """The log row of an epoch; evaluates on the selection subjects and saves the best model."""
         totals = self.meter.totals()
         if not np.isfinite(totals["loss"]):
             raise KSError(
-                f"the loss became {totals['loss']} in epoch {epoch}; try a smaller --lr (last.safetensors is older)"
+                f"the loss became {totals['loss']} in epoch {epoch}; lower --lr (last.safetensors is from before)"
             )
         if self.world > 1:
             totals = mean_over_processes(totals, self.device)
@@ -228,7 +228,7 @@ class Trainer:
         return row
 
     def select(self, epoch: int) -> dict[str, float]:
-        """F1 on the selection subjects; the best model so far is written with thresholds chosen there."""
+        """F1 on the selection subjects. Saves the best model so far, with thresholds chosen on them."""
         which = self.selection
         if not len(which):
             self.best_epoch = epoch
@@ -245,7 +245,7 @@ class Trainer:
         return {"selection_f1": score, "selection_frames": float(len(which))}
 
     def save(self, name: str, spec: ModelSpec, with_optimizer: bool = False) -> None:
-        """Writes a checkpoint, in the first process only. With the optimiser it is one that a run can go on from."""
+        """Writes a checkpoint, in the first process only. A run can resume from one with the optimiser."""
         if self.rank:
             return
         tensors = {f"model.{k}": x for k, x in self.model.state_dict().items()}
@@ -271,20 +271,20 @@ class Trainer:
         )
 
     def load(self) -> None:
-        """Takes up the state of last.safetensors. Raises ModelError, or KSError when it was made by other settings."""
+        """Restores the state from last.safetensors. Raises ModelError, or KSError if its settings or labels differ."""
         path = self.out / "last.safetensors"
         saved = load_checkpoint(path)
         may_differ = {"out", "device", "workers", "cache", "epochs"}
         mine, theirs = json.loads(self.config.to_json()), json.loads(saved.config.to_json())
         if different := [f"{k} {theirs[k]} -> {mine[k]}" for k in mine if mine[k] != theirs[k] and k not in may_differ]:
             raise KSError(
-                f"{path} was made with other settings ({'; '.join(different)}); "
-                "resume with the same, or choose another --out"
+                f"{path} has other settings ({'; '.join(different)}); "
+                "resume with the same settings, or choose another --out"
             )
         if saved.labels != write_labels(self.material.labels):
             raise KSError(
-                f"{path} was trained on other labels than {self.config.root} gives now; "
-                "use the same data, or another --out"
+                f"{path} was trained on other labels than those of {self.config.root} now; "
+                "use the same data, or choose another --out"
             )
         load_weights(self.model, saved.part("model."), path)
         for key, prefix in OPTIMIZER_STATE.items():

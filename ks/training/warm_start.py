@@ -1,4 +1,4 @@
-"""How a run begins and is told to stop: its clips, first weights, number format, and signals."""
+"""Warm start: the initial weights of a run, from ImageNet or from a checkpoint that fits in part."""
 
 import logging
 from itertools import chain
@@ -12,8 +12,8 @@ from knowledge_spreader.spec import CHOSEN_LATER, ModelSpec
 
 log = logging.getLogger(__name__)
 
-NOT_OF_WEIGHTS = (*CHOSEN_LATER, "fps", "crop_version")  # fields that say nothing about the weights
-HEADS = {  # part of a KSModel -> fields that change its shape or meaning; backbones fit all
+NOT_OF_WEIGHTS = (*CHOSEN_LATER, "fps", "crop_version")  # fields that do not affect the weights
+HEADS = {  # part of a KSModel -> spec fields that it depends on; backbones depend on none of them
     "spatial_teacher": ("aus", "correlation", "spatial_pooling"),
     "pool_b": ("aus", "frame_pooling"),
     "spatial_students": ("aus", "frame_pooling"),
@@ -22,37 +22,39 @@ HEADS = {  # part of a KSModel -> fields that change its shape or meaning; backb
 
 
 def start_model(spec: ModelSpec, init: str) -> KSModel:
-    """A model with its first weights: "random", "imagenet" (both backbones), or a checkpoint that fits.
+    """A model with initial weights: "random", "imagenet" (both backbones), or the path of a checkpoint.
 
-    Of a checkpoint of method frames both branches begin with the one backbone that it trained. One of other AUs, or
-    with other heads, gives its backbones and the heads that fit. Where branch B pools as branch A does and was trained
-    otherwise, or not at all, it begins as branch A. One of another side is used as it is: convolutions fit any.
+    A checkpoint with other AUs or heads gives its backbones and the heads that fit. If it was trained with method
+    frames, branch B starts as a copy of branch A; also if the new model has frame_pooling "attention" and the
+    checkpoint has not. A checkpoint for another crop size is used unchanged. Raises ModelError if backbones do not fit.
     """
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
     if path.suffix == ".ks":
         raise ModelError(
-            f"--init {init} is a model for engines; make a checkpoint of it: "
+            f"--init {init} is a compiled model; convert it to a checkpoint: "
             f"ks-restore {init} --faces VIDEO --out start.safetensors"
         )
     saved = load_checkpoint(path)
     if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *chain(*HEADS.values()), "side_px")):
-        raise ModelError(f"--init {init} is a model of another spec: {', '.join(differences)}")
+        raise ModelError(
+            f"--init {init} has another spec ({', '.join(differences)}); choose another checkpoint or other settings"
+        )
     model, tensors = make_model(spec), saved.part("model.")
     if spec.side_px != saved.spec.side_px:
-        log.warning("%s learned from faces of %d px, this run's have %d px", init, saved.spec.side_px, spec.side_px)
+        log.warning("%s was trained on crops of %d px, this run uses %d px", init, saved.spec.side_px, spec.side_px)
     if other_heads := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, "side_px")):
         anew = [part for part, fields in HEADS.items() if attrgetter(*fields)(spec) != attrgetter(*fields)(saved.spec)]
-        log.warning("%s of %s do not fit: %s", ", ".join(anew), init, ", ".join(other_heads))
+        log.warning("%s of %s do not fit and are initialised anew: %s", ", ".join(anew), init, ", ".join(other_heads))
         fits = {name: x for name, x in tensors.items() if name.partition(".")[0] not in anew}
         tensors = model.state_dict() | fits
     load_weights(model, tensors, path)
     tokens = spec.frame_pooling == "attention"
     if saved.config.method == "frames" or (tokens and saved.spec.frame_pooling != "attention"):
         model.base_b.load_state_dict(model.base_a.state_dict())
-        log.info("branch B begins as branch A of %s", init)
-        if tokens:  # S_a's embedding, correlation and logits have no counterpart; a mean is where attention begins
+        log.info("branch B starts as a copy of branch A of %s", init)
+        if tokens:  # S_a's other parts have no counterpart in pool_b; attention starts as the mean
             ours = model.spatial_teacher.state_dict()
             model.pool_b.load_state_dict({n: ours.get(n, x) for n, x in model.pool_b.state_dict().items()})
     return model

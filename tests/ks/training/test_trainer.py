@@ -321,7 +321,7 @@ def rewrite(manifest: Path, target: Path, change: Callable[[dict[str, str]], dic
 def test_a_finished_run_is_not_overwritten(quick_config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
     train(replace(quick_config, epochs=1), progress=False)
     before = (Path(quick_config.out) / "last.safetensors").read_bytes()
-    assert "holds a run already" in refused(quick_config, capsys)
+    assert "already contains a run" in refused(quick_config, capsys)
     assert (Path(quick_config.out) / "last.safetensors").read_bytes() == before
 
 

@@ -132,7 +132,7 @@ def test_weights_of_another_side_are_used_and_the_difference_is_told(
     theirs = saved.part("model.")
     wider = replace(saved.spec, side_px=saved.spec.side_px + 16)
     mine = start_model(wider, str(frames_run)).state_dict()
-    assert f"faces of {saved.spec.side_px} px, this run's have {wider.side_px} px" in caplog.text
+    assert f"crops of {saved.spec.side_px} px, this run uses {wider.side_px} px" in caplog.text
     assert all(torch.equal(mine[name], x) for name, x in theirs.items() if not name.startswith("base_b."))
 
 
