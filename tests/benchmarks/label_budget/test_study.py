@@ -190,7 +190,7 @@ def test_settings_are_read_as_their_own_type() -> None:
         ("aus=a", "numbers with commas"),
         ("labels=0.1", "use that option"),
         ("out=here", "use that option"),
-        ("kl=other", "--kl is one of"),
+        ("kl=other", "--kl must be one of"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(setting: str, message: str) -> None:
