@@ -1,1 +1,1 @@
-"""Answers of a checkpoint, F1, tables, plots, and the numbers that the paper printed."""
+"""Predictions of a checkpoint, F1, tables, plots, and the published numbers of the paper."""

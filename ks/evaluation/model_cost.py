@@ -1,4 +1,4 @@
-"""What a model costs: parameters by part, floating-point operations per new frame."""
+"""The cost of a model: parameters by part, and FLOPs per new frame."""
 
 import torch
 from rich.console import Console
@@ -14,7 +14,7 @@ PARTS = {
     "base_a": "branch A's ResNet",
     "spatial_teacher": "S_a",
     "base_b": "branch B's ResNet",
-    "pool_b": "its map to a feature: by the mean, or tokens",
+    "pool_b": "pooling of branch B: mean, or a token per AU",
     "spatial_students": "S_b^1..S_b^N",
     "temporal_teacher": "T_b",
 }
@@ -41,17 +41,17 @@ def describe(config: TrainConfig, console: Console) -> None:
     table.add_row("all", "", f"{parameters(model):,}")
     console.print(table)
     streamed, whole = flops(model, spec)
-    console.print(f"one new frame of a stream: {streamed / 1e9:.3f} GFLOP (2 backbone passes and the head)")
-    console.print(f"the same by whole clips:   {whole / 1e9:.3f} GFLOP ({spec.n_frames + 1} backbone passes)")
+    console.print(f"new frame in a stream: {streamed / 1e9:.3f} GFLOP (2 backbone passes and the head)")
+    console.print(f"as a whole clip:       {whole / 1e9:.3f} GFLOP ({spec.n_frames + 1} backbone passes)")
 
 
 def parameters(module: torch.nn.Module) -> int:
-    """Trainable numbers."""
+    """The number of trainable parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def flops(model: KSModel, spec: ModelSpec) -> tuple[int, int]:
-    """FLOPs (a multiply and an add count as two) of one frame: streamed, and as a whole clip."""
+    """FLOPs (a multiply-add counts as two) of one new frame: streamed, and as a whole clip."""
     frame = torch.zeros(1, spec.side_px, spec.side_px, 3, dtype=torch.uint8)
     clip = frame[:, None].expand(-1, spec.n_frames, -1, -1, -1)
     with torch.no_grad():

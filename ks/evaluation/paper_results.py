@@ -1,12 +1,11 @@
-"""The paper's numbers as printed (F1 in percent), each with its table; data, so that they can stand beside ours.
+"""The paper's numbers as printed (F1 in percent), with their tables, for comparison with ours.
 
-A number that the text at hand does not show is None. The paper does not say over which folds its means are; the field's
-are three.
+A number that is not legible in our copy is None. The paper does not name the folds of its means; three are usual.
 """
 
-EAC_NET = "eac-net"  # table 1's supervised baseline; stands beside our "supervised"
+EAC_NET = "eac-net"  # the supervised baseline of table 1; compared with our "supervised"
 
-METHOD_NAMES: dict[str, str] = {  # how a method of ours is written
+METHOD_NAMES: dict[str, str] = {  # names of our methods in tables
     "ks": "KS",
     "supervised": "supervised",
     "pseudo-label": "Pseudo-Label",
@@ -17,8 +16,8 @@ PAPER_NAMES: dict[str, str] = {
     **METHOD_NAMES,
     "supervised": "EAC-Net",
     EAC_NET: "EAC-Net",
-}  # whose number stands beside it
-METHOD_TABLES: dict[str, str] = {  # where each is printed
+}  # the paper's method that each is compared with
+METHOD_TABLES: dict[str, str] = {  # the tables with its numbers
     "ks": "tables 1 and 4",
     "supervised": "table 1",
     EAC_NET: "table 1",
@@ -27,13 +26,13 @@ METHOD_TABLES: dict[str, str] = {  # where each is printed
     "tcl": "table 4",
 }
 
-AUS: dict[str, tuple[int, ...]] = {  # over which the paper's means go; columns of tables 2 and 5
+AUS: dict[str, tuple[int, ...]] = {  # AUs of the paper's means; columns of tables 2 and 5
     "bp4d": (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24),
     "disfa": (1, 2, 4, 6, 9, 12, 25, 26),
-    "mme": (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24),  # section 7.4: organised as BP4D; no table says which
+    "mme": (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24),  # as BP4D (section 7.4); no table lists them
 }
 
-SHARES_PERCENT = (1, 2, 5, 10, 15, 20, 50, 60, 70, 80, 90, 100)  # columns below; share of frames whose labels are used
+SHARES_PERCENT = (1, 2, 5, 10, 15, 20, 50, 60, 70, 80, 90, 100)  # columns below: share of frames with used labels
 
 # Table 4, and table 1 for EAC-Net. One value for each of SHARES_PERCENT.
 F1: dict[str, dict[str, tuple[float | None, ...]]] = {
@@ -121,7 +120,7 @@ PER_AU: dict[str, dict[tuple[str, int], tuple[float, ...]]] = {
     },
 }
 
-# Table 3. The row names the parts that are left: KSM+TPL is without SIL.
+# Table 3. A row is named by the parts that remain: KSM+TPL is without SIL.
 ABLATION_ROWS: dict[str, str] = {"none": "KS", "no-sil": "KSM+TPL", "no-ksm": "SIL+TPL", "no-tpl": "SIL+KSM"}
 ABLATION: dict[str, dict[int, dict[str, float]]] = {
     "bp4d": {
@@ -138,14 +137,14 @@ ABLATION: dict[str, dict[int, dict[str, float]]] = {
     },
 }
 
-# Section 4.5: share of right pseudo labels, BP4D with 10 % of the labels.
+# Section 4.5: share of correct pseudo labels, BP4D with 10 % of the labels.
 PSEUDO_LABEL_ACCURACY: dict[str, dict[int, dict[str, float]]] = {"bp4d": {10: {"none": 76.35, "no-tpl": 73.36}}}
 
 
 def published_f1(data: str, method: str, share: float) -> float | None:
-    """F1 in percent of `method` on `data` at a label share of 0..1; None where the paper has none for exactly these.
+    """F1 in percent of `method` on `data` at a label share of 0..1; None if the paper has no such number.
 
-    `method` is one of ours ("supervised" stands beside EAC-Net) or, at share 1, one of FULLY_SUPERVISED.
+    `method` is one of ours ("supervised" gives EAC-Net) or, at share 1, one of FULLY_SUPERVISED.
     """
     percent = _percent(share)
     if method in FULLY_SUPERVISED:
@@ -155,7 +154,7 @@ def published_f1(data: str, method: str, share: float) -> float | None:
 
 
 def published_per_au(data: str, share: float, method: str = "ks") -> dict[int, float] | None:
-    """AU -> F1 in percent (tables 2 and 5); None where the paper has none for exactly this share (KS: 15 and 100 %)."""
+    """AU -> F1 in percent (tables 2 and 5); None if the paper has none for this share (KS: 15 and 100 %)."""
     values = PER_AU.get(data, {}).get((method, _percent(share)))
     return dict(zip(AUS[data], values[:-1], strict=True)) if values else None
 
@@ -166,11 +165,11 @@ def published_ablation(data: str, ablation: str, share: float) -> float | None:
 
 
 def published_pseudo_accuracy(data: str, ablation: str, share: float) -> float | None:
-    """Percent of right pseudo labels (section 4.5), with the gate ("none") or without ("no-tpl"); else None."""
+    """Percentage of correct pseudo labels (section 4.5), with the gate ("none") or without ("no-tpl"); else None."""
     return PSEUDO_LABEL_ACCURACY.get(data, {}).get(_percent(share), {}).get(ablation)
 
 
 def _percent(share: float) -> int:
-    """0.05 -> 5; -1 for a share that is no whole percent, which the paper never uses."""
+    """0.05 -> 5; -1 if the share is not a whole percentage, which the paper never uses."""
     percent = round(share * 100)
     return percent if abs(share * 100 - percent) < 1e-6 else -1

@@ -1,4 +1,4 @@
-"""A model's answers on frames of a data set, for every key position at the cost of one."""
+"""A model's predictions on frames of a data set, for every position of the key frame; each frame is encoded once."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -26,15 +26,15 @@ class Answers(NamedTuple):
     output: F32  # (N, T, U) for each key position m
     o_a: F32  # (T, U)
     o_b: F32  # (T, U) at the live position
-    in_order: F32  # (T,) likewise
+    in_order: F32  # (T,) at the live position
 
 
 @torch.inference_mode()
 def answer(model: KSModel, material: Material, which: I64, device: torch.device, live_only: bool = False) -> Answers:
-    """The model's logits on the frames `which` (T,) of the index, each frame encoded once.
+    """The model's logits on the frames `which` (T,) of the index; each frame is encoded once.
 
-    A clip around a frame stays in the frame's run; borders repeat the edge frame, as in training and live.
-    live_only: the newest frame's position alone, so that output is (1, T, U).
+    Clips stay in the frame's run, and edge frames repeat, as in training and live.
+    live_only: only the live position, m = N - 1, so that output is (1, T, U).
     """
     model.eval()
     n = len(model.spatial_students.hidden)
@@ -55,7 +55,7 @@ def answer(model: KSModel, material: Material, which: I64, device: torch.device,
         output, live = torch.stack([p.output for p in by_m]), by_m[-1]
         parts.append(Answers(*(x.float().cpu().numpy() for x in (output, o_a, live.o_b, live.in_order))))
     if not parts:
-        raise DataError("there is no frame to evaluate; choose another fold or more subjects")
+        raise DataError("no frame to evaluate; choose another fold or more subjects")
     return Answers(
         np.concatenate([p.output for p in parts], 1), *(np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))
     )
@@ -75,13 +75,13 @@ def probability(logits: F32) -> F32:
 
 
 def times_s(material: Material, which: I64) -> F64:
-    """(T,) when the frames `which` (T,) of the index were taken, in the time of their videos."""
+    """(T,) times of the frames `which` (T,) of the index in their videos."""
     places = zip(material.index.video[which], material.index.row[which], strict=True)
     return np.array([material.videos[video].frames[row] for video, row in places], np.float64) / material.data.fps
 
 
 def relative_to_person(view: PersonView, material: Material, which: I64, logits: F32) -> F32:
-    """Logits (T, U) on the frames `which` of the index, in its order, as they are said live: each video a new face."""
+    """Applies the person baseline, as live, to logits (T, U) of the frames `which`; each video is a new face."""
     seen, time_s = np.empty_like(logits), times_s(material, which)
     for video in np.unique(material.index.video[which]):
         mine = material.index.video[which] == video
@@ -98,26 +98,26 @@ def predict_test(
     subjects: str = "test",
     **changes: str,
 ) -> Predictions:
-    """Answers of a checkpoint on the test part of its fold, or on everybody of another data set, and on nothing else.
+    """Predictions of a checkpoint on the test part of its fold, or on all subjects of another data set.
 
     subjects: "test", or "all" of another root.
-    person: relative to the person, where the checkpoint has learned it; the branches by themselves never are.
+    person: subtract the person baseline if the checkpoint has one; o_a and o_b are always without.
     changes: settings of the run that differ here, e.g. root or cache on another machine.
-    Raises ModelError when the data set does not fit the model, DataError when the fold has no test part.
+    Raises ModelError if the data set does not fit the model, DataError if the fold has no test part.
     """
     where = pick_device(device)
     model, saved = load_model(checkpoint, where)
     config = settings(saved, subjects, changes)
     if subjects == "test" and not config.fold:
         raise DataError(
-            f"{checkpoint} was trained on all subjects (--fold 0): no test part is left to evaluate on; "
+            f"{checkpoint} was trained on all subjects (--fold 0), so there is no test part; "
             "name another data set: --subjects all --root DATA"
         )
     material = material_of(saved, config, progress)
     which = frames_of(subjects, config, material)
     answers = answer(model, material, which, where)
     outputs = answers.output
-    if config.method == "frames":  # branch A is all that was trained
+    if config.method == "frames":  # only branch A was trained
         outputs = np.broadcast_to(answers.o_a, outputs.shape)
     view = PersonView.of(saved.spec) if person else None
     if view is not None:

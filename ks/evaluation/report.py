@@ -1,6 +1,6 @@
-"""What ks-eval shows: predictions of one or more folds become a report of plain numbers, the paper's beside them.
+"""The report of ks-eval: scores of one or more folds as plain numbers, with the paper's for comparison.
 
-`print_report` (report_tables.py) and `plot` (report_plot.py) show the report; they need nothing but its JSON.
+`print_report` (report_tables.py) and `plot` (report_plot.py) show a report; they need only its JSON.
 """
 
 import math
@@ -22,7 +22,7 @@ from knowledge_spreader.spec import au_label
 __all__ = ["Predictions", "evaluate", "plot", "print_report", "without_nan"]
 
 
-FORMAT = 1  # raised when a key of the JSON changes its meaning
+FORMAT = 1  # raise it if a key of the JSON changes its meaning
 BINS = 15  # of the reliability curves and the calibration error
 DEFINITION = (
     "F1 = 2 TP / (2 TP + FP + FN) per AU over all frames of the test part with a known label, present at"
@@ -32,7 +32,7 @@ DEFINITION = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What one checkpoint says about the test part of its fold. Raises DataError at birth when the parts do not fit."""
+    """Predictions of one checkpoint on the test part of its fold. Raises DataError if shapes do not agree."""
 
     checkpoint: str
     data: str
@@ -43,10 +43,10 @@ class Predictions:
     o_a: F32  # (T, U) logits of branch A alone, at the live position
     o_b: F32  # (T, U) logits of branch B alone
     thresholds: tuple[float, ...]  # chosen on the selection subjects; () = none
-    selection: str  # how the epoch was selected: "held-out training subjects", or the paper's protocol
+    selection: str  # what the epoch was selected on: "held-out training subjects", or the paper's protocol
     label_share: float  # 0..1
     method: str
-    person: bool = False  # probability is relative to the person (ks/calibration/person_baseline.py)
+    person: bool = False  # probability is after the person baseline (ks/calibration/person_baseline.py)
 
     def __post_init__(self) -> None:
         shape = self.labels.shape
@@ -63,27 +63,27 @@ class Predictions:
                 f"{self.checkpoint}: {len(self.aus)} AUs need as many thresholds; got {len(self.thresholds)}"
             )
         if not all(np.isfinite(values).all() for values in (self.probability, self.o_a, self.o_b)):
-            raise DataError(f"{self.checkpoint}: the model answers with nan; its training diverged, try a smaller --lr")
+            raise DataError(f"{self.checkpoint}: the model outputs nan; its training diverged, lower --lr")
 
 
 def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
     """All numbers of a report, ready for JSON (a value that does not exist is None).
 
-    F1, rates and errors are fractions 0..1. `[au]` stands for a dict with one entry per AU, keyed "AU12".
+    F1, rates and errors are fractions 0..1. `[au]` is a dict with one entry per AU, keyed "AU12".
 
-    format, definition, unit   what this is
+    format, definition, unit   version of the format, definition of F1, unit of the scores
     data, method, person, label_share, selection, n_frames (N), aus
     per_fold[]      checkpoint, fold, frames and the scores below
-    fold_mean       the scores, each the mean over folds (means are averaged over AUs first, then over folds)
-    pooled          f1, f1_chosen, confusion, confusion_chosen and reliability from the counts of all folds added up
-    paper           method, table, label_share, f1_mean, per_au[au] or None; None unless it has exactly this share
+    fold_mean       mean of each score over folds (means are over AUs first, then over folds)
+    pooled          f1, f1_chosen, confusion, confusion_chosen and reliability from counts summed over folds
+    paper           method, table, label_share, f1_mean, per_au[au] or None; None if the paper lacks this share
 
     The scores: f1, f1_chosen, f1_branch_a, f1_branch_b, ece, auc, auc_branch_a, auc_branch_b, each {mean, per_au[au]}
     (f1_chosen is None without thresholds), f1_key_positions[m] (mean F1), positive_rate[au], unknown_labels[au] (a
-    count, added up over folds); per fold also thresholds[au], confusion[au] and confusion_chosen[au] as
+    count, summed over folds); per fold also thresholds[au], confusion[au] and confusion_chosen[au] as
     {tp, fp, fn, tn}, and reliability as [u][bin] = [frames, sum of probability, positives] over equal-width bins.
 
-    Raises KSError when the folds are of different studies, or one was given twice.
+    Raises KSError if the folds belong to different studies, or one was given twice.
     """
     _must_be_one_study(folds)
     first = folds[0]
@@ -113,7 +113,7 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Score:
-    """The numbers of one fold: (U,) each, counts (U, 4)."""
+    """The scores of one fold: (U,) each; counts (U, 4)."""
 
     counts: I64
     counts_chosen: I64 | None
@@ -181,7 +181,7 @@ def _fold_mean(scores: Sequence[_Score], aus: Sequence[int]) -> dict[str, Any]:
         **means,
         "f1_key_positions": over_folds(lambda score: score.key_positions).tolist(),
         "positive_rate": _by_au(over_folds(lambda score: score.positive_rate), aus),
-        "unknown_labels": _by_au(np.sum([score.unknown for score in scores], axis=0), aus),  # a count: added up
+        "unknown_labels": _by_au(np.sum([score.unknown for score in scores], axis=0), aus),  # a count: summed
     }
 
 
@@ -198,7 +198,7 @@ def _pooled(scores: Sequence[_Score], aus: Sequence[int]) -> dict[str, Any]:
 
 
 def _paper(one: Predictions) -> dict[str, Any] | None:
-    """The paper's numbers for the same data set, all its AUs and exactly this label share."""
+    """The paper's numbers for the same data set, AUs and label share; None if there are none."""
     f1 = published_f1(one.data, one.method, one.label_share)
     if f1 is None or set(one.aus) != set(AUS[one.data]):
         return None
@@ -214,19 +214,19 @@ def _paper(one: Predictions) -> dict[str, Any] | None:
 
 def _must_be_one_study(folds: Sequence[Predictions]) -> None:
     if not folds:
-        raise KSError("there is nothing to evaluate; give one checkpoint per fold")
+        raise KSError("nothing to evaluate; name one checkpoint per fold")
     for name in ("data", "aus", "method", "person", "label_share", "selection"):
         values = {getattr(fold, name) for fold in folds}
         if len(values) > 1:
             listed = " and ".join(sorted(map(str, values)))
-            raise KSError(f"checkpoints of one study share their {name}; got {listed}; evaluate them one by one")
+            raise KSError(f"checkpoints of one study must have the same {name}; got {listed}; evaluate them separately")
     if len({len(fold.probability) for fold in folds}) > 1:
-        raise KSError("checkpoints of one study share their clip length; evaluate them one by one")
+        raise KSError("checkpoints of one study must have the same clip length; evaluate them separately")
     if len({bool(fold.thresholds) for fold in folds}) > 1:
-        raise KSError("some checkpoints carry thresholds and others none; evaluate them one by one")
+        raise KSError("some checkpoints have thresholds and others none; evaluate them separately")
     numbers = [fold.fold for fold in folds]
     if twice := sorted({k for k in numbers if numbers.count(k) > 1}):
-        raise KSError(f"fold {twice[0]} was given {numbers.count(twice[0])} times; a mean over folds takes each once")
+        raise KSError(f"fold {twice[0]} was given {numbers.count(twice[0])} times; name each fold once")
 
 
 def _by_au(values: npt.NDArray[Any], aus: Sequence[int]) -> dict[str, float]:
@@ -243,7 +243,7 @@ def _counts_json(counts: I64, aus: Sequence[int]) -> dict[str, dict[str, int]]:
 
 
 def without_nan(value: Any) -> Any:
-    """The same tree with None in place of nan, which JSON does not have."""
+    """The same value with None instead of nan, which JSON does not have."""
     if isinstance(value, dict):
         return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):

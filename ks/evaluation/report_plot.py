@@ -1,4 +1,4 @@
-"""A report as one picture: F1 per AU, how far probabilities can be believed, F1 by position of the key frame."""
+"""A report as a figure: F1 per AU, reliability of the probabilities, F1 by position of the key frame."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +15,9 @@ Report = Mapping[str, Any]
 
 
 def plot(report: Report, path: Path) -> None:
-    """Write what `evaluation.report.evaluate` found as a picture; the ending of `path` picks the kind (PNG, PDF, SVG).
+    """Draw a report of `evaluation.report.evaluate`; the suffix of `path` selects the format (PNG, PDF, SVG).
 
-    Raises MissingError without matplotlib, KSError when the file cannot be written.
+    Raises MissingError without matplotlib, KSError if the file cannot be written.
     """
     figure = new_figure(10.5, 8.0)
     title = f"{headline(report)}\nepoch selected on: {report['selection']}"
@@ -36,11 +36,11 @@ def _f1_bars(axes: "Axes", report: Report) -> None:
     if means["f1_chosen"] is not None:
         bars.append(("thresholds chosen on the selection subjects", means["f1_chosen"], ORANGE))
     width = 0.8 / len(bars)
-    places = [*range(len(labels)), len(labels) + 0.5]  # the mean stands apart
+    places = [*range(len(labels)), len(labels) + 0.5]  # a gap before the mean
     for i, (name, score, colour) in enumerate(bars):
         values = [score["per_au"][label] for label in labels] + [score["mean"]]
         shift = (i - (len(bars) - 1) / 2) * width
-        heights = [100 * (value or 0.0) for value in values]  # no value, no bar; the mark below says so
+        heights = [100 * (value or 0.0) for value in values]  # no bar if there is no value; a label below shows it
         drawn = axes.bar([x + shift for x in places], heights, width * 0.94, color=colour, label=name)
         texts = [MISSING if value is None else f"{100 * value:.0f}" for value in values]
         axes.bar_label(drawn, texts, fontsize=7 if len(labels) > 12 else 8, padding=1)
@@ -73,7 +73,7 @@ def _reliability_curves(axes: "Axes", report: Report) -> None:
     for i, bins in enumerate(per_au):
         axes.plot(*_curve(bins), color=GREY, linewidth=0.9, alpha=0.55, label="each AU" if i == 0 else None)
     axes.plot(*_curve(together), color=BLUE, linewidth=2, marker="o", markersize=4, label="all AUs")
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share of frames with the AU")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share of frames with the AU")
     ece = report["fold_mean"]["ece"]["mean"]
     said = "" if ece is None else f", mean calibration error {100 * ece:.1f} %"
     axes.set_title(f"Reliability{said}", loc="left", fontsize=10)
@@ -82,7 +82,7 @@ def _reliability_curves(axes: "Axes", report: Report) -> None:
 
 
 def _curve(bins: list[list[float]], fewest: int = 10) -> tuple[list[float], list[float]]:
-    """Mean probability and positive rate of the bins that hold enough frames to say something."""
+    """Mean probability and positive rate of the bins with at least `fewest` frames."""
     full = [(p / n, positives / n) for n, p, positives in bins if n >= fewest]
     return [x for x, _ in full], [y for _, y in full]
 

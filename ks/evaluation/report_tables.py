@@ -12,15 +12,15 @@ from knowledge_spreader.spec import AU_NAMES, au_label
 
 Report = Mapping[str, Any]
 
-MISSING = "\N{EN DASH}"  # stands where a number does not exist
+MISSING = "\N{EN DASH}"  # shown for a value that does not exist
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print what `evaluation.report.evaluate` found."""
+    """Print a report of `evaluation.report.evaluate`."""
     console.print(Text(headline(report), style="bold"))
     console.print(Text(f"epoch selected on: {report['selection']}", style="yellow" if by_paper(report) else ""))
     if report.get("person"):
-        console.print(Text("answers are relative to the person; --no-person shows them without"))
+        console.print(Text("with person baseline; --no-person evaluates without it"))
     console.print(_au_table(report))
     console.print(_fold_table(report))
     if report["n_frames"] > 1:
@@ -37,13 +37,13 @@ def headline(report: Report) -> str:
 
 
 def by_paper(report: Report) -> bool:
-    """Whether the epoch was picked on the test part, which flatters the numbers."""
+    """Whether the epoch was selected on the test part, which makes the numbers too good."""
     return "PAPER" in report["selection"]
 
 
 def _paper_line(paper: Report | None) -> str:
     if paper is None:
-        return "paper: no number for this data set, these AUs, this method and this share of labels"
+        return "paper: no number for this data set, AUs, method and share of labels"
     return f"paper: {paper['method']} with {paper['label_share'] * 100:.4g} % of the labels, {paper['table']}"
 
 

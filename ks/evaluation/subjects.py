@@ -1,4 +1,4 @@
-"""Whose frames a finished checkpoint is looked at with: held out by its own run, or everybody of another data set."""
+"""The subjects to evaluate or fit a checkpoint on: those held out by its run, or all of another data set."""
 
 import logging
 from dataclasses import replace
@@ -15,24 +15,22 @@ SUBJECTS = ("selection", "test", "all")
 
 
 def settings(saved: Checkpoint, subjects: str, changes: dict[str, str]) -> TrainConfig:
-    """The run's settings, with what differs here: data, root, cache, face_model; "" stands for what the run had.
+    """The run's settings with changes: data, root, cache, face_model; "" means unchanged.
 
-    Raises DataError where "all" would mean those whom the weights were trained on.
+    Raises DataError if "all" would include subjects that the weights were trained on.
     """
     given = {name: value for name, value in changes.items() if value}
     if subjects != "all":
         return replace(saved.config, **given)  # type: ignore[arg-type]
     if "root" not in given:
-        raise DataError(
-            "--subjects all has those in it that the weights were trained on; name another data set with --root"
-        )
+        raise DataError("--subjects all would include the training subjects; name another data set with --root")
     config = replace(saved.config, aus=saved.spec.aus, **given)  # type: ignore[arg-type]
-    # another data set knows nothing of the run's folds and lists
+    # the run's folds and label lists do not apply to another data set
     return replace(config, fold=0, val_share=0.0, paper_protocol=False, label_list="", labels=1.0)
 
 
 def material_of(saved: Checkpoint, config: TrainConfig, progress: bool) -> Material:
-    """The data set. Raises ModelError where it does not fit the model."""
+    """The data set. Raises ModelError if it does not fit the model."""
     material = load_material(config, progress)
     if differences := saved.spec.differences(spec_of(config, material.data)):
         raise ModelError(f"the checkpoint does not fit {config.data} at {config.root}: {', '.join(differences)}")
@@ -40,15 +38,15 @@ def material_of(saved: Checkpoint, config: TrainConfig, progress: bool) -> Mater
 
 
 def frames_of(subjects: str, config: TrainConfig, material: Material) -> I64:
-    """Rows of the index whose labels may be looked at. Raises DataError when there is none."""
+    """Rows of the index with labels of these subjects that may be used. Raises DataError if there are none."""
     split = material.split
     if subjects == "selection":
-        which = selection_frames(config, material)  # of those labels that the training allowed selection
+        which = selection_frames(config, material)  # only labels that the training could use for selection
     else:
         which = material.known(split.test if subjects == "test" else material.data.subjects)
     if not len(which):
         raise DataError(
-            f"there is no labelled frame of --subjects {subjects} ({split.protocol}); "
-            "train with --val-share, or name other subjects, or another data set with --root"
+            f"no labelled frame for --subjects {subjects} ({split.protocol}); "
+            "train with --val-share, choose other subjects, or name another data set with --root"
         )
     return which

@@ -138,11 +138,11 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data": "bp4d"}, "share their data; got bp4d and disfa"),
-        ({"method": "tcl"}, "share their method"),
-        ({"label_share": 0.5}, "share their label_share"),
-        ({"selection": "PAPER PROTOCOL: best epoch chosen on the test part"}, "share their selection"),
-        ({"aus": (1, 2)}, "share their aus"),
+        ({"data": "bp4d"}, "must have the same data; got bp4d and disfa"),
+        ({"method": "tcl"}, "must have the same method"),
+        ({"label_share": 0.5}, "must have the same label_share"),
+        ({"selection": "PAPER PROTOCOL: best epoch chosen on the test part"}, "must have the same selection"),
+        ({"aus": (1, 2)}, "must have the same aus"),
         ({"n": 3}, "clip length"),
         ({"thresholds": ()}, "thresholds"),
         ({"fold": 1}, "fold 1 was given 2 times"),
