@@ -1,1 +1,1 @@
-"""Calibrated probabilities, thresholds, and a person's own baseline."""
+"""Calibration of probabilities, thresholds, and the person baseline."""

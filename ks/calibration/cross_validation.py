@@ -1,4 +1,4 @@
-"""How well a calibration does on people that it was not fitted to: each fold of people by the others."""
+"""Cross-validated scores of a calibration: each fold of subjects is scored with a calibration fitted on the others."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,25 @@ from knowledge_spreader.arrays import F64, Floats
 from knowledge_spreader.calibration.platt_scaling import Calibration, brier, f1_thresholds, fit
 from knowledge_spreader.metrics import Labels
 
-_FOLDS = 5  # of people
+_FOLDS = 5  # of subjects
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """(U,) each; after is cross-fitted: each subject by a calibration and thresholds that have not seen it."""
+    """Scores before and after calibration, (U,) each; "after" is cross-validated over subjects."""
 
     ece_before: F64
     ece_after: F64
     brier_before: F64
     brier_after: F64
     f1_before: F64  # at 0.5
-    f1_after: F64  # at the thresholds
+    f1_after: F64  # at the chosen thresholds
 
 
 def score(logits: Floats, labels: Labels, people: npt.NDArray[np.str_], bias: bool, rates: F64 | None = None) -> Scores:
-    """Before and after; logits and labels (T, U), people (T,) who is seen, rates as f1_thresholds takes them.
+    """Scores before and after calibration. logits and labels (T, U); people (T,): subjects; rates as in f1_thresholds.
 
-    With one person alone after is fitted to the frames that it is measured on.
+    With a single subject, "after" is measured on the frames that the calibration was fitted on.
     """
     u = labels.shape[1]
     names = np.unique(people)

@@ -1,12 +1,12 @@
-"""Learning how far each AU is to be seen relative to the person, from labelled clips of people not trained on.
+"""Fits the weights of the person baseline on labelled clips of held-out subjects.
 
-For each AU, with z its logit and d = b - mu what person_baseline.py finds of the person's rest, the logistic regression
+For each AU, with its logit z and d = b - mu (see person_baseline.py), this logistic regression is fitted:
 
-    probability = sigmoid(a z + c - v d)        w = v / a, held to 0..1
+    probability = sigmoid(a z + c - v d)        w = v / a, limited to 0..1
 
-is fitted; a and c only serve to judge w fairly, whatever the calibration of z. Which quantile and how much trust is
-chosen, and whether an AU gains at all is decided, on people left out in turn: an AU keeps a weight only where the
-gain per person is more than chance would bring and the ranking of frames improves too. All others get 0.
+a and c make the comparison independent of the calibration of z. Cross-validation over subjects chooses the quantile and
+n0, and decides which AUs get a weight: those whose gain per subject exceeds SURE standard errors and whose AUC
+improves. All others get 0.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ QUANTILES = (0.1, 0.2, 0.35, 0.5)
 RESTS_S = (2.0, 5.0, 15.0)
 FOLDS = 5
 MIN_PEOPLE = 5
-SURE = 1.0  # standard errors over people by which a gain must exceed 0; 2 would miss half of what helps
-_RIDGE = 1e-3  # pulls v to 0; in nats per frame
+SURE = 1.0  # a gain must exceed this many standard errors over subjects; 2 would miss half of the useful weights
+_RIDGE = 1e-3  # L2 penalty of v, in nats per frame
 _STEPS = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """What a model says of one person, in the order of time, and the truth. Raises DataError at birth."""
+    """A model's logits on one video of a person, in temporal order, and the labels. Raises DataError on bad values."""
 
     person: str
     logits: Floats  # (T, U)
@@ -44,56 +44,56 @@ class Clip:
         shape = self.logits.shape
         if len(shape) != 2 or not shape[0] or self.labels.shape != shape or self.times_s.shape != shape[:1]:
             raise DataError(
-                f"{self.person}: logits and labels are (T, U) and times (T,), T > 0; "
+                f"{self.person}: logits and labels must be (T, U) and times (T,), T > 0; "
                 f"got {shape}, {self.labels.shape} and {self.times_s.shape}"
             )
         if not np.isfinite(self.logits).all() or (np.diff(self.times_s) <= 0).any():
-            raise DataError(f"{self.person}: logits must be finite and times increase")
+            raise DataError(f"{self.person}: logits must be finite and times must increase")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonFit:
-    """A view, and what it brings on people that were left out: (U,) each."""
+    """The fitted baseline and its cross-validated scores, (U,) each."""
 
     view: PersonView
     auc_before: F64
-    auc_after: F64  # the same where the weight is 0
-    gain: F64  # mean over people of the fall in cross entropy, nats per frame, were the AU given a weight
-    gain_error: F64  # its standard error
+    auc_after: F64  # equal to auc_before for weight 0
+    gain: F64  # mean over subjects of the reduction in cross entropy, nats per frame, if the AU had a weight
+    gain_error: F64  # standard error of the gain
     people: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frames:
-    """All clips end to end; F frames, P people."""
+    """All clips, concatenated; F frames, P subjects."""
 
     person: npt.NDArray[np.intp]  # (F,)
     z: F64  # (F, U)
     labels: Labels  # (F, U)
     seen_s: F64  # (F,)
-    rest: F64  # (Q, F, U) each of QUANTILES of what was seen before
-    usual: F64  # (Q, P, U) the same at the end of a person's clips: their mean
+    rest: F64  # (Q, F, U) quantiles of the face's logits before each frame
+    usual: F64  # (Q, P, U) quantiles at the end of each clip, averaged per subject
 
     def relative(self, q: int, rest_s: float, people: npt.NDArray[np.intp]) -> tuple[F64, F64]:
-        """d (F, U) and mu (U,), the latter of the people given."""
+        """d (F, U), and mu (U,) over these subjects."""
         mean = self.usual[q, people].mean(0)
         trust = self.seen_s / (rest_s + self.seen_s)
         return trust[:, None] * (self.rest[q] - mean), mean
 
 
 def fit_person(clips: Sequence[Clip], memory_s: float = 120.0) -> PersonFit:
-    """The view that serves the people of the clips best, each left out in turn. Raises DataError on too few people."""
+    """The person baseline with the best cross-validated gain. Raises DataError if there are too few subjects."""
     names = sorted({clip.person for clip in clips})
     if len(names) < MIN_PEOPLE:
-        raise DataError(f"a view relative to the person is learned on {MIN_PEOPLE} people or more; got {len(names)}")
+        raise DataError(f"the person baseline needs {MIN_PEOPLE} or more people to learn from; got {len(names)}")
     if len({clip.logits.shape[1] for clip in clips}) > 1:
-        raise DataError("all clips must be of the same AUs; answer them with one model")
+        raise DataError("all clips must have the same AUs; use one model")
     frames = _gather(clips, names, memory_s)
     fold_of = np.random.default_rng(0).permutation(len(names)) % FOLDS
     plain = _left_out(frames, fold_of, None)
     tried = {way: _left_out(frames, fold_of, way) for way in product(range(len(QUANTILES)), RESTS_S)}
     found = {way: _compare(frames, plain, scores) for way, scores in tried.items()}
-    # Over all AUs at once: a choice for each would be chance as often as not.
+    # One choice for all AUs: a choice per AU would mostly be chance.
     best = max(found, key=lambda way: float(np.sum(np.where(found[way].kept, found[way].gain, 0))))
     judged = found[best]
     everyone = np.arange(len(names))
@@ -135,14 +135,14 @@ def _gather(clips: Sequence[Clip], names: Sequence[str], memory_s: float) -> _Fr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LeftOut:
-    """What the regression says of people that it was not fitted to."""
+    """Cross-validated predictions of the regression."""
 
-    z: F64  # (F, U) logits relative to the person, before scale and bias
-    loss: F64  # (F, U) cross entropy in nats, nan where the label is unknown
+    z: F64  # (F, U) logits after the baseline, before a and c
+    loss: F64  # (F, U) cross entropy in nats; nan if the label is unknown
 
 
 def _left_out(frames: _Frames, fold_of: npt.NDArray[np.intp], way: tuple[int, float] | None) -> _LeftOut:
-    """way: index of the quantile, and n0; None: nothing is taken off."""
+    """way: index of the quantile, and n0; None: without the baseline."""
     relative, loss = frames.z.copy(), np.full(frames.z.shape, np.nan)
     nothing = np.zeros(frames.z.shape)
     for fold in range(FOLDS):
@@ -168,7 +168,7 @@ class _Comparison:
 
     @property
     def kept(self) -> Bools:
-        """AUs whose gain is no chance, and whose frames are ranked better."""
+        """(U,) whether the gain exceeds SURE standard errors and the AUC improves."""
         return np.asarray((self.gain > SURE * self.error) & (self.auc_after > self.auc_before))
 
 
@@ -201,20 +201,20 @@ def _fit(z: F64, d: F64, labels: Labels) -> _Fitted:
     known = labels >= 0
     z, d, y = z[known], d[known], labels[known].astype(np.float64)
     if not 0 < y.sum() < len(y):
-        return _Fitted(1.0, 0.0, 0.0)  # nothing to tell apart: as it was
+        return _Fitted(1.0, 0.0, 0.0)  # only one class: no change
     scale, bias, v = _regression(z, d, y) if d.any() else (1.0, 0.0, 0.0)
     if 0 < v < scale:
         return _Fitted(scale, bias, v / scale)
-    # The loss is convex: the best of what is allowed lies on the border that was overstepped.
+    # The loss is convex: the constrained optimum is on the violated bound.
     weight = 1.0 if 0 < scale <= v else 0.0
     scale, bias, _ = _regression(z - weight * d, np.zeros_like(d), y)
     return _Fitted(scale, bias, weight)
 
 
 def _regression(z: F64, d: F64, y: F64) -> tuple[float, float, float]:
-    """(a, c, v) of least cross entropy, by Newton's steps, halved where one would go too far."""
+    """(a, c, v) of the lowest cross entropy, by Newton's method with step halving."""
     x = np.stack([z, np.ones_like(z), -d], 1)
-    ridge = np.array([1e-6, 1e-6, _RIDGE])  # the first two for data that can be told apart without error
+    ridge = np.array([1e-6, 1e-6, _RIDGE])  # the first two matter only for separable data
     at = np.array([1.0, 0.0, 0.0])
 
     def cost(p: F64) -> float:
@@ -227,7 +227,7 @@ def _regression(z: F64, d: F64, y: F64) -> tuple[float, float, float]:
         gradient = x.T @ (probability - y) / len(y) + ridge * at
         curvature = (x.T * (probability * (1 - probability))) @ x / len(y) + np.diag(ridge)
         step = np.linalg.solve(curvature, gradient)
-        if gradient @ step < 1e-9:  # twice what is left to gain
+        if gradient @ step < 1e-9:  # twice the remaining gain
             break
         size = 1.0
         while (then := cost(at - size * step)) > now and size > 1e-6:

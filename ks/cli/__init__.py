@@ -1,1 +1,1 @@
-"""One file per command of the trainer: ks-train, ks-eval, ks-calibrate, ks-average, ks-fit-person."""
+"""The commands ks-train, ks-eval, ks-calibrate, ks-average and ks-fit-person, one file each."""

@@ -1,4 +1,4 @@
-"""ks-average: branch A of one checkpoint, averaged with branch A of the one that it began from."""
+"""ks-average: averages branch A's weights with those of an earlier checkpoint."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,18 +18,19 @@ BRANCH_A = ("model.base_a.", "model.spatial_teacher.")  # how its tensors' names
 
 
 def average_branch_a(later: Checkpoint, earlier: Checkpoint, share: float) -> Checkpoint:
-    """`later` with branch A's weights (1 - share) * later + share * earlier; branch B and the rest are later's.
+    """`later` with branch A's weights (1 - share) * later + share * earlier; branch B and the rest are from `later`.
 
-    For two points of one training (the earlier one gave --init): weights of runs that began apart do not average.
-    After Wortsman et al., Robust fine-tuning of zero-shot models (2022). What belongs to an optimiser is left out.
-    Both as they were trained: ks-fit-person and ks-calibrate come after, what they choose holds for no mixture.
-    Raises ModelError for models of another shape.
+    `earlier` must be the --init of `later`: independently trained weights cannot be averaged. After Wortsman et al.,
+    Robust fine-tuning of zero-shot models (2022). Optimiser state is dropped. Run ks-fit-person and ks-calibrate
+    afterwards, because what they fit does not hold for averaged weights. Raises ModelError if the specs differ.
     """
     if differences := later.spec.differences(earlier.spec, ignore=(*NOT_OF_WEIGHTS, *OF_BRANCH_B)):
-        raise ModelError(f"the two are models of another spec: {', '.join(differences)}; average two that are alike")
+        raise ModelError(
+            f"the two checkpoints differ in {', '.join(differences)}; average checkpoints of the same spec"
+        )
     tensors = {name: x for name, x in later.tensors.items() if name.startswith("model.")}
     for name, x in tensors.items():
-        if name.startswith(BRANCH_A) and x.is_floating_point():  # batch norm counts its batches in whole numbers
+        if name.startswith(BRANCH_A) and x.is_floating_point():  # not the integer batch counter of batch norms
             tensors[name] = torch.lerp(x, earlier.tensors[name], share)
     return replace(later, tensors=tensors)
 
@@ -42,14 +43,14 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-average",
-        "Average branch A's weights with those of an earlier checkpoint of the same training; branch B stays. Do it "
-        "before ks-fit-person and ks-calibrate: what they fit holds for no mixture.",
+        "Average branch A's weights with those of an earlier checkpoint of the same training. Branch B is not changed. "
+        "Run it before ks-fit-person and ks-calibrate: what they fit does not hold for averaged weights.",
         EXAMPLES,
     )
     add_checkpoint(made, "later")
-    add_checkpoint(made, "earlier", ": what `later` began from (--init)")
+    add_checkpoint(made, "earlier", ": the --init of `later`")
     made.add_argument(
-        "--share", type=float, default=0.5, metavar="X", help="weight of the earlier one, 0 to 1 (default: %(default)g)"
+        "--share", type=float, default=0.5, metavar="X", help="weight of `earlier`, 0 to 1 (default: %(default)g)"
     )
     made.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the averaged checkpoint")
     return made
@@ -61,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _average(args: argparse.Namespace) -> None:
     if not 0 <= args.share <= 1:
-        raise DataError(f"--share is 0 to 1; got {args.share:g}")
+        raise DataError(f"--share must be 0 to 1; got {args.share:g}")
     check_place("--out", args.out)
     later, earlier = (load_checkpoint(checkpoint_file(path)) for path in (args.later, args.earlier))
     save_checkpoint(args.out, average_branch_a(later, earlier, args.share))
-    print(f"{args.out}: branch A is {1 - args.share:g} of {args.later} and {args.share:g} of {args.earlier}")
+    print(f"{args.out}: branch A is {1 - args.share:g} x {args.later} + {args.share:g} x {args.earlier}")

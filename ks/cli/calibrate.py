@@ -1,7 +1,7 @@
 """ks-calibrate: calibrates the probabilities of a checkpoint and chooses its thresholds.
 
-Fitted on subjects that the weights have not seen: those held out for selection, or those of another manifest. Scale and
-shift are folded into the weights, so ks-eval, ks-compile and ks-live take the new checkpoint like any other.
+They are fitted on subjects that were not trained on: those held out for selection, or those of another data set. Scale
+and bias are folded into the weights, so ks-eval, ks-compile and ks-live use the new checkpoint like any other.
 """
 
 import argparse
@@ -46,40 +46,40 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CalibrateConfig:
-    """What is asked for. "" stands for what the training had."""
+    """The settings of ks-calibrate. "" means as in training."""
 
     checkpoint: Path
     out: Path | None = None  # None: beside the checkpoint, "best-calibrated.safetensors"
-    subjects: str = "selection"  # "all": everybody of another data set, which must be named
+    subjects: str = "selection"  # "all": all subjects of another data set, which needs root
     data: str = ""
     root: str = ""
     cache: str = ""
     face_model: str = ""
     bias: bool = True
-    base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) where it will be used
+    base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) in the recordings to analyse
     device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibrated:
-    """What came of it."""
+    """The result of ks-calibrate."""
 
     path: Path
     aus: tuple[int, ...]
     calibration: Calibration
     thresholds: F64
-    rates: F64  # (U,) for which thresholds are best; nan: as often as in these frames
-    positives: I64  # (U,) frames
+    rates: F64  # (U,) base rates for the thresholds; nan: as in these frames
+    positives: I64  # (U,) number of positive frames
     scores: Scores
     people: int
     frames: int
-    cross_fitted: bool  # False: one subject alone, whose scores after are those it was fitted to
+    cross_fitted: bool  # False: a single subject, so the scores after are not held out
 
 
 def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
-    """Fits, folds, chooses thresholds and writes the new checkpoint; the old one stays.
+    """Fits the calibration, folds it into the weights, chooses thresholds and writes a new checkpoint.
 
-    Raises ModelError on a checkpoint or an --out that cannot be used, DataError where nobody is there to fit on.
+    Raises ModelError on a checkpoint or an --out that cannot be used, DataError if there are no subjects to fit on.
     """
     source, out = _places(config)
     device = pick_device(config.device)
@@ -90,7 +90,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     material = material_of(saved, training, progress)
     which = frames_of(config.subjects, training, material)
     if config.subjects == "test":
-        log.warning("calibrated on the test part: scores of this checkpoint there are no test any more")
+        log.warning("calibrated on the test part: scores of this checkpoint there are no longer held out")
     logits = answer(model, material, which, device, live_only=True).output[0]
     view = PersonView.of(saved.spec)
     if view is not None:
@@ -118,28 +118,30 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     spec = replace(saved.spec, thresholds=tuple(thresholds.tolist()))
     if view is not None:
         spec = view.rescaled(found.scale, found.bias).into(spec)
-    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}  # no optimiser: its momentum is of others
+    tensors = {
+        f"model.{name}": x for name, x in model.state_dict().items()
+    }  # without the optimiser, which does not fit the new weights
     _write(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
     return result
 
 
 def _places(config: CalibrateConfig) -> tuple[Path, Path]:
-    """The checkpoint and the file to write. Raises ModelError now where that cannot be, not after hours of cropping."""
+    """The checkpoint and the output file. Raises ModelError before hours of cropping, if they cannot be used."""
     source = checkpoint_file(config.checkpoint)
     out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
     if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
-        raise ModelError(f"--out is a file other than the checkpoint whose name ends in .safetensors; got {out}")
+        raise ModelError(f"--out must be another file than the checkpoint and end in .safetensors; got {out}")
     if not out.parent.is_dir():
-        raise ModelError(f"no folder at {out.parent} for --out {out.name}; make it, or choose another")
+        raise ModelError(f"no folder at {out.parent} for --out {out.name}; create it, or choose another")
     return source, out
 
 
 def _rates(wanted: Sequence[tuple[int, float]], aus: Sequence[int]) -> F64:
-    """(U,): by AU, nan where none is named. Raises ModelError on no share of frames, and on an AU it does not have."""
+    """(U,) base rates, nan if not given. Raises ModelError on a rate outside 0..1, and on AUs of no output."""
     given = dict(wanted)
     for au, rate in given.items():
         if not 0 < rate < 1:
-            raise ModelError(f"a base rate is between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
+            raise ModelError(f"a base rate must be between 0 and 1, a share of frames; got {rate:g} for {au_label(au)}")
     if unknown := sorted(set(given) - set(aus)):
         raise ModelError(f"--base-rates names {au_label(unknown[0])}; the model has {', '.join(map(au_label, aus))}")
     return np.array([given.get(au, np.nan) for au in aus])
@@ -153,7 +155,7 @@ def _write(out: Path, checkpoint: Checkpoint) -> None:
 
 
 def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
-    """What is told of each AU, (U,) each."""
+    """The columns of the table, (U,) each."""
     s = result.scores
     columns = {
         "positives": result.positives,
@@ -172,7 +174,7 @@ def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
 
 
 def to_json(result: Calibrated) -> dict[str, Any]:
-    """For the checkpoint's metrics; before is the checkpoint that was given."""
+    """The result as JSON, also for the checkpoint's metrics. "before" is the given checkpoint."""
     columns = _columns(result)
     per_au = {au_label(au): {name: values[i] for name, values in columns.items()} for i, au in enumerate(result.aus)}
     about = {"people": result.people, "frames": result.frames, "cross_fitted": result.cross_fitted}
@@ -180,15 +182,15 @@ def to_json(result: Calibrated) -> dict[str, Any]:
     return jsonable
 
 
-_HEADS = (  # of the AU and of _columns, short: eleven columns fit 80 characters
+_HEADS = (  # headings of the AU and of _columns; eleven columns fit into 80 characters
     *("AU", "present", "temp.", "bias", "thresh.", "ECE\nbefore", "ECE\nafter"),
     *("Brier\nbefore", "Brier\nafter", "F1\nbefore", "F1\nafter"),
 )
 
 
 def print_table(result: Calibrated, console: Console) -> None:
-    """A row per AU, and the means."""
-    how = "after: each person by the others" if result.cross_fitted else "after: fitted to this one person"
+    """Prints a row per AU, and the means."""
+    how = "after: cross-validated over people" if result.cross_fitted else "after: fitted on this person"
     table = Table(
         box=None,
         padding=(0, 0, 0, 1),
@@ -214,14 +216,14 @@ def _shown(name: str, value: float) -> str:
 
 EXAMPLES = """\
   ks-calibrate runs/mine
-  ks-calibrate runs/mine --base-rates AU6=0.25,AU12=0.3     thresholds for recordings with other base rates
+  ks-calibrate runs/mine --base-rates AU6=0.25,AU12=0.3     thresholds for other base rates
 """
 
 
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-calibrate",
-        "Calibrate the probabilities of a checkpoint and choose its thresholds, on subjects it was not trained on.",
+        "Calibrate the probabilities of a checkpoint and choose thresholds, on subjects that it was not trained on.",
         EXAMPLES,
     )
     add_checkpoint(made)
@@ -229,31 +231,29 @@ def parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="FILE.safetensors",
-        help="the new checkpoint (default: NAME-calibrated.safetensors beside the old one)",
+        help="the new checkpoint (default: NAME-calibrated.safetensors in the same folder)",
     )
     made.add_argument(
         "--subjects",
         choices=SUBJECTS,
         default="selection",
-        help="whom to fit on: held out for selection, the test part, or all of another --root (default: %(default)s)",
+        help="fit on subjects held out for selection, the test part, or all of another --root (default: %(default)s)",
     )
-    made.add_argument(
-        "--data", choices=DATASETS, default="", help="layout of the data, where it is not that of the training"
-    )
+    made.add_argument("--data", choices=DATASETS, default="", help="layout of the data set (default: as in training)")
     add_other_data(made)
     made.add_argument(
         "--bias",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="fit a shift of the logits besides their scale (default: on)",
+        help="fit a bias of the logits in addition to their scale (default: on)",
     )
     made.add_argument(
         "--base-rates",
         type=_base_rates,
         default=(),
         metavar="AU6=0.25,...",
-        help="share of frames that show an AU where the model will be used: its threshold has the best F1 there"
-        " (default: as among the frames it is fitted on)",
+        help="share of frames that show an AU in the recordings to analyse: the threshold is chosen for the best F1"
+        " there (default: the share in the frames it is fitted on)",
     )
     add_torch_device(made)
     add_json(made)

@@ -26,17 +26,17 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-eval",
-        "F1 of checkpoints on the test parts of their folds; give one per fold for the mean over folds.",
+        "F1 of checkpoints on the test parts of their folds. Name one checkpoint per fold to get the mean over folds.",
         EXAMPLES,
     )
     made.add_argument("checkpoints", nargs="+", type=Path, help="checkpoints, or run folders of ks-train")
     add_json(made)
-    made.add_argument("--plot", type=Path, metavar="FILE.png", help="draw F1, calibration and key positions")
+    made.add_argument("--plot", type=Path, metavar="FILE.png", help="plot F1, reliability and F1 by key-frame position")
     made.add_argument(
         "--subjects",
         choices=("test", "all"),
         default="test",
-        help="the test part of the fold, or everybody of another --root (default: %(default)s)",
+        help="the test part of the fold, or all subjects of another --root (default: %(default)s)",
     )
     add_other_data(made)
     add_torch_device(made)
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="score answers relative to the person, as ks-live gives them, where the checkpoint has learned it",
+        help="apply the person baseline, as ks-live does, if the checkpoint has one (default: on)",
     )
     add_progress(made)
     return made

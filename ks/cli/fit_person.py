@@ -1,4 +1,4 @@
-"""ks-fit-person: how much of a person's own baseline to subtract, learned for each AU on subjects held out."""
+"""ks-fit-person: learns the weight of the person baseline for each AU, on held-out subjects."""
 
 import argparse
 from collections.abc import Sequence
@@ -44,20 +44,21 @@ def fit_checkpoint(
     stranger: float = 0.0,
     **changes: str,
 ) -> tuple[PersonFit, tuple[int, ...]]:
-    """Writes to `out` the checkpoint with a view, and with thresholds chosen anew under it; the fit and its AUs.
+    """Writes to `out` the checkpoint with a person baseline and new thresholds; returns the fit and the AUs.
 
-    subjects: those held out for selection, or "all" of another root. stranger: standard deviation, in logits, of what
-    may be added to all that a person's face says, the same for all of their frames; weights and thresholds are chosen
-    with it drawn for each person and AU. Rendered people answer for real ones only so. changes: settings of the run
-    that differ here, e.g. root or cache on another machine. Of its own subjects, labels beyond the run's budget stay
-    unseen. Raises ModelError when the data set does not fit the model, DataError without enough people.
+    subjects: those held out for selection (only labels of the run's budget), or "all" of another root. stranger: adds a
+    random offset to the logits, one per person and AU, with this standard deviation. It makes rendered people, who
+    differ less, stand for real ones. changes: settings of the run that differ here, e.g. root or cache on another
+    machine. Raises ModelError if the data set does not fit the model, DataError if there are too few people.
     """
     where = pick_device(device)
     model, saved = load_model(path, where)
     config = settings(saved, subjects, changes)
     material = material_of(saved, config, progress)
     if subjects == "selection" and not material.split.selection:
-        raise DataError(f"{path} was trained without selection subjects (--val-share 0): nobody is left to learn from")
+        raise DataError(
+            f"{path} has no selection subjects (--val-share 0) to learn from; use --subjects all --root DATA"
+        )
     people = material.split.selection if subjects == "selection" else material.data.subjects
     which = np.flatnonzero(material.frames_of(people))
     labels = np.full((len(which), len(saved.spec.aus)), -1, np.int8)
@@ -74,14 +75,14 @@ def fit_checkpoint(
 
 
 def _offsets(material: Material, which: I64, n_aus: int, stranger: float) -> F32:
-    """(T, U) one draw for each person and AU."""
+    """(T, U) a random offset per person and AU."""
     names, person = np.unique([video.subject for video in material.videos], return_inverse=True)
     draws = np.random.default_rng(0x57).normal(0, stranger, (len(names), n_aus))
     return np.asarray(draws[person[material.index.video[which]]], np.float32)
 
 
 def _clips(material: Material, which: I64, logits: F32, labels: metrics.Labels) -> list[Clip]:
-    """One for each video; `which` is in the order of the index, which is that of time."""
+    """A clip per video; `which` is in index order, so frames are in temporal order."""
     of_video, time_s = material.index.video[which], times_s(material, which)
     return [
         Clip(material.videos[v].subject, logits[of_video == v], time_s[of_video == v], labels[of_video == v])
@@ -101,22 +102,20 @@ def parser() -> argparse.ArgumentParser:
         EXAMPLES,
     )
     add_checkpoint(made)
-    made.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.safetensors", help="the checkpoint with what was learned"
-    )
+    made.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the new checkpoint")
     made.add_argument(
         "--subjects",
         choices=("selection", "all"),
         default="selection",
-        help="whom to learn from: held out for selection, or all of another --root (default: %(default)s)",
+        help="subjects to learn from: held out for selection, or all of another --root (default: %(default)s)",
     )
     made.add_argument(
         "--stranger",
         type=float,
         default=0.0,
         metavar="LOGITS",
-        help="standard deviation of a shift, the same in all frames of a person, that people it will meet have besides;"
-        " needed where it learns from rendered people (default: %(default)g)",
+        help="standard deviation of a random offset per person and AU, added to all their logits; needed to learn from"
+        " rendered people, who differ less than real ones (default: %(default)g)",
     )
     add_other_data(made)
     add_torch_device(made)
@@ -131,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fit_person(args: argparse.Namespace) -> None:
     if not 0 <= args.stranger <= 10:
-        raise DataError(f"--stranger is 0 to 10 logits; got {args.stranger:g}")
+        raise DataError(f"--stranger must be 0 to 10 logits; got {args.stranger:g}")
     for option in ("out", "json"):
         if path := getattr(args, option):
             check_place(f"--{option}", path)
@@ -150,7 +149,7 @@ def _fit_person(args: argparse.Namespace) -> None:
 
 
 def to_json(fit: PersonFit, aus: Sequence[int]) -> dict[str, Any]:
-    """What the table shows, by AU."""
+    """The table as JSON, by AU."""
     columns = {
         "weight": fit.view.weight,
         "mean_at_rest": fit.view.mean,
@@ -166,10 +165,10 @@ def to_json(fit: PersonFit, aus: Sequence[int]) -> dict[str, Any]:
 
 
 def table(fit: PersonFit, aus: Sequence[int]) -> Table:
-    """A row per AU: what a weight brings on people left out, and the weight that it got."""
-    about = f"quantile {fit.view.quantile:g}, {fit.view.rest_s:g} s of an average person in front"
-    made = Table(title=f"{fit.people} people, each left out in turn; {about}", title_justify="left")
-    for name in ("AU", "action", "weight", "mean at rest", "AUC before", "after", "gain, mnat", "+-"):
+    """A row per AU: its weight, and the cross-validated gain."""
+    about = f"quantile {fit.view.quantile:g}, average baseline counts as {fit.view.rest_s:g} s"
+    made = Table(title=f"Person baseline, cross-validated over {fit.people} people; {about}", title_justify="left")
+    for name in ("AU", "action", "weight", "baseline", "AUC before", "after", "gain, mnat", "+-"):
         made.add_column(name, justify="left" if name in ("AU", "action") else "right")
     for u, au in enumerate(aus):
         numbers = (fit.auc_before[u], fit.auc_after[u])

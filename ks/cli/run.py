@@ -1,6 +1,6 @@
-"""What every command does alike: its parser, errors on one line, exit codes, and options that many of them take.
+"""Shared by all commands: the parser, one-line errors, exit codes, and common options.
 
-Exit codes: 0 all went well; 2 something could not be used, said in one line; 130 Ctrl-C; a command may have more.
+Exit codes: 0 success; 2 a user error, printed on one line; 130 Ctrl-C; a command may have more.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
 
 Group = argparse.ArgumentParser | argparse._ArgumentGroup
-INTERRUPTED = "interrupted; what was written is whole"
+INTERRUPTED = "interrupted; finished files are complete"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but what is wrong is a KSError: one line, without two screens of usage before it."""
+    """An ArgumentParser whose errors are KSErrors: one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         raise KSError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
@@ -32,8 +32,8 @@ class Parser(argparse.ArgumentParser):
 def make_parser(prog: str, description: str, examples: str = "", usage: str = "") -> Parser:
     """A command's parser with --version.
 
-    examples: command lines, shown at the end of --help as they stand. usage: the first line, where all options of a
-    command would fill a screen.
+    examples: command lines, shown unchanged at the end of --help. usage: replaces the generated usage line, for
+    commands with many options.
     """
     parser = Parser(
         prog=prog,
@@ -47,7 +47,7 @@ def make_parser(prog: str, description: str, examples: str = "", usage: str = ""
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Wraps descriptions, but leaves the lines of the examples alone."""
+    """Wraps descriptions, but not the examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("examples:\n"):
@@ -61,13 +61,13 @@ def run(
     command: Callable[[argparse.Namespace], int | None],
     interrupted: str = INTERRUPTED,
 ) -> int:
-    """Exit code of a command: its own, else 0; 2 and one line for what the user can mend, 130 when interrupted."""
+    """Runs a command and returns its exit code; 2, with one line on stderr, on a KSError, and 130 on Ctrl-C."""
     on_terminal = RichHandler(
         console=stderr_console(), show_path=False, show_level=False, highlighter=NullHighlighter()
     )
-    handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # a file wants whole lines
+    handler = on_terminal if sys.stderr.isatty() else logging.StreamHandler()  # no line wrapping in files
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
-    logging.getLogger("knowledge_spreader").setLevel(logging.INFO)  # others speak when something is wrong
+    logging.getLogger("knowledge_spreader").setLevel(logging.INFO)  # other libraries: warnings only
     try:
         return command(parser.parse_args(argv)) or 0
     except KSError as exc:
@@ -81,12 +81,12 @@ def run(
 
 
 def stdout_console(wide: int = 100) -> Console:
-    """For tables: as wide as the terminal; a file or pipe gets `wide` characters."""
+    """A console for tables: as wide as the terminal; `wide` characters in a file or pipe."""
     return Console(width=None if sys.stdout.isatty() else wide)
 
 
 def checkpoint_file(path: Path) -> Path:
-    """A run folder of ks-train stands for its best.safetensors."""
+    """The checkpoint of a path: in a run folder of ks-train, best.safetensors."""
     return path / "best.safetensors" if path.is_dir() else path
 
 
@@ -104,7 +104,7 @@ def add_progress(group: Group) -> None:
 
 
 def add_json(group: Group, what: str = "all figures") -> None:
-    group.add_argument("--json", type=Path, metavar="FILE", help=f"write {what} to this file, too")
+    group.add_argument("--json", type=Path, metavar="FILE", help=f"also write {what} to this file, as JSON")
 
 
 def add_face_model(group: Group) -> None:
@@ -112,7 +112,7 @@ def add_face_model(group: Group) -> None:
         "--face-model",
         default="",
         metavar="FILE.tflite",
-        help="BlazeFace, short range (default: from the user's cache, else a download)",
+        help="BlazeFace, short range (default: the user's cache, else a download)",
     )
 
 
@@ -122,21 +122,21 @@ def add_torch_device(group: Group) -> None:
 
 def add_threads(group: Group) -> None:
     group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's choice (default)"
+        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's default (default: 0)"
     )
 
 
 def add_other_data(group: Group) -> None:
-    """--root, --cache, --face-model: where the data lie now."""
-    group.add_argument("--root", default="", metavar="PATH", help="the data set, where it is not that of the training")
+    """--root, --cache, --face-model: where the data set, the crops and the face model are now."""
     group.add_argument(
-        "--cache", default="", metavar="FOLDER", help="the crops, where they are not in the user's cache"
+        "--root", default="", metavar="PATH", help="folder or CSV of the data set (default: as in training)"
     )
+    group.add_argument("--cache", default="", metavar="FOLDER", help="folder of the crops (default: as in training)")
     add_face_model(group)
 
 
 def other_data(args: argparse.Namespace) -> dict[str, Any]:
-    """Those of add_other_data that were given."""
+    """The options of add_other_data that were given."""
     return {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
 
 
@@ -150,4 +150,4 @@ def numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(dict.fromkeys(int(part) for part in words(text)))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers with commas between, like 1,8; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"wanted whole numbers separated by commas, e.g. 1,8; got {text!r}") from None

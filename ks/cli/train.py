@@ -1,4 +1,4 @@
-"""ks-train: one command from a raw folder to a checkpoint."""
+"""ks-train: trains a model from a data set on disk to a checkpoint."""
 
 import argparse
 import sys
@@ -17,12 +17,12 @@ USAGE = "ks-train --data LAYOUT --root PATH --out FOLDER [options]"
 EXAMPLES = """\
   ks-train --data disfa --root DISFA --fold 1 --labels 2% --out runs/disfa-1
   ks-train --data manifest --root my.csv --fold 0 --out runs/mine
-  ks-train ... --resume          goes on after a stop, to the same weights as without it
+  ks-train ... --resume          continues a stopped run, to the same weights
 """
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """An option for each field of TrainConfig, with its help and its default."""
+    """Adds an option for each field of TrainConfig, with its help and default."""
     group = parser.add_argument_group("data")
     for setting in fields(TrainConfig):
         if setting.name in GROUPS and GROUPS[setting.name] != "data":
@@ -58,19 +58,19 @@ def parser() -> argparse.ArgumentParser:
     of_run.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --out, to the same weights as if it had not stopped",
+        help="continue the run in --out; the weights are the same as without the stop",
     )
     of_run.add_argument(
         "--describe", action="store_true", help="print parameters by part and FLOPs per frame, and exit"
     )
-    add_json(of_run, "what came of the run")
+    add_json(of_run, "the result of the run")
     add_progress(of_run)
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when it is trained; see run()."""
-    return run(parser(), argv, _train, "interrupted; what was saved is whole; ks-train goes on from it by --resume")
+    """0 if training finished; see run()."""
+    return run(parser(), argv, _train, "interrupted; continue from the last saved state with --resume")
 
 
 def _train(args: argparse.Namespace) -> None:

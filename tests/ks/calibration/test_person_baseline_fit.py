@@ -74,13 +74,13 @@ def test_clips_of_one_picture_are_no_trouble() -> None:
 
 
 def test_too_few_people_are_refused() -> None:
-    with pytest.raises(DataError, match=f"{MIN_PEOPLE} people or more; got 4"):
+    with pytest.raises(DataError, match=f"{MIN_PEOPLE} or more people to learn from; got 4"):
         fit_person(people(4, (1.0, 1.0, 1.0)))
 
 
 def test_clips_that_cannot_be_are_refused() -> None:
     zeros = np.zeros((2, U))
-    with pytest.raises(DataError, match="times increase"):
+    with pytest.raises(DataError, match="times must increase"):
         Clip("anna", zeros, np.array([1.0, 1.0]), zeros.astype(np.int8))
-    with pytest.raises(DataError, match=r"anna: logits and labels are \(T, U\)"):
+    with pytest.raises(DataError, match=r"anna: logits and labels must be \(T, U\)"):
         Clip("anna", zeros, np.arange(3.0), zeros.astype(np.int8))

@@ -100,7 +100,7 @@ def test_an_au_of_one_kind_or_without_labels_stays_as_it_is_and_unknown_labels_d
 def test_shapes_that_differ_and_nan_are_refused() -> None:
     with pytest.raises(DataError, match=r"both be \(T, U\); got \(2, 1\) and \(3, 1\)"):
         fit(np.zeros((2, 1)), np.zeros((3, 1), np.int8))
-    with pytest.raises(DataError, match="answers with nan"):
+    with pytest.raises(DataError, match="outputs nan"):
         fit(np.full((2, 1), np.nan), np.array([[0], [1]], np.int8))
     with pytest.raises(DataError, match=r"both be \(U,\)"):
         Calibration(np.ones(2), np.zeros(3))

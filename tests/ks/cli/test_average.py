@@ -51,7 +51,7 @@ def test_what_cannot_be_averaged_is_one_line(
     for arguments, said in (
         ([str(runs[0]), str(other), "--out", str(out)], "spatial_pooling"),
         ([str(runs[0]), str(tmp_path / "none"), "--out", str(out)], "no checkpoint"),
-        ([str(runs[0]), str(runs[1]), "--share", "1.5", "--out", str(out)], "--share is 0 to 1"),
+        ([str(runs[0]), str(runs[1]), "--share", "1.5", "--out", str(out)], "--share must be 0 to 1"),
         ([str(runs[0]), str(runs[1]), "--out", str(tmp_path / "none" / "x")], "there is no folder"),
     ):
         assert main(arguments) == 2

@@ -111,20 +111,20 @@ def test_the_test_part_is_named_as_no_test_any_more(
 ) -> None:
     arguments = [str(finished.best.parent), "--out", str(tmp_path / "c.safetensors"), "--subjects", "test"]
     assert main([*arguments, "--device", "cpu"]) == 0
-    assert "no test any more" in capsys.readouterr().err
+    assert "no longer held out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{best}", "--out", "{best}"], "--out is a file other than the checkpoint"),
-        (["{best}", "--out", "{out}.ks"], "whose name ends in .safetensors"),
+        (["{best}", "--out", "{best}"], "--out must be another file than the checkpoint"),
+        (["{best}", "--out", "{out}.ks"], "end in .safetensors"),
         (["{best}", "--out", "{out}/none/c.safetensors"], "no folder at"),
         (["{best}", "--subjects", "all"], "name another data set with --root"),
         (["{best}", "--root", "{out}.csv"], "no such file"),
         (["{without}"], "train with --val-share"),
         (["{out}.safetensors"], "no checkpoint at"),
-        (["{best}", "--base-rates", "AU1=1.5"], "a base rate is between 0 and 1, a share of frames; got 1.5 for AU1"),
+        (["{best}", "--base-rates", "AU1=1.5"], "a base rate must be between 0 and 1, a share of frames; got 1.5 for AU1"),
         (["{best}", "--base-rates", "AU43=0.5"], "--base-rates names AU43; the model has AU"),
     ],
 )

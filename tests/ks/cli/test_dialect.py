@@ -120,7 +120,7 @@ def test_a_value_of_the_wrong_kind_names_the_option(capsys: pytest.CaptureFixtur
     assert module_of("ks-bench").main(["engine", "--batches", "1,x"]) == 2
     said = capsys.readouterr().err
     assert "--batches" in said
-    assert "whole numbers with commas between, like 1,8" in said
+    assert "whole numbers separated by commas, e.g. 1,8" in said
     assert said.count("\n") == 1
 
 

@@ -63,7 +63,7 @@ def test_a_test_part_is_scored_as_live_each_video_from_its_start(
     for switch in ("--person", "--no-person"):
         assert eval_main([str(path), switch, "--json", str(tmp_path / "r.json"), "--device", "cpu"]) == 0
         assert json.loads((tmp_path / "r.json").read_text())["person"] == (switch == "--person")
-    assert capsys.readouterr().out.count("relative to the person") == 1
+    assert capsys.readouterr().out.count("with person baseline") == 1
 
 
 def test_nobody_to_learn_from_is_one_line_on_stderr(
@@ -73,7 +73,7 @@ def test_nobody_to_learn_from_is_one_line_on_stderr(
     path = tmp_path / "everybody.safetensors"
     save_checkpoint(path, replace(saved, config=replace(saved.config, val_share=0.0)))
     assert main([str(path), "--out", str(tmp_path / "seen.safetensors"), "--device", "cpu"]) == 2
-    assert "nobody is left to learn from" in capsys.readouterr().err
+    assert "to learn from; use --subjects all" in capsys.readouterr().err
     assert main([str(path), "--out", str(tmp_path / "no" / "seen.safetensors")]) == 2
     assert "create it first" in capsys.readouterr().err
 
