@@ -103,7 +103,7 @@ def add_progress(group: Group) -> None:
     )
 
 
-def add_json(group: Group, what: str = "all figures") -> None:
+def add_json(group: Group, what: str = "all numbers") -> None:
     group.add_argument("--json", type=Path, metavar="FILE", help=f"also write {what} to this file, as JSON")
 
 

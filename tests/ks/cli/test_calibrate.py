@@ -124,7 +124,7 @@ def test_the_test_part_is_named_as_no_test_any_more(
         (["{best}", "--root", "{out}.csv"], "no such file"),
         (["{without}"], "train with --val-share"),
         (["{out}.safetensors"], "no checkpoint at"),
-        (["{best}", "--base-rates", "AU1=1.5"], "a base rate must be between 0 and 1, a share of frames; got 1.5 for AU1"),
+        (["{best}", "--base-rates", "AU1=1.5"], "a base rate must be between 0 and 1, a share of frames; got 1.5"),
         (["{best}", "--base-rates", "AU43=0.5"], "--base-rates names AU43; the model has AU"),
     ],
 )
