@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: success; 2: an error, printed in one line; 130 or 143: a signal stopped a recording."""
-    return run(parser(), argv, _live, "interrupted; what was written is whole")
+    return run(parser(), argv, _live)
 
 
 def _live(args: argparse.Namespace) -> int:
