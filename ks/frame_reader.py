@@ -1,6 +1,6 @@
 """Lists, counts and reads the pictures of a video file or of a folder of images, always in the same order.
 
-    video file   picture i is the i-th frame that the decoder returns, from 0
+    video file   picture i is the i-th frame that the decoder returns, from 0; a damaged packet counts as a picture
     folder       picture i is the i-th image of list_images(folder), from 0
 
 All labels, caches and loaders use this index.
@@ -8,13 +8,13 @@ All labels, caches and loaders use this index.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
@@ -23,8 +23,10 @@ from av.video.stream import VideoStream
 from knowledge_spreader.arrays import I64, U8
 from knowledge_spreader.displayed import display_matrix, displayed, square_size
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.image_file import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from knowledge_spreader.image_file import ImageReader
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_PROBED = 9  # images that tell the size of a recording
 _LAST_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
 
 # Codecs with one picture per packet. Not in the list: VP8 (unseen reference frames), MPEG-1/2, animated images.
@@ -90,22 +92,34 @@ def is_turned_or_stretched(source: Path) -> bool:
     if source.is_dir():
         return False
     for frame, pixel_aspect in _decode(source):
+        if frame is None:
+            continue
         a, b, c, d = display_matrix(frame)
         stretched = square_size(frame.width, frame.height, pixel_aspect) != (frame.width, frame.height)
         return stretched or a * d - b * c < 0
     return False
 
 
-def read_pictures(source: Path, wanted: npt.NDArray[np.integer]) -> Iterator[tuple[int, U8]]:
+def read_pictures(
+    source: Path, wanted: npt.NDArray[np.integer], damaged: dict[int, str] | None = None
+) -> Iterator[tuple[int, U8]]:
     """Yield (index, picture) for each wanted index. A picture is uint8 RGB (H, W, 3), upright.
 
     wanted (T,): strictly increasing picture indices. A video is decoded from its start to the last index. EXIF
-    orientation, display matrix and non-square pixels are applied. Raises DataError if a picture does not exist or
-    cannot be read, or if two images of a folder differ in size.
+    orientation, display matrix and non-square pixels are applied. damaged: takes the reason, by index, of each picture
+    that cannot be read or, in a folder, is not of the recording's size; it is then left out. Without it, such a
+    picture raises DataError.
     """
     indices = [int(index) for index in wanted]
     assert all(a < b for a, b in zip([-1, *indices], indices, strict=False)), "picture indices must increase from 0"
-    return _read_folder(source, indices) if source.is_dir() else _read_video(source, indices)
+    pictures = _read_folder(source, indices) if source.is_dir() else _read_video(source, indices)
+    for index, picture in pictures:
+        if not isinstance(picture, DataError):
+            yield index, picture
+        elif damaged is None:
+            raise picture
+        else:
+            damaged[index] = str(picture)
 
 
 def _image_names(folder: Path) -> list[str]:
@@ -121,35 +135,42 @@ def _number(name: str) -> int:
     return int(match[0]) if match else -1
 
 
-def _read_folder(folder: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
-    images = list_images(folder)
-    first: tuple[str, int, int] | None = None
+def _read_folder(folder: Path, indices: list[int]) -> Iterator[tuple[int, U8 | DataError]]:
+    images, reader = list_images(folder), ImageReader()
+    beyond = next((index for index in indices if index >= len(images)), None)
+    if beyond is not None:
+        raise DataError(f"{folder}: picture {beyond} is wanted, but the folder has {len(images)}; load the data again")
+    size = _usual_size([images[index] for index in indices])
     for index in indices:
-        if index >= len(images):
-            raise DataError(
-                f"{folder}: picture {index} is wanted, but the folder has {len(images)}; load the data again"
-            )
-        picture = _read_image(images[index])
-        height, width = picture.shape[:2]
-        first = first or (images[index].name, height, width)
-        if first[1:] != (height, width):
-            sizes = f"{first[0]} is {first[2]} x {first[1]} px, {images[index].name} {width} x {height} px"
-            raise DataError(f"{folder}: all images of a recording must have the same size; {sizes}")
+        picture: U8 | DataError
+        try:
+            picture = reader.read(images[index])
+        except DataError as exc:
+            picture = exc
+        else:
+            height, width = picture.shape[:2]
+            if (width, height) != size:
+                picture = DataError(
+                    f"{images[index]} is {width} x {height} px, but all images of a recording must have the same size, "
+                    f"and most are {size[0]} x {size[1]} px; remove it or move it to a folder of its own"
+                )
         yield index, picture
 
 
-def _read_image(path: Path) -> U8:
-    try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread fails on some systems for non-ASCII names
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error) as exc:
-        raise DataError(f"{path}: cannot read this image ({exc}); replace or remove it") from exc
-    if picture is None:
-        raise DataError(f"{path}: this image cannot be read; replace or remove it")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+def _usual_size(images: list[Path]) -> tuple[int, int]:
+    """Width and height of most of a few images, spread over the recording; of as many, that which comes first."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    reader = ImageReader()
+    for place in sorted({round(i) for i in np.linspace(0, len(images) - 1, min(len(images), _PROBED))}):
+        try:
+            height, width = reader.read(images[place]).shape[:2]
+        except DataError:
+            continue
+        sizes[width, height] += 1
+    return max(sizes, key=sizes.__getitem__, default=(0, 0))
 
 
-def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
+def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8 | DataError]]:
     if not indices:
         return
     waiting = iter(indices)
@@ -157,14 +178,17 @@ def _read_video(path: Path, indices: list[int]) -> Iterator[tuple[int, U8]]:
     for count, (frame, pixel_aspect) in enumerate(_decode(path), 1):
         if count - 1 != index:
             continue
-        yield index, displayed(frame, pixel_aspect)
+        if frame is None or frame.is_corrupt:
+            yield index, DataError(f"{path}: picture {index} is damaged; copy the file again or leave this picture out")
+        else:
+            yield index, displayed(frame, pixel_aspect)
         try:
             index = next(waiting)
         except StopIteration:
             return
-    raise DataError(
-        f"{path}: picture {index} is wanted, but only {count} can be decoded; copy it again or re-encode it"
-    )
+    missing = f"{path}: picture {{}} is wanted, but only {count} can be decoded; copy it again or re-encode it"
+    for lost in (index, *waiting):
+        yield lost, DataError(missing.format(lost))
 
 
 def _count_packets(path: Path) -> int | None:
@@ -192,18 +216,32 @@ def _count_packets(path: Path) -> int | None:
     return count
 
 
-def _decode(path: Path) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
-    """Each frame, with its pixel aspect ratio (width / height)."""
+def _decode(path: Path) -> Iterator[tuple[av.VideoFrame | None, Fraction | None]]:
+    """Each frame, with its pixel aspect ratio (width / height); None for a packet that cannot be decoded."""
+    problem: av.FFmpegError | None = None
+    decoded = False
     with _video(path) as (container, stream):
         stream.thread_type = "AUTO"
         pixel_aspect = stream.sample_aspect_ratio
         try:
             for packet in container.demux(stream):
-                if packet.size:  # an empty packet would flush the decoder
-                    yield from ((frame, pixel_aspect) for frame in packet.decode())
-            yield from ((frame, pixel_aspect) for frame in stream.decode(None))
+                if not packet.size:  # an empty packet would flush the decoder
+                    continue
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as exc:
+                    problem = exc
+                    yield None, pixel_aspect
+                    continue
+                decoded = decoded or bool(frames)
+                yield from ((frame, pixel_aspect) for frame in frames)
+            last = stream.decode(None)
+            decoded = decoded or bool(last)
+            yield from ((frame, pixel_aspect) for frame in last)
         except av.FFmpegError as exc:
             raise _broken(path, exc) from exc
+    if problem is not None and not decoded:
+        raise _broken(path, problem)
 
 
 @contextmanager

@@ -132,11 +132,12 @@ def test_exif_orientation_turns_an_image_upright(tmp_path: Path) -> None:
     assert upright[20:].mean() < 15
 
 
-def test_images_of_two_sizes_are_an_error_that_names_both(tmp_path: Path) -> None:
-    write_image(tmp_path / "1.png", 0, width=8, height=8)
-    write_image(tmp_path / "2.png", 0, width=10, height=6)
-    with pytest.raises(DataError, match=r"1\.png is 8 x 8 px, 2\.png 10 x 6 px"):
-        list(read_pictures(tmp_path, np.array([0, 1])))
+def test_an_image_of_another_size_than_most_is_an_error_that_names_it(tmp_path: Path) -> None:
+    write_image(tmp_path / "1.png", 0, width=10, height=6)
+    write_image(tmp_path / "2.png", 0, width=8, height=8)
+    write_image(tmp_path / "3.png", 0, width=8, height=8)
+    with pytest.raises(DataError, match=r"1\.png is 10 x 6 px, .* most are 8 x 8 px"):
+        list(read_pictures(tmp_path, np.arange(3)))
 
 
 @pytest.mark.parametrize("content", [b"", b"no image"])
@@ -144,6 +145,21 @@ def test_a_broken_image_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "7.jpg").write_bytes(content)
     with pytest.raises(DataError, match=r"7\.jpg: this image cannot be read"):
         list(read_pictures(tmp_path, np.array([0])))
+
+
+def test_damaged_images_and_those_of_another_size_are_left_out_with_a_reason(tmp_path: Path) -> None:
+    for number in range(1, 7):
+        write_image(tmp_path / f"{number}.png", 40 * number, width=16, height=12)
+    whole = (tmp_path / "3.png").read_bytes()
+    (tmp_path / "3.png").write_bytes(whole[: len(whole) * 2 // 3])
+    write_image(tmp_path / "5.png", 0, width=8, height=6)
+    damaged: dict[int, str] = {}
+    read = list(read_pictures(tmp_path, np.arange(6), damaged))
+    assert [index for index, _ in read] == [0, 1, 3, 5]
+    assert [int(picture[0, 0, 0]) for _, picture in read] == [40, 80, 160, 240]
+    assert list(damaged) == [2, 4]
+    assert "3.png: this image cannot be read (cut off or damaged)" in damaged[2]
+    assert "5.png is 8 x 6 px" in damaged[4]
 
 
 def test_an_index_beyond_the_folder_is_an_error(tmp_path: Path) -> None:
@@ -279,3 +295,18 @@ def test_a_video_cut_off_in_the_middle_says_so(tmp_path: Path) -> None:
     assert n < 30
     with pytest.raises(DataError, match="picture 29 is wanted"):
         list(read_pictures(path, np.array([29])))
+
+
+def test_a_damaged_packet_of_a_video_costs_its_own_picture_only(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", 20, "mjpeg")
+    data = bytearray(path.read_bytes())
+    seventh = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"][6]  # each packet begins a JPEG
+    data[seventh : seventh + 400] = bytes(400)
+    path.write_bytes(data)
+    damaged: dict[int, str] = {}
+    read = list(read_pictures(path, np.arange(20), damaged))
+    assert list(damaged) == [6]
+    assert "a.avi: picture 6 is damaged" in damaged[6]
+    assert [index_by_grey(picture) for _, picture in read] == [i for i in range(20) if i != 6]
+    with pytest.raises(DataError, match="picture 6 is damaged"):
+        list(read_pictures(path, np.arange(20)))
