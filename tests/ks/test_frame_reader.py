@@ -301,7 +301,7 @@ def test_a_damaged_packet_of_a_video_costs_its_own_picture_only(tmp_path: Path) 
     path = write_video(tmp_path / "a.avi", 20, "mjpeg")
     data = bytearray(path.read_bytes())
     seventh = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"][6]  # each packet begins a JPEG
-    data[seventh : seventh + 400] = bytes(400)
+    data[seventh + 200 : seventh + 600] = b"\xff" * 400
     path.write_bytes(data)
     damaged: dict[int, str] = {}
     read = list(read_pictures(path, np.arange(20), damaged))

@@ -50,7 +50,7 @@ def test_an_image_that_is_cut_off_is_an_error(tmp_path: Path, suffix: str) -> No
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     path = written(tmp_path / f"1{suffix}", image)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
-    with pytest.raises(DataError, match="cannot be read .*replace or remove it"):
+    with pytest.raises(DataError, match=r"cannot be read .*replace or remove it"):
         ImageReader().read(path)
 
 
