@@ -9,7 +9,8 @@
     frame     video file: index of the picture in decoding order, from 0;
               folder: the last number in the image's name (0643.jpg is frame 643), not its position
     part      optional, 1, 2, ...: the part for cross-validation; the same for all videos of a subject
-    AU12      also AU012, au12, AU12_c: 1 present, 0 absent; blank, nan or 9 unknown
+    AU12      also AU012, au12, "AU 12", AU_12, AU-12, AU12_c: 1 present, 0 absent; blank, NA, nan or 9 unknown;
+              manifest_header.py says which spellings are refused
 
 Separators: commas, semicolons or tabs. All pictures of a video are loaded; those not in the CSV have unknown labels. So
 a label every 50 frames is enough.
@@ -18,7 +19,7 @@ a label every 50 frames is enough.
 import csv
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ import numpy as np
 from knowledge_spreader.arrays import I32
 from knowledge_spreader.datasets.find_files import read_lines
 from knowledge_spreader.datasets.folds import deal
+from knowledge_spreader.datasets.look_alikes import look_alike_notes
+from knowledge_spreader.datasets.manifest_header import Header, read_header
 from knowledge_spreader.datasets.types import DataSet, Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, list_images, picture_number, picture_numbers, picture_rate
@@ -35,19 +38,7 @@ from knowledge_spreader.spec import UNKNOWN
 DEFAULT_FPS = 25.0
 RATE_TOLERANCE = 0.05  # relative difference of frame rates that causes a note
 
-_AU = re.compile(r"AU0*([1-9][0-9]*)(_C)?", re.IGNORECASE)
-_VALUES = {"0": 0, "1": 1, "": UNKNOWN, "nan": UNKNOWN, "9": UNKNOWN, "0.0": 0, "1.0": 1, "9.0": UNKNOWN}
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """Index of each column; -1 for a missing optional column."""
-
-    video: int
-    frame: int
-    subject: int
-    part: int
-    aus: Mapping[int, int]  # AU number -> column
+_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1} | dict.fromkeys(("", "nan", "na", "9", "9.0"), UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -70,15 +61,17 @@ def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet
     """
     path = _csv_in(csv_path)
     rows = _rows(path)
-    header = _read_header(path, next(rows, (1, []))[1])
+    header = read_header(path, next(rows, (1, []))[1], aus)
     wanted = aus or tuple(sorted(header.aus))
     recordings = _group(path, rows, header, wanted)
-    notes = [f"AU{au} has no column; its labels are unknown" for au in wanted if au not in header.aus]
+    notes = [*header.notes, *(f"AU{au} has no column; its labels are unknown" for au in wanted if au not in header.aus)]
     names = _names(path, recordings)
     if header.subject < 0:
         notes.append("no subject column: each video counts as one subject")
         for recording, name in zip(recordings, names, strict=True):
             recording.subject = name
+    else:
+        notes += look_alike_notes(recording.subject for recording in recordings)
     videos = tuple(_video(path, rec, name, len(wanted)) for rec, name in zip(recordings, names, strict=True))
     if all((video.labels == UNKNOWN).all() for video in videos):
         raise DataError(
@@ -118,40 +111,15 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}, line {reader.line_num}: this is not a CSV row ({exc}); correct it") from exc
 
 
-def _read_header(path: Path, cells: list[str]) -> _Header:
-    names = [cell.strip().lower() for cell in cells]
-    for name in ("video", "frame"):
-        if name not in names:
-            raise DataError(f"{path}, line 1: wanted columns video, frame and AU1, AU12, ...; got {', '.join(names)!r}")
-    aus: dict[int, int] = {}
-    for column, name in enumerate(names):
-        match = _AU.fullmatch(name)
-        if match and int(match[1]) in aus:
-            raise DataError(f"{path}, line 1: AU{int(match[1])} has two columns; keep one")
-        if match:
-            aus[int(match[1])] = column
-        elif names.index(name) != column and name in ("video", "frame", "subject", "part"):
-            raise DataError(f"{path}, line 1: two columns {name!r}; keep one")
-    if not aus:
-        raise DataError(f"{path}, line 1: no AU column; add columns AU1, AU12, ... with 1, 0 or blank")
-    video, frame, subject, part = (
-        names.index(name) if name in names else -1 for name in ("video", "frame", "subject", "part")
-    )
-    return _Header(video, frame, subject, part, aus)
-
-
-def _group(
-    path: Path, rows: Iterator[tuple[int, list[str]]], header: _Header, aus: tuple[int, ...]
-) -> list[_Recording]:
+def _group(path: Path, rows: Iterator[tuple[int, list[str]]], header: Header, aus: tuple[int, ...]) -> list[_Recording]:
     """Rows grouped by video, in the order of first appearance."""
     by_text: dict[str, _Recording] = {}  # by the cell's text, to check each spelling on disk only once
     by_path: dict[Path, _Recording] = {}
-    needed = 1 + max(header.video, header.frame, header.subject, header.part, *header.aus.values())
     columns = [header.aus.get(au, -1) for au in aus]
     for line, row in rows:
         where = f"{path}, line {line}"
-        if len(row) < needed:
-            raise DataError(f"{where}: {len(row)} cells, but the header needs {needed}")
+        if len(row) < header.width:
+            raise DataError(f"{where}: {len(row)} cells, but the header needs {header.width}")
         subject = row[header.subject].strip() if header.subject >= 0 else ""
         part = _whole(where, "part", row[header.part], 1) if header.part >= 0 else 0
         recording = by_text.get(row[header.video])
@@ -186,7 +154,7 @@ def _label(where: str, au: int, text: str) -> int:
     if value is None:
         value = _VALUES.get(text.strip().lower())
     if value is None:
-        raise DataError(f"{where}: AU{au} is {text!r}; wanted 1, 0, or blank for unknown")
+        raise DataError(f"{where}: AU{au} is {text!r}; wanted 1, 0, or blank or NA for unknown")
     return value
 
 

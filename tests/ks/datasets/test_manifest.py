@@ -61,6 +61,57 @@ def test_a_folder_with_one_csv_an_absolute_path_and_backslashes_are_understood(t
     assert [video.source for video in data.videos] == [tmp_path / "far" / "a", tmp_path / "set" / "near" / "b"]
 
 
+@pytest.mark.parametrize("name", ["AU12", "AU 12", "AU-12", "AU_12", "au12", "AU012", "AU12_c", "AU12_C", " aU 12 "])
+def test_a_column_is_used_where_its_meaning_is_plain(tmp_path: Path, name: str) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    data = manifest.load(plant_table(tmp_path / "l.csv", ("video", "frame", "AU1", name), [("a", 0, 0, 1)]))
+    assert (data.aus, data.videos[0].labels.tolist()) == ((1, 12), [[0, 1]])
+    assert not any("not used" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("AU12_r", "'AU12_r' is an intensity; make a column AU12 of it"),
+        ("AU 12 intensity", "is an intensity"),
+        ("AU12L", "'AU12L' is one side of the face; make one column AU12: 1 where either side shows it"),
+        ("AU12_right", "is one side of the face"),
+        ("R12", "is one side of the face"),
+        ("12", "'12' looks like AU12, but its meaning is not plain"),
+        ("AU12?", "looks like AU12"),
+        ("AU12_smile", "looks like AU12"),
+        ("AU6+12", "looks like AU6"),
+        ("FAU12", "looks like AU12"),
+        ("Action Unit 12", "looks like AU12"),
+        ("AU_1", "AU1 has two columns, 'AU1' and 'AU_1'; keep one"),
+        ("AU51", "AU51 is not among the facial AUs that can be learned; choose the others with --aus 1"),
+    ],
+)
+def test_a_column_that_looks_like_an_au_is_refused_rather_than_dropped(tmp_path: Path, name: str, message: str) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1", name), [("a", 0, 1, 1)])
+    with pytest.raises(DataError, match=r"l\.csv, line 1: ") as caught:
+        manifest.load(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if "two columns" not in message:  # whoever asks for other AUs does not need it
+        assert manifest.load(path, (1,)).aus == (1,)
+
+
+def test_other_columns_are_named_as_not_used(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    header = ("video", "frame", "AU1_c", "AU1_r", "audio", "Participant", "")
+    data = manifest.load(plant_table(tmp_path / "l.csv", header, [("a", 0, 1, 3.5, "x", "y", "")]))
+    assert "columns that are not used: 'AU1_r', 'audio', 'Participant'" in data.notes
+
+
+@pytest.mark.parametrize("text", ["NA", "na", "NaN", "nan", "", " ", "9", "9.0"])
+def test_an_unknown_label_may_be_written_as_r_pandas_and_coders_do(tmp_path: Path, text: str) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    data = manifest.load(plant_table(tmp_path / "l.csv", ("video", "frame", "AU1", "AU12"), [("a", 0, 1, text)]))
+    assert data.videos[0].labels.tolist() == [[1, UNKNOWN]]
+
+
 def test_chosen_aus_come_in_the_chosen_order(tmp_path: Path) -> None:
     plant_names(tmp_path / "a", ["0.jpg"])
     path = plant_table(tmp_path / "l.csv", ("video", "frame", "AU1_c", "AU012", "AU1_r"), [("a", 0, 1, 0, 3.5)])
@@ -79,6 +130,46 @@ def test_without_a_subject_column_each_video_is_its_own_subject(tmp_path: Path) 
     assert data.parts == (("a", "d"), ("b",), ("c",))
     assert any("each video counts as one subject" in note for note in data.notes)
     assert any("4 subjects, sorted by name, are dealt in turn into 3 parts" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("1", "01", True),
+        ("Anna", "anna", True),
+        ("P1", "P_001", True),
+        ("1", "1.0", True),
+        ("Jos\u00e9", "Jose\u0301", True),
+        ("1", "10", False),
+        ("P1", "Q1", False),
+    ],
+)
+def test_subjects_that_look_like_one_person_are_named(tmp_path: Path, one: str, other: str, alike: bool) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    plant_names(tmp_path / "b", ["0.jpg"])
+    rows = [("a", one, 0, 1), ("b", other, 0, 1)]
+    data = manifest.load(plant_table(tmp_path / "l.csv", ("video", "subject", "frame", "AU1"), rows))
+    said = [note for note in data.notes if "look like one person" in note]
+    assert len(data.subjects) == 2  # a note, not a decision
+    assert bool(said) == alike
+    if alike:
+        assert repr(one) in said[0]
+        assert repr(other) in said[0]
+
+
+def test_blanks_around_a_subject_do_not_make_a_second_person(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    plant_names(tmp_path / "b", ["0.jpg"])
+    rows = [("a", "Anna ", 0, 1), ("b", " Anna", 0, 1)]
+    assert manifest.load(plant_table(tmp_path / "l.csv", ("video", "subject", "frame", "AU1"), rows)).subjects == (
+        "Anna",
+    )
+
+
+def test_a_subject_that_r_would_write_for_unknown_is_named(tmp_path: Path) -> None:
+    plant_names(tmp_path / "a", ["0.jpg"])
+    data = manifest.load(plant_table(tmp_path / "l.csv", ("video", "subject", "frame", "AU1"), [("a", "NA", 0, 1)]))
+    assert any("the subject 'NA' is counted as one person" in note for note in data.notes)
 
 
 def test_one_subject_makes_one_part(tmp_path: Path) -> None:
