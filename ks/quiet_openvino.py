@@ -1,0 +1,23 @@
+"""Imports OpenVINO without its usage statistics. Use `from knowledge_spreader.quiet_openvino import openvino`.
+
+A plain `import openvino` counts itself at google-analytics.com, with a number that it keeps in ~/intel, unless the user
+has run `opt_in_out --opt_out`. It does so with the package openvino_telemetry. Without that package OpenVINO uses
+its own stub, which sends nothing. So we hide the package while OpenVINO is imported.
+"""
+
+import sys
+
+from knowledge_spreader.errors import MissingError
+
+_TELEMETRY = "openvino_telemetry"
+_others = {name: module for name, module in sys.modules.items() if name == _TELEMETRY}
+sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # Python's way to say that an import must fail
+try:
+    import openvino
+except ImportError as exc:
+    raise MissingError(f"OpenVINO is not installed ({exc}); run: pip install 'openvino>=2025.2'") from exc
+finally:
+    del sys.modules[_TELEMETRY]
+    sys.modules.update(_others)
+
+__all__ = ["openvino"]
