@@ -23,7 +23,7 @@ KNOWS_ONLY = {
     "realtime/faces": "ks/arrays ks/errors ks/face realtime/types",
     "realtime/temporal": "ks/arrays ks/errors ks/spec ks/face ks/calibration realtime/types",
     "realtime/overlay": "ks/arrays ks/errors ks/spec realtime/types",
-    "realtime/sinks": "ks/arrays ks/errors ks/files ks/spec realtime/types realtime/overlay",
+    "realtime/sinks": "ks/arrays ks/errors ks/files ks/spec realtime/types realtime/play_start realtime/overlay",
 }
 # What a room must not import, where it may import much.
 NEVER_KNOWS = {

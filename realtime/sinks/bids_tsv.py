@@ -1,8 +1,8 @@
 """Events in BIDS format: an events.tsv, sorted by onset, and a JSON sidecar that describes its columns.
 
 During the run each interval is appended when it ends, so a killed run loses only the intervals still open. `close`
-sorts them. Onsets are the frames' own time stamps, as in the other outputs. Brain Imaging Data Structure, "Task
-events".
+sorts them. Onsets count from where players start the recording, not from the frames' own 0 as in the CSV. Brain
+Imaging Data Structure, "Task events".
 """
 
 import csv
@@ -30,9 +30,11 @@ class TsvWriter:
         self._file = ResultFile(path)
         self._sidecar, self._described = path.with_suffix(".json"), sidecar(aus, experimental)
         _check_sidecar(self._sidecar)
+        self._origin_s: dict[int, float] = {}  # number of a stream -> time from which its onsets count
         self.paths: tuple[Path, ...] = (path, self._sidecar)
 
-    def frame(self, stream: Stream, time_s: float) -> None:
+    def start(self, stream: Stream, origin_s: float) -> None:
+        self._origin_s[stream.number] = origin_s
         if not self._file.started:
             self._file.write(_line(HEADER))
             text = json.dumps(self._described, indent=2, ensure_ascii=False) + "\n"
@@ -41,11 +43,12 @@ class TsvWriter:
     def add(self, interval: Event) -> None:
         assert interval.end_s is not None
         peak = f"{interval.peak:.6f}" if interval.peak == interval.peak else UNKNOWN
+        onset_s = round(float(interval.onset_s) - self._origin_s[interval.stream.number], 9)
         duration_s = round(max(0.0, float(interval.end_s) - float(interval.onset_s)), 9)
         self._file.write(
             _line(
                 [
-                    repr(float(interval.onset_s)),
+                    repr(onset_s),
                     repr(duration_s),
                     au_label(interval.au),
                     str(interval.face_id),
@@ -82,7 +85,10 @@ def sidecar(aus: Sequence[int], experimental: Sequence[int] = ()) -> dict[str, A
     """The description of the columns that BIDS requires."""
     levels = {au_label(au): au_meaning(au, experimental) for au in aus}
     return {
-        "onset": {"Description": "Time of the first frame with the action unit", "Units": "s"},
+        "onset": {
+            "Description": "Time of the first frame with the action unit; 0 is where players start the recording",
+            "Units": "s",
+        },
         "duration": {
             "Description": "Until the first frame without the action unit, or the last frame with the face",
             "Units": "s",

@@ -2,8 +2,8 @@
 
 An XML file can only be read when it is complete. So intervals are written to the journal OUT.eaf.part.jsonl as they
 end, and `close` converts it to OUT.eaf, OUT-2.eaf for the second stream and so on. After a kill, `finish_eaf` converts
-the journal. Times are in milliseconds: from the start of a recording, or from the first frame of a live stream, whose
-own clock may start anywhere. ELAN Annotation Format 3.0, www.mpi.nl/tools/elan/EAFv3.0.xsd.
+the journal. Times are in milliseconds, and count from where players start the recording. ELAN Annotation Format 3.0,
+www.mpi.nl/tools/elan/EAFv3.0.xsd.
 """
 
 import json
@@ -35,21 +35,18 @@ class EafWriter:
     def __init__(self, path: Path, experimental: Sequence[int] = ()) -> None:
         check_writable(path)
         self._journal = ResultFile(path.with_name(path.name + JOURNAL_SUFFIX))
-        self._known: set[int] = set()  # numbers of streams
         self._experimental = experimental_note(experimental)
         self.paths: tuple[Path, ...] = (path,)
 
-    def frame(self, stream: Stream, time_s: float) -> None:
-        if stream.number not in self._known:
-            self._known.add(stream.number)
-            media = stream.path if stream.path and stream.path.is_file() else None
-            self._write(
-                stream=stream.number,
-                name=printable(stream.name),
-                media=str(media.resolve()) if media else None,
-                origin_s=float(time_s) if stream.live else 0.0,
-                note=self._experimental,
-            )
+    def start(self, stream: Stream, origin_s: float) -> None:
+        media = stream.path if stream.path and stream.path.is_file() else None
+        self._write(
+            stream=stream.number,
+            name=printable(stream.name),
+            media=str(media.resolve()) if media else None,
+            origin_s=origin_s,
+            note=self._experimental,
+        )
 
     def add(self, interval: Event) -> None:
         self._write(
@@ -183,11 +180,11 @@ def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if recording.media:
         media = Path(recording.media)
-        kind = mimetypes.guess_type(media.name)[0] or "unknown"
+        kind = mimetypes.guess_type(f"x{media.suffix}")[0] or "unknown"  # it takes a whole name for an address
         link = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": kind}
         if media.drive == path.resolve().drive:
             relative = os.path.relpath(media, path.resolve().parent)
-            link["RELATIVE_MEDIA_URL"] = "./" + quote(relative.replace(os.sep, "/"))
+            link["RELATIVE_MEDIA_URL"] = "./" + quote(os.fsencode(relative.replace(os.sep, "/")))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", link)
     ET.SubElement(header, "PROPERTY", NAME="source").text = recording.name
     if recording.note:

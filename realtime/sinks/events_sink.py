@@ -1,4 +1,7 @@
-"""AU events as intervals, in a BIDS events.tsv or an ELAN .eaf. Keeps each onset until its AU ends."""
+"""AU events as intervals, in a BIDS events.tsv or an ELAN .eaf. Keeps each onset until its AU ends.
+
+Times count from where players start the recording (play_start.py), or from the first frame of a live stream.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.play_start import play_start_s
 from knowledge_spreader.realtime.sinks.bids_tsv import TsvWriter
 from knowledge_spreader.realtime.sinks.elan import EafWriter
 from knowledge_spreader.realtime.types import Event, FrameResult, Stream
@@ -16,8 +20,8 @@ class EventWriter(Protocol):
 
     paths: tuple[Path, ...]  # files that it may write
 
-    def frame(self, stream: Stream, time_s: float) -> None:
-        """Called for each frame, before its intervals."""
+    def start(self, stream: Stream, origin_s: float) -> None:
+        """Called once for each stream, before its intervals. origin_s: Frame.time_s from which its times count."""
 
     def add(self, interval: Event) -> None:
         """Takes an event whose end_s is known. Raises DataError if it cannot be written."""
@@ -51,6 +55,7 @@ class EventsSink:
                 self._writer = EafWriter(path, experimental)
             case _:
                 raise DataError(f"{path}: events are written as NAME_events.tsv (BIDS) or NAME.eaf (ELAN)")
+        self._started: set[int] = set()  # numbers of streams
         self._open: dict[tuple[int, int], dict[int, _Open]] = {}  # (stream, face) -> AU -> its open event
         self._closed = False
 
@@ -60,7 +65,9 @@ class EventsSink:
 
     def write(self, result: FrameResult) -> None:
         stream, time_s = result.frame.stream, result.frame.time_s
-        self._writer.frame(stream, time_s)
+        if stream.number not in self._started:
+            self._started.add(stream.number)
+            self._writer.start(stream, float(play_start_s(result.frame)))
         for event in result.events:
             self._take(event)
         for answer in result.faces if self._open else ():

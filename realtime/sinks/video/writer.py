@@ -1,4 +1,4 @@
-"""Writes one video file: H.264 that browsers play, exact time stamps, the input's audio packets.
+"""Writes one video file: H.264 that browsers play, exact time stamps, the input's sound.
 
 MP4 and MOV are written in fragments, so an unfinished file can be played; at the end they become plain files
 (libavformat's hybrid_fragmented). Matroska rounds time stamps to milliseconds.
@@ -20,11 +20,13 @@ from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.realtime.play_start import exact_time_s, play_start_s
 from knowledge_spreader.realtime.sinks.ours import VIDEO_MARK
-from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound
+from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound, sound_track
 from knowledge_spreader.realtime.types import Frame
 
 _FINEST = Fraction(1, 1_000_000)  # seconds; finer time bases overflow MP4's 32 bits at the first pause
+_MOVIE_TICKS = 100_000  # a second of the movie's clock has at least so many
 _KEY_FRAME_EVERY_S = 1
 _FRAGMENT_S = 0.25
 _BT709, _LIMITED, _FULL = 1, 1, 2  # ISO/IEC 23091-2; libav's names of the ranges
@@ -40,9 +42,7 @@ class VideoWriter:
         self._path = path
         self._time_base = max(first.time_base, _FINEST)
         self._size = _even(first.image.shape[1]), _even(first.image.shape[0])
-        start_s = _exact_time_s(first)
-        # A live stream's clock may start anywhere, so it is shifted to 0. A file keeps its start; players need t >= 0.
-        self._origin_s = start_s if first.stream.live or start_s < 0 else Fraction(0)
+        self._origin_s = play_start_s(first)  # as in the events
         self._last_pts: int | None = None
         self._key_pts: int | None = None
         self._step = round((1 / (first.stream.rate or 25)) / self._time_base) or 1  # duration of the last picture
@@ -52,7 +52,7 @@ class VideoWriter:
         try:
             self._container = self._open()
             self._video = self._add_video(first.stream.rate or Fraction(25), crf)
-            self._sound = None if template is None else SoundTrack(self._container, template, path.suffix)
+            self._sound: SoundTrack | None = template and sound_track(self._container, template, path)
             self._guarded(self._container.start_encoding)
         except DataError:
             self._file.close()
@@ -75,7 +75,7 @@ class VideoWriter:
             self._file.close()
 
     def _mux(self, frame: Frame, image: U8) -> None:
-        pts = round((_exact_time_s(frame) - self._origin_s) / self._time_base)
+        pts = round((exact_time_s(frame) - self._origin_s) / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
             self._step = min(pts - self._last_pts, round(1 / self._time_base))
@@ -89,7 +89,7 @@ class VideoWriter:
             self._container.mux(packet)
         if self._sound:
             for packet in frame.audio:
-                self._sound.copy(packet, frame, self._origin_s)
+                self._sound.add(packet, frame, self._origin_s)
 
     def _bt709(self, image: U8) -> av.VideoFrame:
         """Converts to what players expect of H.264: BT.709 in limited range, labelled as such, so colours are kept."""
@@ -109,6 +109,8 @@ class VideoWriter:
         if not self._failed:
             for packet in self._video.encode(None):
                 self._container.mux(packet)
+            if self._sound:
+                self._sound.close()
         self._container.close()
 
     def _open(self) -> OutputContainer:
@@ -120,7 +122,9 @@ class VideoWriter:
         else:
             options["movflags"] = "hybrid_fragmented+delay_moov"
             options["frag_duration"] = str(round(_FRAGMENT_S * 1e6))
-            options["movie_timescale"] = str(self._time_base.denominator)  # else the start is rounded to milliseconds
+            # Else the start of each track is rounded to milliseconds, or to a picture where the time base is coarse.
+            ticks = self._time_base.denominator
+            options["movie_timescale"] = str(ticks * -(-_MOVIE_TICKS // ticks))
         container = av.open(self._file, "w", format=kind, options=options)
         container.metadata["comment"] = VIDEO_MARK
         return container
@@ -203,10 +207,6 @@ class _GuardedFile:
         if self.error is not None and self._mark is not None:
             self._file.truncate(self._mark)
         self._file.close()
-
-
-def _exact_time_s(frame: Frame) -> Fraction:
-    return frame.pts * frame.time_base + Fraction(frame.shift_s)
 
 
 def _even(side: int) -> int:

@@ -37,6 +37,7 @@ def table(path):
 
 
 LONG_AND_SHORT = [  # AU12 from 0.04 to 0.16, AU1 from 0.08 to 0.12: the shorter ends first
+    result(0),
     result(1, events=[came(12, 0.04)]),
     result(2, events=[came(1, 0.08)]),
     result(3, events=[went(1, 0.08, 0.12)]),
@@ -194,6 +195,7 @@ def test_each_stream_has_its_own_eaf(tmp_path):
     streams = [Stream("a"), Stream("b", number=1), Stream("c", number=2)]
     written(
         tmp_path / "out.eaf",
+        *(result(0, stream=s) for s in streams),
         *(result(5, stream=s, events=[went(12, 0.04 * s.number, 0.2, stream=s)]) for s in streams),
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out-2.eaf", "out-3.eaf", "out.eaf"]

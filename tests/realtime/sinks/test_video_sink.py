@@ -83,17 +83,16 @@ def boxes(path):
         (Fraction(1, 1_000_000), [1_234_567 + 33_367 * i for i in range(30)]),
     ],
 )
-def test_every_time_stamp_is_the_inputs_own(tmp_path, suffix, time_base, stamps):
+def test_every_time_stamp_is_the_inputs_own_from_the_first_picture(tmp_path, suffix, time_base, stamps):
     path = save(tmp_path / f"out{suffix}", results(stamps, time_base=time_base))
-    assert times(path) == [pts * time_base for pts in stamps]
+    assert times(path) == [(pts - stamps[0]) * time_base for pts in stamps]
 
 
 def test_matroska_keeps_times_to_half_a_millisecond(tmp_path):
     stamps = [126631 + 3003 * i for i in range(30)]
     path = save(tmp_path / "out.mkv", results(stamps))
-    assert max(abs(got - Fraction(pts, 90000)) for got, pts in zip(times(path), stamps, strict=True)) <= Fraction(
-        1, 2000
-    )
+    moved = [abs(got - Fraction(pts - stamps[0], 90000)) for got, pts in zip(times(path), stamps, strict=True)]
+    assert max(moved) <= Fraction(1, 2000)
 
 
 def test_time_runs_on_through_a_reconnect_and_never_stands_still(tmp_path):
@@ -239,13 +238,15 @@ def test_sound_is_copied_bit_for_bit_and_in_time(tmp_path, container, codec, rat
     path = save(tmp_path / f"out{suffix}", given)
     sent = [packet for result in given for packet in result.frame.audio]
     got = packets(path, "audio")
+    first = given[0].frame
+    zero_s = 0 if container in ("mp4", "mov") else first.pts * first.time_base  # only these say where 0 is
     header = 7 if container == "mpegts" else 0  # of ADTS, which only broadcasts carry
     assert b"".join(bytes(packet)[header:] for packet in sent) == b"".join(data for _, data, _ in got)
     assert len(sent) > 50 or codec == "pcm_mulaw"
     if codec != "pcm_mulaw":  # there a packet is what the reader makes of it
-        moved = [abs(packet.pts * packet.time_base - time) for packet, (time, _, _) in zip(sent, got, strict=True)]
-        assert max(moved) <= Fraction(1, 1000)
-    stamps = [result.frame.pts * result.frame.time_base for result in given]
+        came = [packet.pts * packet.time_base - zero_s for packet in sent]
+        assert max(abs(a - time) for a, (time, _, _) in zip(came, got, strict=True)) <= Fraction(1, 1000)
+    stamps = [result.frame.pts * result.frame.time_base - zero_s for result in given]
     assert max(abs(a - b) for a, b in zip(stamps, times(path), strict=True)) <= (
         Fraction(1, 2000) if suffix == ".mkv" else 0
     )
@@ -261,13 +262,6 @@ def test_sound_of_a_later_epoch_moves_with_its_pictures_and_the_senders_packets_
     half = len(before)
     shifts = {round(float(b - a), 3) for a, b in zip(got[:half], got[half:], strict=False)}
     assert shifts == {10.0}
-
-
-def test_sound_that_the_container_cannot_hold_is_refused_at_the_start_with_one_that_can(tmp_path):
-    source = make_with_sound(tmp_path / "source", "matroska", "libopus")
-    with pytest.raises(DataError, match=r"\.mov file cannot hold this source's audio \(opus\); save as out\.mkv, or"):
-        save(tmp_path / "out.mov", read_with_sound(source))
-    assert not (tmp_path / "out.mov").exists()
 
 
 def test_each_stream_has_a_file_of_its_own(tmp_path):
