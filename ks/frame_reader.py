@@ -34,6 +34,10 @@ _PACKET_IS_PICTURE = ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "png", "ra
 _SKIPPED_VOP_BYTES = 32  # MPEG-4 repeats a picture by a packet of about 7 bytes; decoders return nothing for it
 
 
+class OtherSizeError(DataError):
+    """An image is not of its recording's size."""
+
+
 def list_images(folder: Path) -> tuple[Path, ...]:
     """Images of a folder by the last number in their names, then by name: 643.jpg < 0644.jpg < 1000.jpg.
 
@@ -101,12 +105,12 @@ def is_turned_or_stretched(source: Path) -> bool:
 
 
 def read_pictures(
-    source: Path, wanted: npt.NDArray[np.integer], damaged: dict[int, str] | None = None
+    source: Path, wanted: npt.NDArray[np.integer], damaged: dict[int, DataError] | None = None
 ) -> Iterator[tuple[int, U8]]:
     """Yield (index, picture) for each wanted index. A picture is uint8 RGB (H, W, 3), upright.
 
     wanted (T,): strictly increasing picture indices. A video is decoded from its start to the last index. EXIF
-    orientation, display matrix and non-square pixels are applied. damaged: takes the reason, by index, of each picture
+    orientation, display matrix and non-square pixels are applied. damaged: takes the error, by index, of each picture
     that cannot be read or, in a folder, is not of the recording's size; it is then left out. Without it, such a
     picture raises DataError.
     """
@@ -119,7 +123,7 @@ def read_pictures(
         elif damaged is None:
             raise picture
         else:
-            damaged[index] = str(picture)
+            damaged[index] = picture
 
 
 def _image_names(folder: Path) -> list[str]:
@@ -150,7 +154,7 @@ def _read_folder(folder: Path, indices: list[int]) -> Iterator[tuple[int, U8 | D
         else:
             height, width = picture.shape[:2]
             if (width, height) != size:
-                picture = DataError(
+                picture = OtherSizeError(
                     f"{images[index]} is {width} x {height} px, but all images of a recording must have the same size, "
                     f"and most are {size[0]} x {size[1]} px; remove it or move it to a folder of its own"
                 )

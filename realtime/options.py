@@ -29,7 +29,7 @@ class Options:
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
     camera_backend: str = "auto"
     camera_format: str = ""  # pixel format by the backend's name: mjpeg, yuyv422; "" = the camera's choice
-    image_rate: float = 25.0  # frames per second of a folder of images
+    rate: float = 0.0  # frames per second of images and raw video; 0 = 25, or what the raw video says
     rtsp_transport: str = "tcp"
     timeout_s: float = 4.0  # a stream without a frame for longer is reopened
     audio: bool = False  # keep audio packets, to copy them into a saved video
@@ -43,8 +43,8 @@ class Options:
             raise DataError(f"--timeout must be 0.1 to 60 s; got {self.timeout_s:g}")
         if not 0 <= self.hysteresis < 0.5:
             raise DataError(f"--hysteresis must be at least 0 and below 0.5; got {self.hysteresis:g}")
-        if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0:
-            raise DataError("--max-faces, --min-face, --threads and --camera-rate must be 0 or more")
+        if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0 or self.rate < 0:
+            raise DataError("--max-faces, --min-face, --threads, --camera-rate and --rate must be 0 or more")
 
     @property
     def own_face_model(self) -> str | None:

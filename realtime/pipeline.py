@@ -68,7 +68,10 @@ class Analyser:
     def look(self, frames: Sequence[Frame]) -> Looked:
         """First half, without the engine: finds the faces. Call it with batches in order, from one thread at a time."""
         with self.stages.measure("find", len(frames)):
-            return Looked(tuple(frames), tuple(tuple(self._finder.find(frame)) for frame in frames))
+            return Looked(tuple(frames), tuple(self._faces(frame) for frame in frames))
+
+    def _faces(self, frame: Frame) -> tuple[FoundFace, ...]:
+        return () if frame.unreadable else tuple(self._finder.find(frame))
 
     def answer(self, looked: Looked) -> list[FrameResult]:
         """Second half, with the engine: one result for each frame of the batch."""

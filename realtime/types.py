@@ -38,6 +38,8 @@ class Frame:
     epoch: int = 0  # increases with each reconnect and each restart of the stream's clock
     shift_s: float = 0.0  # added to pts_s so that time_s keeps increasing across epochs; 0 in epoch 0
     audio: tuple[Any, ...] = ()  # av.Packets received since the previous frame; empty unless asked for
+    picture: str = ""  # file name of an image of a folder
+    unreadable: str = ""  # why the image cannot be used: "unreadable", "size"; it is black then. "" = it can
 
     def __post_init__(self) -> None:
         assert self.image.dtype == np.uint8, self.image.dtype

@@ -129,6 +129,9 @@ class Watch:
                 stack.callback(self.tally.ended, number)
             self.tally.start()
             yield from analyse(self._newest(captures), self._analyser)
+            for capture in captures:
+                if loss := capture.loss:
+                    self.tally.failed(capture.stream.name, loss)
 
     def _newest(self, captures: Sequence[Capture]) -> Iterator[list[Frame]]:
         for frames in newest(captures, self._stop, self._left_out):
@@ -160,6 +163,8 @@ class Watch:
             self.tally.opened(recording)
             try:
                 yield from analyse(self._batches(recording), self._analyser, _AHEAD)
+                if recording.loss:
+                    self.tally.failed(target.name, recording.loss)
             finally:
                 self.tally.ended(number)
                 self._analyser.forget(number)
@@ -230,7 +235,7 @@ def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list
     return targets(
         [str(source) for source in sources if not isinstance(source, int)],
         [str(source) for source in sources if isinstance(source, int)],
-        image_rate=options.image_rate,
+        rate=options.rate,
         transport=options.rtsp_transport,
         size=options.camera_size,
         camera_rate=options.camera_rate,

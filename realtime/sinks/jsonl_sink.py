@@ -5,6 +5,8 @@
     frame           from 1; in a live run, missing numbers are dropped frames
     pts_s, time_s   presentation time; the same, continuous across reconnects. Fewest digits that are exact
     captured_unix_s when the frame arrived, in seconds since 1970; null for a recording
+    picture         file name of the image, of a folder of images; else null
+    unreadable      why the image could not be used: "unreadable" or "size"; else null
     latency_ms      from the arrival of the frame to this result
     faces           a list, empty without a face:
         face_id, box_xyxy_px [left, top, right, bottom], score 0 to 1, success true or false
@@ -64,6 +66,8 @@ def as_dict(result: FrameResult, unix_minus_perf_s: float) -> dict[str, Any]:
         "pts_s": float(frame.pts_s),
         "time_s": float(frame.time_s),
         "captured_unix_s": round(frame.captured_s + unix_minus_perf_s, _DIGITS) if live else None,
+        "picture": printable(frame.picture) or None,
+        "unreadable": frame.unreadable or None,
         "latency_ms": _rounded(result.latency_ms, 3),
         "faces": [_face(face, result.aus) for face in result.faces],
         "events": [_event(event) for event in result.events],

@@ -4,7 +4,8 @@ The order and the first five columns are those of OpenFace 2.2, so that programs
 
     frame           from 1, as in OpenFace; in a live run, missing numbers are dropped frames
     face_id         from 0 within a stream; -1 in the single row of a frame without a face
-    timestamp       time of the frame in seconds, continuous across reconnects
+    timestamp       time of the frame in seconds by the stream's own clock, continuous across reconnects. The clock of
+                    MPEG-TS and others does not start at 0; events and saved videos count from the recording's start
     confidence      score of the face detector, 0 to 1; 0 without a face
     success         1: the AUs are predicted; 0: they are not, and every AU cell is empty, never 0
     face_x face_y face_w face_h    box of the face, brows to chin, in pixels of the frame
@@ -14,9 +15,11 @@ The order and the first five columns are those of OpenFace 2.2, so that programs
     order_p         temporal teacher's probability that the window is in its true order
     window_frames   different frames in the window
     calibrated      1: the person's neutral baseline is subtracted
-    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; empty if it is 1
+    reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; of an image, "unreadable" or
+                    "size", another size than the recording's; empty if success is 1
     stream          name of the source, without secrets
     epoch           increases with each reconnect of the source
+    picture         file name of the image, of a folder of images; else empty
 
 The model predicts occurrence, not intensity, so there is no AU12_r. The table does not mark experimental AUs; ks-live
 lists them when it starts and in --report.
@@ -64,6 +67,7 @@ def columns(aus: Sequence[int]) -> tuple[Column, ...]:
         Column("reason", "text"),
         Column("stream", "text"),
         Column("epoch", "integer", always=True),
+        Column("picture", "text"),
     )
 
 
@@ -111,13 +115,14 @@ def _row(frame: Frame, answer: FaceAUs, n_aus: int) -> Row:
         printable(face.rejected) or None,
         printable(frame.stream.name),
         frame.epoch,
+        printable(frame.picture) or None,
     )
 
 
 def _row_without_face(frame: Frame, n_aus: int) -> Row:
     unknown = [None] * (4 + 3 * n_aus + 3)  # box, three for each AU, order_p, window_frames, calibrated
-    place = (printable(frame.stream.name), frame.epoch)
-    return (frame.index + 1, NO_FACE_ID, float(frame.time_s), 0.0, False, *unknown, NO_FACE, *place)
+    place = (frame.unreadable or NO_FACE, printable(frame.stream.name), frame.epoch, printable(frame.picture) or None)
+    return (frame.index + 1, NO_FACE_ID, float(frame.time_s), 0.0, False, *unknown, *place)
 
 
 def known(values: np.ndarray) -> list[float | None]:

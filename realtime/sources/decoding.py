@@ -13,6 +13,7 @@ from av.packet import Packet
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sources.catch_up import EVERYTHING, KEY_FRAMES, Backlog
+from knowledge_spreader.realtime.sources.clockless import Clockless
 from knowledge_spreader.realtime.sources.frame_times import LOOK_AHEAD, FrameTimes
 from knowledge_spreader.realtime.sources.open_container import open_video, reason, without_address
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, recent
@@ -54,6 +55,10 @@ class VideoReader:
         self._sound: tuple[Any, ...] = ()  # packets
         form = self._opened.container.format.name
         self._times = FrameTimes(self.rate, by_decoding=form in _DECODING_TIMES_ONLY)
+        self._clockless: Clockless | None = None
+        if not self._opened.clock:
+            arrives = target.live and self._pace is None
+            self._clockless = Clockless(target.name, self.rate, arrives=arrives, asked=target.rate is not None)
         self._first: list[av.VideoFrame] | None = None if live else []  # of a recording, until its times are known
         self._closed = False
 
@@ -85,8 +90,9 @@ class VideoReader:
         raise self._broken(problem) from without_address(problem)
 
     def close(self) -> None:
-        self._closed = True
-        self._opened.container.close()
+        closed, self._closed = self._closed, True
+        if not closed:
+            self._opened.close()
         self._arrivals.clear()
         self._sound = ()
 
@@ -115,8 +121,10 @@ class VideoReader:
     def _decode(self, packet: "Packet[Any]", now_s: float, waited_s: float) -> list[av.VideoFrame]:
         level = EVERYTHING
         stamp = packet.dts if packet.dts is not None else packet.pts
-        if self._live and stamp is not None and packet.time_base:
-            stamp_s = float(stamp * packet.time_base)
+        stamp_s = float(stamp * packet.time_base) if stamp is not None and packet.time_base else None
+        if self._clockless:
+            stamp_s = self._clockless.sent(now_s, waited_s)
+        if self._live and stamp_s is not None:
             if self._pace:
                 stamp_s = now_s = self._pace(stamp_s)
                 waited_s = self._pace.waited_s
@@ -171,13 +179,18 @@ class VideoReader:
 
     def _pictures_of(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         for frame in frames:
+            if self._closed:  # by the consumer of the picture before; PyAV would crash
+                return
             captured_s = self._arrival(frame.pts)
-            if self._live and frame.pts is None and self._times.may_wait():
+            if self._live and frame.pts is None and not self._clockless and self._times.may_wait():
                 self._intake.lose("no time stamp")
                 continue
             index = self._intake.next_index()
             time_base = frame.time_base or self._opened.video.time_base or Fraction(1, 1000)
-            pts = self._times.shown(frame.pts, time_base)
+            if self._clockless:
+                pts, time_base = self._clockless.shown(index, captured_s)
+            else:
+                pts = self._times.shown(frame.pts, time_base)
             if frame.is_corrupt:
                 self._intake.dropped["corrupt"] += 1
                 self._heal()

@@ -11,7 +11,7 @@ from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.realtime.sources.interrupt import interruptible
 from knowledge_spreader.realtime.sources.open_reader import open_reader
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, Reader, merged_sound
-from knowledge_spreader.realtime.sources.recorded import frame_of, stream_of
+from knowledge_spreader.realtime.sources.recorded import damage, frame_of, stream_of
 from knowledge_spreader.realtime.sources.source_spec import Target
 from knowledge_spreader.realtime.sources.timeline import Timeline
 from knowledge_spreader.realtime.types import Frame, Stream
@@ -46,6 +46,7 @@ class Capture:
     ) -> None:
         self.news = news or threading.Condition()
         self.reconnects = 0
+        self.loss = ""  # one line: what of a recording could not be read; "" = nothing
         self.ended = False  # no more frames; the last one may not be taken yet
         self._target, self._number, self._audio, self._timeout_s = target, number, audio, timeout_s
         self._first_retry_s, self._last_retry_s = first_retry_s, last_retry_s
@@ -132,7 +133,7 @@ class Capture:
             if self._target.live:
                 why = str(exc)
             elif self._timeline.started:
-                log.warning("%s; the frames before this are kept", exc)
+                self._lost(f"{exc}; the frames before this are kept")
             else:
                 raise
         finally:
@@ -141,7 +142,14 @@ class Capture:
             return why
         if not self._timeline.started and not self._stop.is_set():
             raise DataError(f"{self._target.name}: no frame can be decoded; copy it again or re-encode it")
+        if not self._target.live:
+            for line in damage(self._target.name, self._intake):
+                self._lost(line)
         return ""
+
+    def _lost(self, what: str) -> None:
+        log.warning("%s", what)
+        self.loss = f"{self.loss}; {what}" if self.loss else what
 
     def _offer(self, picture: Picture) -> None:
         if not self._timeline.place(picture.pts_s, picture.captured_s):

@@ -3,10 +3,12 @@
 import io
 import logging
 import os
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -18,12 +20,15 @@ from av.video.stream import VideoStream
 from knowledge_spreader.errors import DataError, MissingError
 from knowledge_spreader.realtime.sources.camera import camera_input, no_camera
 from knowledge_spreader.realtime.sources.interrupt import limited
+from knowledge_spreader.realtime.sources.named_pipe import open_pipe
 from knowledge_spreader.realtime.sources.redact import redact
 from knowledge_spreader.realtime.sources.source_spec import Target
 
 log = logging.getLogger(__name__)
 
 _DAY_S = 86_400.0  # for a disk or a pipe: no real limit, but a read can only be interrupted if there is one
+_NO_TIMES = 0x0080  # AVFMT_NOTIMESTAMPS of libavformat
+_CLOCKLESS = ("mpjpeg",)  # beside the containers that ffmpeg marks so: MJPEG over HTTP
 _LOOK_S = 0.5  # length of a live stream that is read to find its tracks
 
 
@@ -37,14 +42,23 @@ class Opened:
     template: Any  # av.AudioStream to copy the audio with; valid after the container is closed
     rate: Fraction | None
     duration_s: float | None
+    clock: bool  # whether the container gives the times of its pictures; else they must be made
+    pipe: int | None = None  # file descriptor of a named pipe
+
+    def close(self) -> None:
+        self.container.close()
+        _close(self.pipe)
 
 
 def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> Opened:
     """Raises DataError or MissingError, one line. timeout_s: limit for opening and for each read of a live source."""
     options = _options(target, live=live, audio=audio)
-    address, form = target.address, None
+    address, form, pipe = target.address, None, None
     if target.kind == "camera":
         address, form, options = camera_input(target)
+    elif target.kind == "file" and Path(address).is_fifo():
+        pipe = open_pipe(Path(address), target.name, timeout_s)
+        address = f"pipe:{pipe}"
     elif target.kind == "file":
         address = os.path.abspath(address)  # ffmpeg reads text before a colon as a protocol
     patience_s = timeout_s if target.live else _DAY_S
@@ -57,7 +71,8 @@ def open_video(target: Target, *, live: bool, audio: bool, timeout_s: float) -> 
         late = time.perf_counter() - start_s >= patience_s  # ffmpeg does not always report a time-out as one
         problem = av.error.ExitError(exc.errno or 0, "no answer") if late else exc
     else:
-        return _streams(container, target, live=live, audio=audio)
+        return _streams(container, target, pipe, live=live, audio=audio)
+    _close(pipe)
     raise reason(target, problem, timeout_s) from without_address(problem)
 
 
@@ -71,13 +86,15 @@ def _options(target: Target, *, live: bool, audio: bool) -> dict[str, str]:
     return options
 
 
-def _streams(container: InputContainer, target: Target, *, live: bool, audio: bool) -> Opened:
+def _streams(container: InputContainer, target: Target, pipe: int | None, *, live: bool, audio: bool) -> Opened:
     try:
         best = container.streams.best("video")
         if not isinstance(best, VideoStream) or best.disposition & type(best.disposition).attached_pic:
             has_sound = bool(container.streams.audio)
             what = "it has audio but no video track" if has_sound else "it has no video track"
             raise DataError(f"{target.name}: {what}; give a video, an image or a stream with video")
+        form = container.format
+        clockless = bool(form.flags & _NO_TIMES) or form.name in _CLOCKLESS or form.name.endswith("_pipe")
         sound = container.streams.best("audio") if audio else None
         if live:
             # Frame threads delay the output by a frame each; slice threads do not report lost slices (H.264).
@@ -90,12 +107,20 @@ def _streams(container: InputContainer, target: Target, *, live: bool, audio: bo
             best,
             sound if template is not None and isinstance(sound, AudioStream) else None,
             template,
-            best.average_rate or best.guessed_rate or None,
-            _duration_s(container, best),
+            target.rate or best.guessed_rate if clockless else best.average_rate or best.guessed_rate or None,
+            None if clockless else _duration_s(container, best),
+            not clockless,
+            pipe,
         )
     except BaseException:
         container.close()
+        _close(pipe)
         raise
+
+
+def _close(pipe: int | None) -> None:
+    if pipe is not None:
+        os.close(pipe)
 
 
 def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
@@ -140,9 +165,10 @@ def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | Miss
     }
     for kind, text in known.items():
         if isinstance(exc, kind):
-            return DataError(f"{target.name}: {text}")
+            return DataError(f"{target.name}: {text}{_password_hint(target)}")
     if target.kind == "stream":
-        return DataError(f"{target.name}: cannot be opened ({_strerror(exc)}); check the address and the network")
+        said = f"{target.name}: cannot be opened ({_strerror(exc)}); check the address and the network"
+        return DataError(said + _password_hint(target))
     if isinstance(exc, PermissionError):
         return DataError(f"{target.name}: no permission to read it; change its permissions or the user")
     if target.kind == "stdin":
@@ -151,6 +177,14 @@ def reason(target: Target, exc: Exception, timeout_s: float) -> DataError | Miss
             "with its index in front (ffmpeg -movflags +faststart), or give the file's name"
         )
     return DataError(f"{target.name}: cannot read this as a video ({_strerror(exc)}); copy it again or re-encode it")
+
+
+def _password_hint(target: Target) -> str:
+    """A hint if what may be a password has marks that end it early: an address is cut at / ? #, and % is an escape."""
+    user_info = target.address.partition("://")[2].rpartition("@")[0]
+    if target.kind == "stream" and ":" in user_info and re.search(r"[/?#]|%(?![0-9A-Fa-f]{2})", user_info):
+        return "; in a password, write / as %2F, ? as %3F, # as %23, % as %25"
+    return ""
 
 
 def _strerror(exc: Exception) -> str:

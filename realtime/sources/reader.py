@@ -28,6 +28,8 @@ class Picture:
     captured_s: float
     audio: tuple[Any, ...] = ()
     pixel_aspect: Fraction | None = None  # width of a stored pixel by its height
+    file: str = ""  # name of an image of a folder
+    unreadable: str = ""  # why the image is only black: "unreadable", "size"
 
     @property
     def pts_s(self) -> float:

@@ -20,7 +20,7 @@ class Recording:
     """Reads a recording. Only frames that the decoder marks as corrupt are dropped; nothing is read ahead.
 
     __enter__ raises DataError or MissingError if the target cannot be opened, and frames() if no frame can be decoded.
-    If reading fails later in the file, the frames end there with a warning.
+    If reading fails later in the file, the frames end there with a warning. `loss` then says what is missing.
     """
 
     def __init__(self, target: Target, number: int = 0, *, audio: bool = False, timeout_s: float = 5.0) -> None:
@@ -28,6 +28,7 @@ class Recording:
         self._intake = Intake()
         self._reader: Reader | None = None
         self._stream: Stream | None = None
+        self.loss = ""  # one line: what could not be read, when the frames have ended; "" = nothing
 
     @property
     def stream(self) -> Stream:
@@ -72,16 +73,30 @@ class Recording:
         except DataError as exc:
             if not seen:
                 raise
-            log.warning("%s; the %d frames before it are kept", exc, seen)
+            self._lost(f"{exc}; the {seen} frames before it are kept")
 
     def _check_end(self, seen: int, played_s: float) -> None:
-        name, promised_s, corrupt = self._target.name, self.stream.duration_s, self.dropped["corrupt"]
+        name, promised_s = self._target.name, self.stream.duration_s
         if not seen:
             raise DataError(f"{name}: no frame can be decoded; copy it again or re-encode it")
-        if corrupt:
-            log.warning("%s: %d of %d frames are damaged and dropped", name, corrupt, self.received)
+        for line in damage(name, self._intake):
+            self._lost(line)
         if promised_s is not None and played_s < promised_s - _MISSING_S:
-            log.warning("%s: ends after %.1f s of its stated %.1f s; the file is truncated", name, played_s, promised_s)
+            self._lost(f"{name}: ends after {played_s:.1f} s of its stated {promised_s:.1f} s; the file is truncated")
+
+    def _lost(self, what: str) -> None:
+        log.warning("%s", what)
+        self.loss = f"{self.loss}; {what}" if self.loss else what
+
+
+def damage(name: str, intake: Intake) -> list[str]:
+    """What of a recording could not be read, a line for each cause."""
+    what = {
+        "corrupt": "frames are damaged and dropped",
+        "unreadable": "images cannot be read; their rows have no answer",
+        "size": "images are not of the recording's size; their rows have no answer",
+    }
+    return [f"{name}: {intake.dropped[c]} of {intake.received} {said}" for c, said in what.items() if intake.dropped[c]]
 
 
 def stream_of(target: Target, number: int, reader: Reader, *, live: bool) -> Stream:
@@ -99,4 +114,6 @@ def frame_of(picture: Picture, stream: Stream, epoch: int, shift_s: float) -> Fr
         epoch,
         shift_s,
         picture.audio,
+        picture.file,
+        picture.unreadable,
     )

@@ -33,7 +33,7 @@ class Target:
     kind: Kind
     address: str = field(repr=False)  # what the libraries open: a URL with its password, a path, a camera number
     name: str
-    image_rate: Fraction = Fraction(25)  # frames per second of a folder of images
+    rate: Fraction | None = None  # frames per second of images and raw video; None = 25, or what the raw video says
     transport: str = "tcp"  # of RTSP
     size: str = ""  # of a camera, "1280x720"; "" = the camera's choice
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
@@ -54,7 +54,7 @@ def targets(
     sources: Sequence[str],
     cameras: Sequence[str] = (),
     *,
-    image_rate: float = 25.0,
+    rate: float = 0.0,
     transport: str = "tcp",
     size: str = "",
     camera_rate: float = 0.0,
@@ -68,7 +68,7 @@ def targets(
     camera is a number or a device. The other parameters are options of image folders, RTSP and cameras. Raises
     DataError or MissingError, one line, for a source that cannot be opened.
     """
-    common = _common(image_rate, transport, size, camera_rate, backend, input_format)
+    common = _common(rate, transport, size, camera_rate, backend, input_format)
     found = [replace(common, kind=k, address=a, name=n) for source in sources for k, a, n in _resolve(source)]
     for camera in cameras:
         found.append(replace(common, address=camera, name=f"camera {camera}"))
@@ -80,11 +80,9 @@ def targets(
     return found
 
 
-def _common(
-    image_rate: float, transport: str, size: str, camera_rate: float, backend: str, input_format: str
-) -> Target:
-    if not 0 < image_rate <= 1000:
-        raise DataError(f"--image-rate must be above 0 and at most 1000 frames per second; got {image_rate:g}")
+def _common(rate: float, transport: str, size: str, camera_rate: float, backend: str, input_format: str) -> Target:
+    if not 0 <= rate <= 1000:
+        raise DataError(f"--rate must be 0 (25, or what a raw video says) to 1000 frames per second; got {rate:g}")
     if not 0 <= camera_rate <= 1000:
         raise DataError(f"--camera-rate must be 0 (the camera's choice) to 1000 frames per second; got {camera_rate:g}")
     if size and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", size):
@@ -93,8 +91,8 @@ def _common(
         raise DataError(f"--camera-backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if transport not in TRANSPORTS:
         raise DataError(f"--rtsp-transport must be one of {', '.join(TRANSPORTS)}; got {transport!r}")
-    rate = Fraction(image_rate).limit_denominator(1001)
-    return Target("camera", "", "", rate, transport, size, camera_rate, backend, input_format)
+    own = Fraction(rate).limit_denominator(1001) or None
+    return Target("camera", "", "", own, transport, size, camera_rate, backend, input_format)
 
 
 def _stands_in_command(source: str) -> bool:

@@ -69,6 +69,8 @@ class Tally:
         self._first_s = self._last_s = self._recent_s = time.perf_counter()
 
     def add(self, result: FrameResult) -> None:
+        if result.frame.unreadable:
+            return
         source = self._sources[result.frame.stream.number]
         source.analysed += 1
         source.faces = max([source.faces, *(row.face.face_id + 1 for row in result.faces)])

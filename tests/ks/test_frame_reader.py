@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from knowledge_spreader import frame_reader as pictures
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import (
+    OtherSizeError,
     count_pictures,
     list_images,
     picture_number,
@@ -153,13 +154,14 @@ def test_damaged_images_and_those_of_another_size_are_left_out_with_a_reason(tmp
     whole = (tmp_path / "3.png").read_bytes()
     (tmp_path / "3.png").write_bytes(whole[: len(whole) * 2 // 3])
     write_image(tmp_path / "5.png", 0, width=8, height=6)
-    damaged: dict[int, str] = {}
+    damaged: dict[int, DataError] = {}
     read = list(read_pictures(tmp_path, np.arange(6), damaged))
     assert [index for index, _ in read] == [0, 1, 3, 5]
     assert [int(picture[0, 0, 0]) for _, picture in read] == [40, 80, 160, 240]
     assert list(damaged) == [2, 4]
-    assert "3.png: this image cannot be read (cut off or damaged)" in damaged[2]
-    assert "5.png is 8 x 6 px" in damaged[4]
+    assert "3.png: this image cannot be read (cut off or damaged)" in str(damaged[2])
+    assert "5.png is 8 x 6 px" in str(damaged[4])
+    assert isinstance(damaged[4], OtherSizeError)
 
 
 def test_an_index_beyond_the_folder_is_an_error(tmp_path: Path) -> None:
@@ -303,10 +305,10 @@ def test_a_damaged_packet_of_a_video_costs_its_own_picture_only(tmp_path: Path) 
     seventh = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"][6]  # each packet begins a JPEG
     data[seventh + 200 : seventh + 600] = b"\xff" * 400
     path.write_bytes(data)
-    damaged: dict[int, str] = {}
+    damaged: dict[int, DataError] = {}
     read = list(read_pictures(path, np.arange(20), damaged))
     assert list(damaged) == [6]
-    assert "a.avi: picture 6 is damaged" in damaged[6]
+    assert "a.avi: picture 6 is damaged" in str(damaged[6])
     assert [index_by_grey(picture) for _, picture in read] == [i for i in range(20) if i != 6]
     with pytest.raises(DataError, match="picture 6 is damaged"):
         list(read_pictures(path, np.arange(20)))

@@ -28,9 +28,9 @@ def test_header_and_rows_are_separated_as_openface_separates_them(tmp_path):
     assert header.startswith("frame, face_id, timestamp, confidence, success, face_x, face_y, face_w, face_h, AU01_c, ")
     assert face == (
         "1, 0, 0.0, 0.937500, 1, 10.00, 20.50, 100.25, 120.00, 0, 1, 1, 1, "
-        "0.100000, 0.500000, 0.750000, 1.000000, 0.000000, 0.250000, 0.500000, 0.125000, 0.750000, 5, 0,, clip.mp4, 0"
+        "0.100000, 0.500000, 0.750000, 1.000000, 0.000000, 0.250000, 0.500000, 0.125000, 0.750000, 5, 0,, clip.mp4, 0,"
     )
-    assert no_face == "2, -1, 0.04, 0.000000, 0" + "," * 20 + " no face, clip.mp4, 0"
+    assert no_face == "2, -1, 0.04, 0.000000, 0" + "," * 20 + " no face, clip.mp4, 0,"
 
 
 def test_there_is_a_row_for_each_face_of_each_frame_and_one_for_a_frame_without(tmp_path):

@@ -41,6 +41,8 @@ def test_a_line_holds_all_that_is_known_about_a_frame(tmp_path):
         "pts_s": 3.6,  # 90 / 25
         "time_s": 13.6,
         "captured_unix_s": None,
+        "picture": None,
+        "unreadable": None,
         "latency_ms": 12.5,
         "faces": [
             {

@@ -20,7 +20,7 @@ def test_the_first_columns_are_openfaces_and_au_numbers_have_two_digits():
     assert names == [
         *("frame", "face_id", "timestamp", "confidence", "success", "face_x", "face_y", "face_w", "face_h"),
         *("AU01_c", "AU12_c", "AU01_p", "AU12_p", "AU01_u", "AU12_u"),
-        *("order_p", "window_frames", "calibrated", "reason", "stream", "epoch"),
+        *("order_p", "window_frames", "calibrated", "reason", "stream", "epoch", "picture"),
     ]
 
 

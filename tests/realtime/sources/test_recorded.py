@@ -24,7 +24,7 @@ MEDIA = SHARED / "media"
 
 
 def frames_of(path, **options):
-    (target,) = targets([str(path)], image_rate=options.pop("image_rate", 25.0))
+    (target,) = targets([str(path)], rate=options.pop("rate", 0.0))
     with Recording(target, **options) as recording:
         frames = list(recording.frames())
         assert recording.received == len(frames) + sum(recording.dropped.values())
@@ -227,7 +227,7 @@ def test_no_permission_is_one_line(tmp_path):
 def test_a_folder_of_images_is_one_recording_at_its_rate(tmp_path):
     for i in (3, 20, 100):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((20, 30, 3), i, np.uint8))
-    frames = frames_of(tmp_path, image_rate=12.5)
+    frames = frames_of(tmp_path, rate=12.5)
     assert [int(f.image[0, 0, 0]) for f in frames] == [3, 20, 100]
     assert [f.pts_s for f in frames] == pytest.approx([0.0, 0.08, 0.16])
     assert frames[0].stream.rate == Fraction(25, 2)

@@ -47,10 +47,10 @@ def test_files_images_and_folders_are_told_apart(tmp_path):
     video, picture = write_clip(tmp_path / "a.mp4", 2), image(tmp_path / "b.PNG")
     (tmp_path / "images").mkdir()
     image(tmp_path / "images" / "1.png")
-    found = targets([str(video), str(picture), str(tmp_path / "images"), video.as_uri()], image_rate=29.97)
+    found = targets([str(video), str(picture), str(tmp_path / "images"), video.as_uri()], rate=29.97)
     assert [t.kind for t in found] == ["file", "images", "images", "file"]
     assert [t.path for t in found] == [video, picture, tmp_path / "images", video]
-    assert found[2].image_rate == Fraction(2997, 100)
+    assert found[2].rate == Fraction(2997, 100)
     assert not found[0].live
 
 
@@ -125,8 +125,8 @@ def test_a_forgotten_scheme_does_not_show_the_password():
     [
         {"size": "1280"},
         {"size": "0x7"},
-        {"image_rate": 0},
-        {"image_rate": float("nan")},
+        {"rate": -1},
+        {"rate": float("nan")},
         {"camera_rate": -1},
         {"backend": "betamax"},
         {"transport": "pigeon"},
