@@ -71,11 +71,11 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--camera-backend", default="auto", choices=BACKENDS, help="(default: %(default)s)")
     group.add_argument("--camera-format", default="", metavar="NAME", help="pixel format, like mjpeg")
     group.add_argument(
-        "--image-rate",
+        "--rate",
         type=float,
-        default=25.0,
+        default=0.0,
         metavar="FPS",
-        help="frame rate of a folder of images (default: %(default)g)",
+        help="frames per second of what has no times: images (default: 25), raw video (default: what it says, else 25)",
     )
     group.add_argument("--rtsp-transport", choices=TRANSPORTS, default="tcp", help="(default: %(default)s)")
     group.add_argument(
@@ -190,7 +190,7 @@ def options_of(args: argparse.Namespace) -> Options:
         camera_rate=args.camera_rate,
         camera_backend=args.camera_backend,
         camera_format=args.camera_format,
-        image_rate=args.image_rate,
+        rate=args.rate,
         rtsp_transport=args.rtsp_transport,
         timeout_s=args.timeout,
         audio=bool(args.save),
