@@ -10,14 +10,16 @@ import sys
 from knowledge_spreader.errors import MissingError
 
 _TELEMETRY = "openvino_telemetry"
-_others = {name: module for name, module in sys.modules.items() if name == _TELEMETRY}
+_before = sys.modules.get(_TELEMETRY)
 sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # Python's way to say that an import must fail
 try:
     import openvino
 except ImportError as exc:
     raise MissingError(f"OpenVINO is not installed ({exc}); run: pip install 'openvino>=2025.2'") from exc
 finally:
-    del sys.modules[_TELEMETRY]
-    sys.modules.update(_others)
+    if _before is None:
+        del sys.modules[_TELEMETRY]
+    else:
+        sys.modules[_TELEMETRY] = _before
 
 __all__ = ["openvino"]

@@ -43,9 +43,9 @@ class Detection(NamedTuple):
 
 
 class BlazeFace:
-    """The detector. path: another BlazeFace file than the one of this package. threads: 0 = OpenVINO's choice."""
+    """The detector. path: another BlazeFace file than the one of this package. threads: as in TfliteModel."""
 
-    def __init__(self, path: Path | None = None, *, min_score: float = MIN_SCORE, threads: int = 0) -> None:
+    def __init__(self, path: Path | None = None, *, min_score: float = MIN_SCORE, threads: int = 1) -> None:
         if not 0 < min_score < 1:
             raise DataError(f"a face's lowest score must be between 0 and 1; got {min_score}")
         self._min_logit = math.log(min_score / (1 - min_score))

@@ -33,9 +33,9 @@ USED = (
 
 
 class Blendshapes:
-    """The model. threads: 0 = OpenVINO's choice."""
+    """The model. threads: as in TfliteModel."""
 
-    def __init__(self, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 1) -> None:
         answers = {"StatefulPartitionedCall:0": len(NAMES)}
         self._model = packaged_model(BLENDSHAPES, (len(USED), 2), answers, threads=threads)
 

@@ -26,9 +26,9 @@ class Meshes(NamedTuple):
 
 
 class FaceMesh:
-    """The model. threads: 0 = OpenVINO's choice."""
+    """The model. threads: as in TfliteModel."""
 
-    def __init__(self, *, threads: int = 0) -> None:
+    def __init__(self, *, threads: int = 1) -> None:
         self._model = packaged_model(
             FACE_MESH,
             (SIDE_PX, SIDE_PX, 3),
