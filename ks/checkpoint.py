@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from knowledge_spreader.config import TrainConfig
-from knowledge_spreader.errors import ModelError
+from knowledge_spreader.errors import ModelError, one_line
 from knowledge_spreader.files import whole_file
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import ModelSpec
@@ -36,7 +36,9 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file atomically: if the process dies, the previous file stays."""
+    """Writes the file atomically: if the process dies, the previous file stays. Raises ModelError if it cannot be
+    written, e.g. disk full.
+    """
     header = {
         "format": FORMAT,
         "spec": checkpoint.spec.to_json(),
@@ -45,8 +47,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "labels": checkpoint.labels,
     }
     tensors = {name: x.detach().cpu().contiguous() for name, x in checkpoint.tensors.items()}
-    with whole_file(path, keep=True) as unfinished:
-        save_file(tensors, unfinished, header)
+    try:
+        with whole_file(path, keep=True) as unfinished:
+            save_file(tensors, unfinished, header)
+    except (OSError, SafetensorError) as exc:
+        raise ModelError(f"{path}: cannot be written ({one_line(exc)}); check the folder and the free space") from exc
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from knowledge_spreader.errors import KSError
-from knowledge_spreader.spec import BACKBONES, CORRELATIONS, POOLINGS, parse_aus
+from knowledge_spreader.spec import AU_NAMES, BACKBONES, CORRELATIONS, POOLINGS, parse_aus
 
 DATASETS = ("bp4d", "bp4d+", "disfa", "mme", "manifest")
 METHODS = ("ks", "supervised", "pseudo-label", "fixmatch", "tcl", "frames")
@@ -24,6 +24,7 @@ LR_SCHEDULES = ("constant", "cosine")
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
 VAL_LABELS = ("budget", "all")
 _ANY = (0.0, 2.0**31)
+_SHARE = (0.0, 1.0)
 
 
 def parse_share(text: str) -> float:
@@ -64,7 +65,9 @@ class TrainConfig:
         default=(),
         metadata=about("AUs, separated by commas; default: all of the data set", read=parse_aus, metavar="1,2,4"),
     )
-    fps: float = field(default=0.0, metadata=about("frames per second of the recordings; 0: as the data set says"))
+    fps: float = field(
+        default=0.0, metadata=about("frames per second of the recordings; 0: as the data set says", within=(0, 240))
+    )
     fold: int = field(
         default=1, metadata=about("cross-validation fold to test on, from 1; 0: train on all subjects", within=_ANY)
     )
@@ -112,8 +115,8 @@ class TrainConfig:
     cache: str = field(default="", metadata=about("folder for the crops (default: the user's cache)", metavar="FOLDER"))
 
     # model
-    n_frames: int = field(default=5, metadata=about("frames in a clip, 2 to 9"))
-    side_px: int = field(default=224, metadata=about("side of the square crop, px"))
+    n_frames: int = field(default=5, metadata=about("frames in a clip, 2 to 9", within=(2, 9)))
+    side_px: int = field(default=224, metadata=about("side of the square crop, px", within=(32, 512)))
     backbone: str = field(
         default="resnet18",
         metadata=about("-half, -quarter: narrower, 1/4 and 1/12 of the FLOPs; tiny: for tests", choices=BACKBONES),
@@ -169,11 +172,11 @@ class TrainConfig:
         default="bernoulli",
         metadata=about("distillation: bernoulli per AU, or softmax over all AUs as in the paper", choices=KL_KINDS),
     )
-    alpha: float = field(default=0.5, metadata=about("weight of the distillation in eq. 4"))
-    lambda_s: float = field(default=0.5, metadata=about("weight of L_s in eq. 7"))
-    lambda_t: float = field(default=0.5, metadata=about("weight of L_t"))
-    lambda_ssl: float = field(default=0.2, metadata=about("weight of L_ssl"))
-    lambda_semi: float = field(default=0.25, metadata=about("weight of L_semi"))
+    alpha: float = field(default=0.5, metadata=about("weight of the distillation in eq. 4", within=_ANY))
+    lambda_s: float = field(default=0.5, metadata=about("weight of L_s in eq. 7", within=_ANY))
+    lambda_t: float = field(default=0.5, metadata=about("weight of L_t", within=_ANY))
+    lambda_ssl: float = field(default=0.2, metadata=about("weight of L_ssl", within=_ANY))
+    lambda_semi: float = field(default=0.25, metadata=about("weight of L_semi", within=_ANY))
     key_shift: bool = field(
         default=True,
         metadata=about("change the key frame's position with each batch; off: it is always the last frame"),
@@ -200,8 +203,12 @@ class TrainConfig:
         default=True, metadata=about("TPL: drop pseudo labels of clips that T_b takes for shuffled")
     )
     ramp: bool = field(default=True, metadata=about("use eq. 8; off: weight 1 from the start"))
-    gate_from: int = field(default=3, metadata=about("epoch of the first pseudo labels (algorithm 1, line 17)"))
-    ramp_epochs: int = field(default=5, metadata=about("sigma of eq. 8: epochs until the ramp reaches 1"))
+    gate_from: int = field(
+        default=3, metadata=about("epoch of the first pseudo labels (algorithm 1, line 17)", within=_ANY)
+    )
+    ramp_epochs: int = field(
+        default=5, metadata=about("sigma of eq. 8: epochs until the ramp reaches 1", within=(1, 1e9))
+    )
     dropout: float = field(
         default=0.5, metadata=about("dropout in the spatial students (our choice)", within=(0.0, 0.95))
     )
@@ -228,29 +235,35 @@ class TrainConfig:
 
     # baselines
     fixmatch_threshold: float = field(
-        default=0.95, metadata=about("FixMatch: lowest confidence of a pseudo label (its section 2.1)")
+        default=0.95, metadata=about("FixMatch: lowest confidence of a pseudo label (its section 2.1)", within=_SHARE)
     )
     tcl_temperature: float = field(
-        default=0.5, metadata=about("TCL: temperature of the contrastive loss (its section 4.1)")
+        default=0.5, metadata=about("TCL: temperature of the contrastive loss (its section 4.1)", within=(1e-6, 1e6))
     )
-    semi_weight: float = field(default=1.0, metadata=about("weight of a baseline's loss on unlabelled clips"))
+    semi_weight: float = field(
+        default=1.0, metadata=about("weight of a baseline's loss on unlabelled clips", within=_ANY)
+    )
 
     # optimisation
     optimizer: str = field(default="sgd", metadata=about("SGD as in the paper, or AdamW", choices=OPTIMIZERS))
-    lr: float = field(default=0.01, metadata=about("highest learning rate", within=_ANY))
+    lr: float = field(default=0.01, metadata=about("highest learning rate", within=(1e-9, 1e3)))
     lr_schedule: str = field(
         default="constant", metadata=about("cosine: a short warm-up, then decay to almost 0", choices=LR_SCHEDULES)
     )
     warmup_epochs: float = field(default=1.0, metadata=about("warm-up epochs of the cosine schedule", within=_ANY))
-    momentum: float = field(default=0.9, metadata=about("momentum of SGD (our choice)"))
-    weight_decay: float = field(default=5e-4, metadata=about("weight decay of either optimiser (our choice)"))
+    momentum: float = field(default=0.9, metadata=about("momentum of SGD (our choice)", within=_SHARE))
+    weight_decay: float = field(
+        default=5e-4, metadata=about("weight decay of either optimiser (our choice)", within=_ANY)
+    )
     seed: int = field(default=0, metadata=about("random seed of weights, labels, clips and augmentation", within=_ANY))
     amp: str = field(
         default="auto",
         metadata=about("mixed precision; auto: on a GPU, and on a CPU with bfloat16 instructions", choices=AMP_KINDS),
     )
     device: str = field(default="auto", metadata=about("auto, cpu or cuda"))
-    workers: int = field(default=2, metadata=about("worker processes for cropping and for reading clips", within=_ANY))
+    workers: int = field(
+        default=2, metadata=about("worker processes for cropping and for reading clips", within=(0, 512))
+    )
     eval_every: int = field(
         default=1, metadata=about("epochs between evaluations on the selection subjects", within=(1, 1e9))
     )
@@ -258,6 +271,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for setting in fields(self):
             _check(option_of(setting.name), getattr(self, setting.name), setting.metadata)
+        if 0 < self.fps < 1:
+            raise KSError(f"--fps must be 1 to 240 frames per second, or 0 for the data set's own; got {self.fps:g}")
+        if wrong := [au for au in self.aus if au not in AU_NAMES or self.aus.count(au) > 1]:
+            raise KSError(f"--aus must be different AUs of {', '.join(map(str, AU_NAMES))}; got {wrong[0]}")
+        if self.paper_protocol and not self.fold:
+            raise KSError("--paper-protocol selects on the test part, but --fold 0 has none; choose a fold")
         if self.mark_key and not self.key_shift:  # shuffling moves the mark, which would reveal the order
             raise KSError("--mark-key with --no-key-shift: an unshifted key frame needs no mark; use one of the two")
 

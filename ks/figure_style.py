@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MARK = b"knowledge-spreader"  # in the metadata of each figure
+_MARKED = {"png": "Software", "pdf": "Creator", "svg": "Creator", "ps": "Creator", "eps": "Creator"}
+
 # Okabe and Ito's colours, distinct for people with any colour vision.
 BLUE, ORANGE, BLACK, GREY, VERMILION = "#0072B2", "#E69F00", "#000000", "#999999", "#D55E00"
 
@@ -29,9 +32,18 @@ def save(figure: "Figure", path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as unfinished:
-            figure.savefig(unfinished, dpi=150, format=path.suffix.removeprefix(".") or "png")
+            kind = path.suffix.removeprefix(".").lower() or "png"
+            mark = {_MARKED[kind]: MARK.decode()} if kind in _MARKED else None
+            figure.savefig(unfinished, dpi=150, format=kind, metadata=mark)
     except (OSError, ValueError) as exc:  # ValueError: a file type that matplotlib does not know
         raise KSError(f"cannot write {path}: {exc}; choose another path or suffix, e.g. report.png") from exc
+
+
+def check_suffix(option: str, path: Path) -> None:
+    """Raises KSError if figures cannot be saved in the format of this suffix, MissingError without matplotlib."""
+    kinds = new_figure(1, 1).canvas.get_supported_filetypes()
+    if path.suffix and path.suffix.removeprefix(".").lower() not in kinds:
+        raise KSError(f"{option} {path}: there is no format {path.suffix}; end the name in .png, .pdf or .svg")
 
 
 def tidy(axes: "Axes", grid: Literal["x", "y", "both"] = "y") -> None:

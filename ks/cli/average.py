@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from knowledge_spreader.cli.outputs import CHECKPOINT, check_outputs, outputs
 from knowledge_spreader.cli.run import add_checkpoint, checkpoint_file, make_parser, run
 from knowledge_spreader.errors import DataError, ModelError
-from knowledge_spreader.files import check_place
 from knowledge_spreader.training.warm_start import NOT_OF_WEIGHTS
 
 OF_BRANCH_B = ("frame_pooling", "mark_key")  # fields that branch A does not depend on
@@ -63,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _average(args: argparse.Namespace) -> None:
     if not 0 <= args.share <= 1:
         raise DataError(f"--share must be 0 to 1; got {args.share:g}")
-    check_place("--out", args.out)
-    later, earlier = (load_checkpoint(checkpoint_file(path)) for path in (args.later, args.earlier))
+    paths = [checkpoint_file(path) for path in (args.later, args.earlier)]
+    check_outputs(outputs(("--out", args.out, CHECKPOINT)), [("an input", path) for path in paths])
+    later, earlier = map(load_checkpoint, paths)
     save_checkpoint(args.out, average_branch_a(later, earlier, args.share))
     print(f"{args.out}: branch A is {1 - args.share:g} x {args.later} + {args.share:g} x {args.earlier}")

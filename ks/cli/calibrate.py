@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from safetensors import SafetensorError
 
 from knowledge_spreader import metrics
 from knowledge_spreader.arrays import F64, I64
@@ -22,6 +21,7 @@ from knowledge_spreader.calibration.cross_validation import Scores, score
 from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.calibration.platt_scaling import Calibration, f1_thresholds, fit, fold
 from knowledge_spreader.checkpoint import Checkpoint, load_model, save_checkpoint
+from knowledge_spreader.cli.outputs import CHECKPOINT, REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import (
     add_checkpoint,
     add_json,
@@ -34,11 +34,11 @@ from knowledge_spreader.cli.run import (
 )
 from knowledge_spreader.datasets import DATASETS
 from knowledge_spreader.device import pick_device
-from knowledge_spreader.errors import KSError, ModelError, one_line
+from knowledge_spreader.errors import KSError, ModelError
 from knowledge_spreader.evaluation.predict import answer, relative_to_person
 from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import SUBJECTS, frames_of, material_of, settings
-from knowledge_spreader.files import check_place, write_json
+from knowledge_spreader.files import write_json
 from knowledge_spreader.spec import au_label, parse_aus
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class CalibrateConfig:
     bias: bool = True
     base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) in the recordings to analyse
     device: str = "auto"
+    json: Path | None = None  # where the command line will write the result, checked like out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +88,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     rates = _rates(config.base_rates, saved.spec.aus)
     changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
     training = settings(saved, config.subjects, changes)
-    material = material_of(saved, training, progress)
+    material = material_of(saved, training, config.subjects, progress)
     which = frames_of(config.subjects, training, material)
     if config.subjects == "test":
         log.warning("calibrated on the test part: scores of this checkpoint there are no longer held out")
@@ -121,18 +122,19 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     tensors = {
         f"model.{name}": x for name, x in model.state_dict().items()
     }  # without the optimiser, which does not fit the new weights
-    _write(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
+    save_checkpoint(out, Checkpoint(spec, saved.config, tensors, noted, saved.labels))
     return result
 
 
 def _places(config: CalibrateConfig) -> tuple[Path, Path]:
-    """The checkpoint and the output file. Raises ModelError before hours of cropping, if they cannot be used."""
+    """The checkpoint and the output file. Raises a KSError before hours of cropping, if they cannot be used."""
     source = checkpoint_file(config.checkpoint)
     out = config.out or source.with_name(f"{source.stem}-calibrated{source.suffix}")
-    if out.suffix != ".safetensors" or out.is_dir() or out.resolve() == source.resolve():
-        raise ModelError(f"--out must be another file than the checkpoint and end in .safetensors; got {out}")
-    if not out.parent.is_dir():
-        raise ModelError(f"no folder at {out.parent} for --out {out.name}; create it, or choose another")
+    if out.suffix != ".safetensors":
+        raise ModelError(f"--out must end in .safetensors; got {out}")
+    given = {"the data set": config.root, "the face model": config.face_model}
+    reads = [("the checkpoint", source), *((what, Path(path)) for what, path in given.items() if path)]
+    check_outputs(outputs(("--out", out, CHECKPOINT), ("--json", config.json, REPORT)), reads)
     return source, out
 
 
@@ -145,13 +147,6 @@ def _rates(wanted: Sequence[tuple[int, float]], aus: Sequence[int]) -> F64:
     if unknown := sorted(set(given) - set(aus)):
         raise ModelError(f"--base-rates names {au_label(unknown[0])}; the model has {', '.join(map(au_label, aus))}")
     return np.array([given.get(au, np.nan) for au in aus])
-
-
-def _write(out: Path, checkpoint: Checkpoint) -> None:
-    try:
-        save_checkpoint(out, checkpoint)
-    except (OSError, SafetensorError) as exc:
-        raise ModelError(f"{out}: cannot be written ({one_line(exc)}); check the folder") from exc
 
 
 def _columns(result: Calibrated) -> dict[str, Sequence[float]]:
@@ -274,9 +269,7 @@ def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
 
 
 def _calibrate(args: argparse.Namespace) -> None:
-    if args.json:
-        check_place("--json", args.json)
-    values = {name: value for name, value in vars(args).items() if name not in ("progress", "json")}
+    values = {name: value for name, value in vars(args).items() if name != "progress"}
     result = calibrate(CalibrateConfig(**values), args.progress)
     print_table(result, Console())
     if args.json:

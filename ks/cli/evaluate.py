@@ -4,18 +4,21 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from knowledge_spreader.cli.outputs import FIGURE, REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import (
     add_json,
     add_other_data,
     add_progress,
     add_torch_device,
     checkpoint_file,
+    inputs,
     make_parser,
     other_data,
     run,
     stdout_console,
 )
-from knowledge_spreader.files import check_place, write_json
+from knowledge_spreader.figure_style import check_suffix
+from knowledge_spreader.files import write_json
 
 EXAMPLES = """\
   ks-eval runs/b1 runs/b2 runs/b3 --json b.json --plot b.png
@@ -55,13 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from knowledge_spreader.evaluation.predict import predict_test
+    from knowledge_spreader.evaluation.predict import check_together, predict_test
     from knowledge_spreader.evaluation.report import evaluate, plot, print_report
 
-    for option in ("json", "plot"):
-        if (path := getattr(args, option)) and path.is_dir():
-            check_place(f"--{option}", path)
     paths = [checkpoint_file(path) for path in args.checkpoints]
+    writes = outputs(("--json", args.json, REPORT), ("--plot", args.plot, FIGURE))
+    check_outputs(writes, [*(("a checkpoint", path) for path in paths), *inputs(args)], new_folder=True)
+    if args.plot:
+        check_suffix("--plot", args.plot)
+    if len(paths) > 1:
+        check_together(paths, args.person, args.subjects)
     how = {"person": args.person, "subjects": args.subjects}
     report = evaluate([predict_test(path, args.device, args.progress, **how, **other_data(args)) for path in paths])
     print_report(report, stdout_console(wide=120))

@@ -14,6 +14,7 @@ from knowledge_spreader import metrics
 from knowledge_spreader.arrays import F32, I64
 from knowledge_spreader.calibration.person_baseline_fit import Clip, PersonFit, fit_person
 from knowledge_spreader.checkpoint import load_model, save_checkpoint
+from knowledge_spreader.cli.outputs import CHECKPOINT, REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import (
     add_checkpoint,
     add_json,
@@ -21,6 +22,7 @@ from knowledge_spreader.cli.run import (
     add_progress,
     add_torch_device,
     checkpoint_file,
+    inputs,
     make_parser,
     other_data,
     run,
@@ -31,7 +33,7 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.evaluation.predict import answer, probability, relative_to_person, times_s
 from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
-from knowledge_spreader.files import check_place, write_json
+from knowledge_spreader.files import write_json
 from knowledge_spreader.spec import AU_NAMES, au_label
 
 
@@ -54,11 +56,11 @@ def fit_checkpoint(
     where = pick_device(device)
     model, saved = load_model(path, where)
     config = settings(saved, subjects, changes)
-    material = material_of(saved, config, progress)
-    if subjects == "selection" and not material.split.selection:
+    if subjects == "selection" and not (config.val_share or config.paper_protocol):
         raise DataError(
             f"{path} has no selection subjects (--val-share 0) to learn from; use --subjects all --root DATA"
         )
+    material = material_of(saved, config, subjects, progress)
     people = material.split.selection if subjects == "selection" else material.data.subjects
     which = np.flatnonzero(material.frames_of(people))
     labels = np.full((len(which), len(saved.spec.aus)), -1, np.int8)
@@ -131,11 +133,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fit_person(args: argparse.Namespace) -> None:
     if not 0 <= args.stranger <= 10:
         raise DataError(f"--stranger must be 0 to 10 logits; got {args.stranger:g}")
-    for option in ("out", "json"):
-        if path := getattr(args, option):
-            check_place(f"--{option}", path)
+    source = checkpoint_file(args.checkpoint)
+    writes = outputs(("--out", args.out, CHECKPOINT), ("--json", args.json, REPORT))
+    check_outputs(writes, [("the checkpoint", source), *inputs(args)])
     fit, aus = fit_checkpoint(
-        checkpoint_file(args.checkpoint),
+        source,
         args.out,
         args.device,
         args.progress,

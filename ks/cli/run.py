@@ -140,6 +140,12 @@ def other_data(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
 
 
+def inputs(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """What each file of add_other_data is, and its path."""
+    files = {"the data set": args.root, "the face model": args.face_model}
+    return [(what, Path(path)) for what, path in files.items() if path]
+
+
 def words(text: str) -> tuple[str, ...]:
     """'ks, tcl' -> ("ks", "tcl"), each once."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

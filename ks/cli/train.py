@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from knowledge_spreader.cli.outputs import REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import add_json, add_progress, make_parser, run
 from knowledge_spreader.config import GROUPS, TrainConfig, option_of
 from knowledge_spreader.errors import KSError
-from knowledge_spreader.files import check_place, write_json
+from knowledge_spreader.files import write_json
 
 USAGE = "ks-train --data LAYOUT --root PATH --out FOLDER [options]"
 EXAMPLES = """\
@@ -84,8 +85,8 @@ def _train(args: argparse.Namespace) -> None:
         raise KSError(
             f"ks-train needs {', '.join(missing)}; e.g. ks-train --data disfa --root DISFA --out runs/disfa --labels 2%"
         )
-    if args.json:
-        check_place("--json", args.json)
+    reads = [("the data set", values["root"]), ("the label list", values["label_list"]), ("--init", values["init"])]
+    check_outputs(outputs(("--json", args.json, REPORT)), [(what, Path(path)) for what, path in reads if path])
     from knowledge_spreader.training.trainer import train
 
     summary = train(TrainConfig(**values), progress=args.progress, resume=args.resume)

@@ -3,8 +3,9 @@
     <folder>/<key>/crops.u8     (T, side, side, 3) uint8; row i is video.frames[i]; zeros if no face was found
                    found.npy    (T,) bool
                    points.npy   (T, 6, 2) float32, smoothed key points; NaN without a face and for aligned pictures
-                   meta.json    how it was made
+                   meta.json    how it was made, and the rows whose pictures could not be read
     <folder>/no_face.csv        video,frame of each frame without a face, from the last run
+    <folder>/unreadable.csv     video,frame,reason of each picture that could not be read, from the last run, if any
 
 The key is a hash of everything that affects the crops. Entries are written atomically. Crops are not compressed, as in
 live video, so reading needs no decoding.
@@ -16,8 +17,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +50,7 @@ class VideoCrops:
     path: Path  # crops.u8
     side_px: int
     found: Bools  # (T,)
+    unreadable: Mapping[int, str] = field(default_factory=dict)  # row -> why its picture could not be read
 
     def read(self, rows: npt.NDArray[np.integer]) -> U8:
         """The crops of rows (n,), in any order: (n, side, side, 3). Raises DataError if a row does not exist."""
@@ -177,13 +179,14 @@ def load(entry: Entry) -> VideoCrops | None:
         return None
     path = entry.path / "crops.u8"
     try:
-        json.loads((entry.path / "meta.json").read_bytes())
+        meta = json.loads((entry.path / "meta.json").read_bytes())
+        unreadable = {int(row): str(why) for row, why in meta.get("unreadable", {}).items()}
         found = np.load(entry.path / "found.npy")
         size = path.stat().st_size
         if found.shape == entry.video.frames.shape and found.dtype == np.bool_ and size == entry.bytes:
-            return VideoCrops(path, entry.recipe.side_px, found)
+            return VideoCrops(path, entry.recipe.side_px, found, unreadable)
         reason = f"{size} bytes instead of {entry.bytes}" if size != entry.bytes else "found.npy does not match"
-    except (OSError, ValueError, EOFError) as exc:
+    except (OSError, ValueError, EOFError, AttributeError) as exc:
         reason = str(exc)
     log.warning("%s: the crops of %s are damaged (%s); cropping again", entry.path, entry.video.name, reason)
     shutil.rmtree(entry.path)
@@ -212,10 +215,27 @@ def check_space(folder: Path, todo: Sequence[Entry]) -> None:
         )
 
 
-def write_no_face(folder: Path, videos: Sequence[Video], crops: Sequence[VideoCrops]) -> None:
-    """Lists the frames without a face in no_face.csv."""
-    with whole_file(folder / "no_face.csv") as unfinished, unfinished.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("video", "frame"))
-        for video, one in zip(videos, crops, strict=True):
-            writer.writerows((video.name, frame) for frame in video.frames[~one.found].tolist())
+def write_left_out(folder: Path, videos: Sequence[Video], crops: Sequence[VideoCrops]) -> None:
+    """Lists the frames without a face in no_face.csv, and those that could not be read in unreadable.csv."""
+    lost = [
+        (v.name, int(v.frames[row]), why)
+        for v, c in zip(videos, crops, strict=True)
+        for row, why in c.unreadable.items()
+    ]
+    unread = {(name, frame) for name, frame, _ in lost}
+    faceless = [(v.name, frame) for v, c in zip(videos, crops, strict=True) for frame in v.frames[~c.found].tolist()]
+    _write_table(folder / "no_face.csv", ("video", "frame"), [row for row in faceless if row not in unread])
+    if lost:
+        _write_table(folder / "unreadable.csv", ("video", "frame", "reason"), lost)
+    else:
+        (folder / "unreadable.csv").unlink(missing_ok=True)
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    try:
+        with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows(rows)
+    except OSError as exc:
+        raise DataError(f"{path} cannot be written ({one_line(exc)}); check --cache") from exc

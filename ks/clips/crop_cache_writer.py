@@ -32,10 +32,16 @@ class Draft:
         self._found = np.zeros(n, np.bool_)
         self._points = np.full((n, 6, 2), np.nan, np.float32)
         self._nothing = np.zeros((side, side, 3), np.uint8)
+        self.unreadable: dict[int, str] = {}  # row -> why its picture could not be read
         self.rows = 0
 
-    def add(self, crop: U8 | None, points: F64 | None) -> None:
-        """Adds the next row: a crop (side, side, 3) and its key points (6, 2); None if there is no face."""
+    def add(self, crop: U8 | None, points: F64 | None, unreadable: str = "") -> None:
+        """Adds the next row: a crop (side, side, 3) and its key points (6, 2); None if there is no face.
+
+        unreadable: why the picture could not be read.
+        """
+        if unreadable:
+            self.unreadable[self.rows] = unreadable
         self._crops.write((self._nothing if crop is None else crop).data)
         self._found[self.rows] = crop is not None
         self._points[self.rows] = np.nan if points is None else points
@@ -46,8 +52,8 @@ class Draft:
         self._crops.flush()
         np.save(self._folder / "found.npy", self._found)
         np.save(self._folder / "points.npy", self._points)
-        meta = {**self._entry.meta, "found": int(self._found.sum())}
-        (self._folder / "meta.json").write_text(json.dumps(meta))
+        meta = {**self._entry.meta, "found": int(self._found.sum()), "unreadable": self.unreadable}
+        (self._folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
         for path in [*self._folder.iterdir(), self._folder]:
             _sync(path)
 

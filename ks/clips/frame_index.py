@@ -34,14 +34,20 @@ class FrameIndex:
         return clips
 
 
-def index_frames(videos: Sequence[Video], found: Sequence[Bools], n_frames: int) -> FrameIndex:
-    """All frames with a face. Raises DataError if a video has fewer frames than a clip, or if no frame has a face."""
-    columns: list[tuple[I32, I32, I32, I32, I8]] = []
-    for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):
+def check_lengths(videos: Sequence[Video], n_frames: int) -> None:
+    """Raises DataError if a video has fewer frames than a clip."""
+    for video in videos:
         if len(video.frames) < n_frames:
             raise DataError(
                 f"{video.name} has {len(video.frames)} frames, a clip needs {n_frames}; remove it or lower --n-frames"
             )
+
+
+def index_frames(videos: Sequence[Video], found: Sequence[Bools], n_frames: int) -> FrameIndex:
+    """All frames with a face. Raises DataError if a video has fewer frames than a clip, or if no frame has a face."""
+    check_lengths(videos, n_frames)
+    columns: list[tuple[I32, I32, I32, I32, I8]] = []
+    for i, (video, has_face) in enumerate(zip(videos, found, strict=True)):
         rows = np.flatnonzero(has_face).astype(np.int32)
         if not len(rows):
             continue

@@ -11,7 +11,7 @@ import numpy as np
 from knowledge_spreader.arrays import I32, Bools
 from knowledge_spreader.clips.frame_index import FrameIndex
 from knowledge_spreader.datasets.types import Video
-from knowledge_spreader.errors import DataError
+from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.spec import UNKNOWN
 
 LabelList = dict[str, I32]  # video name -> frame numbers whose labels may be used
@@ -52,11 +52,17 @@ def read_labels(path: Path) -> LabelList:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        frames: dict[str, list[int]] = {}
-        for row in rows:
-            frames.setdefault(row["video"], []).append(int(row["frame"]))
-    except (OSError, KeyError, ValueError, TypeError, UnicodeDecodeError) as exc:
-        raise DataError(f"{path} must be a CSV with the columns video and frame ({type(exc).__name__}: {exc})") from exc
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise DataError(f"--label-list {path} cannot be read ({one_line(exc)}); give a CSV of video,frame") from exc
+    frames: dict[str, list[int]] = {}
+    for line, row in enumerate(rows, 2):
+        try:
+            frames.setdefault(row["video"], []).append(int(np.int32(int(row["frame"]))))
+        except (KeyError, ValueError, TypeError, OverflowError) as exc:
+            raise DataError(
+                f"--label-list {path} must be a CSV with the columns video and frame; line {line} is not "
+                f"({type(exc).__name__}: {one_line(exc)})"
+            ) from exc
     return {name: np.unique(np.asarray(numbers, np.int32)) for name, numbers in frames.items()}
 
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from knowledge_spreader.arrays import I64
+from knowledge_spreader.clips.chosen_data import no_label
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.config import TrainConfig
-from knowledge_spreader.errors import DataError, KSError
+from knowledge_spreader.errors import KSError
 
 
 class Plan(NamedTuple):
@@ -69,6 +70,17 @@ class Schedule(NamedTuple):
         return clips[self.rank * size : (self.rank + 1) * size]
 
 
+def check_batch(config: TrainConfig, world: int) -> int:
+    """The number of unlabelled clips per step. Raises KSError if a batch cannot be divided over the processes."""
+    unlabelled_batch = round(config.batch * config.unlabelled_ratio)
+    if config.batch % world or unlabelled_batch % world:
+        raise KSError(
+            f"{world} processes cannot share batches of {config.batch} + {unlabelled_batch} clips; "
+            f"choose a multiple of {world}"
+        )
+    return unlabelled_batch
+
+
 def make_schedule(config: TrainConfig, material: Material, rank: int, world: int) -> Schedule:
     """The schedule: labelled frames of the training subjects, and all others as unlabelled.
 
@@ -76,16 +88,8 @@ def make_schedule(config: TrainConfig, material: Material, rank: int, world: int
     """
     labelled = material.labelled(material.split.train)
     if not len(labelled):
-        raise DataError(
-            f"no label among the {len(material.split.train)} training subjects of fold {config.fold}; "
-            "raise --labels or use another --label-list"
-        )
-    unlabelled_batch = round(config.batch * config.unlabelled_ratio)
-    if config.batch % world or unlabelled_batch % world:
-        raise KSError(
-            f"{world} processes cannot share batches of {config.batch} + {unlabelled_batch} clips; "
-            f"choose a multiple of {world}"
-        )
+        raise no_label(config, material.split)
+    unlabelled_batch = check_batch(config, world)
     start = config.unlabelled_from if config.method == "ks" else int(config.method not in ("supervised", "frames"))
     return Schedule(
         seed=config.seed,

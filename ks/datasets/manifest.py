@@ -30,7 +30,7 @@ from knowledge_spreader.datasets.find_files import read_lines
 from knowledge_spreader.datasets.folds import deal
 from knowledge_spreader.datasets.look_alikes import look_alike_notes
 from knowledge_spreader.datasets.manifest_header import Header, read_header
-from knowledge_spreader.datasets.types import DataSet, Video
+from knowledge_spreader.datasets.types import DataSet, Video, check_fold
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, list_images, picture_number, picture_numbers, picture_rate
 from knowledge_spreader.spec import UNKNOWN
@@ -53,8 +53,9 @@ class _Recording:
     labels: bytearray = field(default_factory=bytearray)  # U bytes for each of lines
 
 
-def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet:
-    """The videos of a CSV. aus = (): all its AU columns. fps = 0: the median frame rate of the videos.
+def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0, fold: int = 0) -> DataSet:
+    """The videos of a CSV. aus = (): all its AU columns. fps = 0: the median frame rate of the videos. fold: the
+    fold to be used, 0 for none.
 
     csv_path is the file, or a folder with one CSV file in it.
     Raises DataError, with file and line, on anything that the format above does not allow.
@@ -72,16 +73,18 @@ def load(csv_path: Path, aus: tuple[int, ...] = (), fps: float = 0.0) -> DataSet
             recording.subject = name
     else:
         notes += look_alike_notes(recording.subject for recording in recordings)
+    if header.part >= 0:
+        parts = _parts(path, recordings)
+    else:
+        parts, note = deal(recording.subject for recording in recordings)
+        notes.append(note)
+    if fold:
+        check_fold("manifest", fold, len(parts))
     videos = tuple(_video(path, rec, name, len(wanted)) for rec, name in zip(recordings, names, strict=True))
     if all((video.labels == UNKNOWN).all() for video in videos):
         raise DataError(
             f"{path}: no label for AUs {', '.join(map(str, wanted))}; fill in the AU columns or choose other --aus"
         )
-    if header.part >= 0:
-        parts = _parts(path, recordings)
-    else:
-        parts, note = deal(video.subject for video in videos)
-        notes.append(note)
     rate, rate_notes = _rate([recording.path for recording in recordings], fps)
     return DataSet("manifest", wanted, rate, videos, parts, (*notes, *rate_notes))
 

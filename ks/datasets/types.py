@@ -29,6 +29,12 @@ class Video:
             raise DataError(f"{self.name}: frame numbers must increase; got a repeat or a step back")
 
 
+def check_fold(name: str, k: int, n_parts: int) -> None:
+    """Raises DataError if a data set of so many parts has no fold k."""
+    if not 1 <= k <= n_parts:
+        raise DataError(f"{name} has folds 1 to {n_parts}; got {k}; use --fold 1, or --fold 0 to train on all subjects")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
     """All videos of a data set, and the parts of its subjects for cross-validation."""
@@ -49,8 +55,7 @@ class DataSet:
 
         Raises DataError if there is no such fold.
         """
-        if not 1 <= k <= len(self.parts):
-            raise DataError(f"{self.name} has folds 1 to {len(self.parts)}; got {k}")
+        check_fold(self.name, k, len(self.parts))
         test = len(self.parts) - k
         present = set(self.subjects)
         train = tuple(s for i, part in enumerate(self.parts) if i != test for s in part if s in present)

@@ -1,5 +1,6 @@
 """A model's predictions on frames of a data set, for every position of the key frame; each frame is encoded once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,11 +10,11 @@ from torch import Tensor
 
 from knowledge_spreader.arrays import F32, F64, I32, I64, U8, sigmoid
 from knowledge_spreader.calibration.person_baseline import PersonView, apply_person
-from knowledge_spreader.checkpoint import load_model
+from knowledge_spreader.checkpoint import load_checkpoint, load_model
 from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.evaluation.report import Predictions
+from knowledge_spreader.evaluation.report import Predictions, Study, check_one_study
 from knowledge_spreader.evaluation.subjects import frames_of, material_of, settings
 from knowledge_spreader.method.network import KSModel
 
@@ -89,6 +90,27 @@ def relative_to_person(view: PersonView, material: Material, which: I64, logits:
     return seen
 
 
+def check_together(checkpoints: Sequence[Path], person: bool = True, subjects: str = "test") -> None:
+    """Raises ModelError or KSError, before any prediction, if the checkpoints cannot be evaluated together."""
+    saved = [load_checkpoint(path) for path in checkpoints]
+    check_one_study(
+        [
+            Study(
+                data=one.config.data,
+                aus=one.spec.aus,
+                method=one.config.method,
+                person=person and PersonView.of(one.spec) is not None,
+                label_share=one.config.labels,
+                selection=str(one.metrics.get("selection", "")),
+                n_frames=one.spec.n_frames,
+                has_thresholds=bool(one.spec.thresholds),
+                fold=0 if subjects == "all" else one.config.fold,
+            )
+            for one in saved
+        ]
+    )
+
+
 def predict_test(
     checkpoint: Path,
     device: str = "auto",
@@ -113,7 +135,7 @@ def predict_test(
             f"{checkpoint} was trained on all subjects (--fold 0), so there is no test part; "
             "name another data set: --subjects all --root DATA"
         )
-    material = material_of(saved, config, progress)
+    material = material_of(saved, config, subjects, progress)
     which = frames_of(subjects, config, material)
     answers = answer(model, material, which, where)
     outputs = answers.output

@@ -6,7 +6,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from knowledge_spreader.evaluation.report_plot import plot
 from knowledge_spreader.evaluation.report_tables import print_report
 from knowledge_spreader.spec import au_label
 
-__all__ = ["Predictions", "evaluate", "plot", "print_report", "without_nan"]
+__all__ = ["Predictions", "Study", "check_one_study", "evaluate", "plot", "print_report", "without_nan"]
 
 
 FORMAT = 1  # raise it if a key of the JSON changes its meaning
@@ -28,6 +28,20 @@ DEFINITION = (
     "F1 = 2 TP / (2 TP + FP + FN) per AU over all frames of the test part with a known label, present at"
     " probability >= 0.5, key frame at the newest position (m = N - 1); then the mean over AUs, then over folds"
 )
+
+
+class Study(NamedTuple):
+    """What checkpoints that are evaluated together must share, and the fold, which must differ."""
+
+    data: str
+    aus: tuple[int, ...]
+    method: str
+    person: bool
+    label_share: float
+    selection: str
+    n_frames: int
+    has_thresholds: bool
+    fold: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +79,11 @@ class Predictions:
         if not all(np.isfinite(values).all() for values in (self.probability, self.o_a, self.o_b)):
             raise DataError(f"{self.checkpoint}: the model outputs nan; its training diverged, lower --lr")
 
+    @property
+    def study(self) -> Study:
+        shared = (self.data, self.aus, self.method, self.person, self.label_share, self.selection)
+        return Study(*shared, len(self.probability), bool(self.thresholds), self.fold)
+
 
 def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
     """All numbers of a report, ready for JSON (a value that does not exist is None).
@@ -85,7 +104,7 @@ def evaluate(folds: Sequence[Predictions]) -> dict[str, Any]:
 
     Raises KSError if the folds belong to different studies, or one was given twice.
     """
-    _must_be_one_study(folds)
+    check_one_study([fold.study for fold in folds])
     first = folds[0]
     scores = [_score(fold) for fold in folds]
     report = {
@@ -212,7 +231,8 @@ def _paper(one: Predictions) -> dict[str, Any] | None:
     }
 
 
-def _must_be_one_study(folds: Sequence[Predictions]) -> None:
+def check_one_study(folds: Sequence[Study]) -> None:
+    """Raises KSError if checkpoints belong to different studies, or a fold was given twice."""
     if not folds:
         raise KSError("nothing to evaluate; name one checkpoint per fold")
     for name in ("data", "aus", "method", "person", "label_share", "selection"):
@@ -220,9 +240,9 @@ def _must_be_one_study(folds: Sequence[Predictions]) -> None:
         if len(values) > 1:
             listed = " and ".join(sorted(map(str, values)))
             raise KSError(f"checkpoints of one study must have the same {name}; got {listed}; evaluate them separately")
-    if len({len(fold.probability) for fold in folds}) > 1:
+    if len({fold.n_frames for fold in folds}) > 1:
         raise KSError("checkpoints of one study must have the same clip length; evaluate them separately")
-    if len({bool(fold.thresholds) for fold in folds}) > 1:
+    if len({fold.has_thresholds for fold in folds}) > 1:
         raise KSError("some checkpoints have thresholds and others none; evaluate them separately")
     numbers = [fold.fold for fold in folds]
     if twice := sorted({k for k in numbers if numbers.count(k) > 1}):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from knowledge_spreader.arrays import I64
 from knowledge_spreader.checkpoint import Checkpoint
-from knowledge_spreader.clips.training_data import Material, load_material, selection_frames, spec_of
+from knowledge_spreader.clips.chosen_data import Split, choose_data, every_label, spec_of
+from knowledge_spreader.clips.training_data import Material, load_material, selection_frames
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, ModelError
 
@@ -29,12 +30,19 @@ def settings(saved: Checkpoint, subjects: str, changes: dict[str, str]) -> Train
     return replace(config, fold=0, val_share=0.0, paper_protocol=False, label_list="", labels=1.0)
 
 
-def material_of(saved: Checkpoint, config: TrainConfig, progress: bool) -> Material:
-    """The data set. Raises ModelError if it does not fit the model."""
-    material = load_material(config, progress)
-    if differences := saved.spec.differences(spec_of(config, material.data)):
+def material_of(saved: Checkpoint, config: TrainConfig, subjects: str, progress: bool) -> Material:
+    """The data set. Raises ModelError if it does not fit the model, DataError if the subjects have no label.
+
+    Both are said before a face is cropped.
+    """
+    chosen = choose_data(config)
+    if differences := saved.spec.differences(spec_of(config, chosen.data)):
         raise ModelError(f"the checkpoint does not fit {config.data} at {config.root}: {', '.join(differences)}")
-    return material
+    split = chosen.split
+    people = {"selection": split.selection, "test": split.test, "all": chosen.data.subjects}[subjects]
+    if not len(chosen.labels_of(people, every=subjects != "selection" or every_label(config))):
+        raise _no_frame(subjects, split)
+    return load_material(config, progress, chosen)
 
 
 def frames_of(subjects: str, config: TrainConfig, material: Material) -> I64:
@@ -45,8 +53,12 @@ def frames_of(subjects: str, config: TrainConfig, material: Material) -> I64:
     else:
         which = material.known(split.test if subjects == "test" else material.data.subjects)
     if not len(which):
-        raise DataError(
-            f"no labelled frame for --subjects {subjects} ({split.protocol}); "
-            "train with --val-share, choose other subjects, or name another data set with --root"
-        )
+        raise _no_frame(subjects, split)
     return which
+
+
+def _no_frame(subjects: str, split: Split) -> DataError:
+    return DataError(
+        f"no labelled frame for --subjects {subjects} ({split.protocol}); "
+        "train with --val-share, choose other subjects, or name another data set with --root"
+    )

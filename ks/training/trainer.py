@@ -1,6 +1,5 @@
 """The trainer: the outer loops of algorithm 1, for KS and its baselines, with checkpoints, resume and selection."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -16,15 +15,17 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from knowledge_spreader.clips.chosen_data import check_labels, choose_data, spec_of
 from knowledge_spreader.clips.label_budget import write_labels
 from knowledge_spreader.clips.loader import ClipReader, to_device
-from knowledge_spreader.clips.schedule import make_schedule
-from knowledge_spreader.clips.training_data import Material, load_material, selection_frames, spec_of
+from knowledge_spreader.clips.schedule import check_batch, make_schedule
+from knowledge_spreader.clips.training_data import Material, load_material, selection_frames
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.datasets.checks import class_weights
 from knowledge_spreader.device import pick_device
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.evaluation.predict import answer, probability
+from knowledge_spreader.files import write_text
 from knowledge_spreader.method.algorithm import StepLoss, ks_step
 from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.baselines import fixmatch_step, frames_step, pseudo_label_step, supervised_step, tcl_step
@@ -34,6 +35,7 @@ from knowledge_spreader.metrics import best_thresholds, confusion, mean_f1
 from knowledge_spreader.spec import ModelSpec
 from knowledge_spreader.training.distributed import process_group, share_batch_statistics
 from knowledge_spreader.training.optim import amp_dtype, learning_rate, make_optimizer
+from knowledge_spreader.training.run_checks import check_run, check_same_settings
 from knowledge_spreader.training.run_log import EpochMeter, RunLog, mean_over_processes
 from knowledge_spreader.training.signals import hear_no_signal, stop_requested
 from knowledge_spreader.training.warm_start import start_model
@@ -89,14 +91,18 @@ def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> R
     device = pick_device(config.device)
     with process_group(device) as (rank, world):
         progress = progress and rank == 0
-        if config.init in ("random", "imagenet"):
-            make_backbone(config.backbone, config.init)  # fails on a missing download before hours of cropping
-        else:
-            load_checkpoint(Path(config.init))
         if rank:
             logging.getLogger("knowledge_spreader").setLevel(logging.ERROR)  # only the first process logs
+        check_run(config, resume)
+        check_batch(config, world)
+        amp_dtype(config.amp, device)
+        chosen = choose_data(config)
+        check_labels(config, chosen)
+        if config.init == "imagenet":
+            make_backbone(config.backbone, config.init)  # fails on a missing download before hours of cropping
+        if rank:
             dist.barrier()  # the first process crops, the others wait for its crops
-        material = load_material(config, progress)
+        material = load_material(config, progress, chosen)
         if world > 1 and not rank:
             dist.barrier()
         return Trainer(config, material, device, rank, world).run(progress, resume)
@@ -133,12 +139,10 @@ class Trainer:
         epochs, per_epoch = self.config.epochs, self.schedule.steps_per_epoch
         if resume:
             self.load()
-        elif (self.out / "last.safetensors").exists():
-            raise KSError(f"{self.out} already contains a run; continue it with --resume, or choose another --out")
         if not self.rank:
             self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / "labels.csv").write_text(write_labels(self.material.labels))
-            (self.out / "config.json").write_text(self.config.to_json())
+            write_text(self.out / "config.json", self.config.to_json())  # first: it marks the folder as a run's
+            write_text(self.out / "labels.csv", write_labels(self.material.labels))
         with (
             RunLog(self.out, self.steps_done // per_epoch, not self.rank, progress, epochs, per_epoch) as run_log,
             stop_requested(self.world) as stop,
@@ -274,13 +278,7 @@ class Trainer:
         """Restores the state from last.safetensors. Raises ModelError, or KSError if its settings or labels differ."""
         path = self.out / "last.safetensors"
         saved = load_checkpoint(path)
-        may_differ = {"out", "device", "workers", "cache", "epochs"}
-        mine, theirs = json.loads(self.config.to_json()), json.loads(saved.config.to_json())
-        if different := [f"{k} {theirs[k]} -> {mine[k]}" for k in mine if mine[k] != theirs[k] and k not in may_differ]:
-            raise KSError(
-                f"{path} has other settings ({'; '.join(different)}); "
-                "resume with the same settings, or choose another --out"
-            )
+        check_same_settings(self.config, saved.config, path)
         if saved.labels != write_labels(self.material.labels):
             raise KSError(
                 f"{path} was trained on other labels than those of {self.config.root} now; "

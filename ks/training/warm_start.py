@@ -5,8 +5,12 @@ from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
-from knowledge_spreader.checkpoint import load_checkpoint, load_weights
+from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_weights
+from knowledge_spreader.clips.chosen_data import spec_of
+from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.errors import ModelError
+from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import CHOSEN_LATER, ModelSpec
 
@@ -21,6 +25,33 @@ HEADS = {  # part of a KSModel -> spec fields that it depends on; backbones depe
 }
 
 
+def check_start(config: TrainConfig) -> None:
+    """Raises ModelError, before any data is read, if --init names a checkpoint that cannot be used."""
+    if config.init == "imagenet" and config.backbone != "resnet18":
+        make_backbone(config.backbone, config.init)  # refuses; for resnet18 it would download
+    if config.init not in ("random", "imagenet"):
+        any_data = DataSet(config.data, config.aus or (1,), config.fps or 25.0, (), ())  # neither affects backbones
+        _fitting_start(spec_of(config, any_data), config.init)
+
+
+def _fitting_start(spec: ModelSpec, init: str) -> Checkpoint:
+    """The checkpoint at `init`. Raises ModelError if it is none, or if its backbones do not fit."""
+    path = Path(init)
+    if path.suffix == ".ks":
+        raise ModelError(
+            f"--init {init} is a compiled model; convert it to a checkpoint: "
+            f"ks-restore {init} --faces VIDEO --out start.safetensors"
+        )
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {init or repr(init)}; --init takes imagenet, random or a checkpoint file")
+    saved = load_checkpoint(path)
+    if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *chain(*HEADS.values()), "side_px")):
+        raise ModelError(
+            f"--init {init} has another spec ({', '.join(differences)}); choose another checkpoint or other settings"
+        )
+    return saved
+
+
 def start_model(spec: ModelSpec, init: str) -> KSModel:
     """A model with initial weights: "random", "imagenet" (both backbones), or the path of a checkpoint.
 
@@ -31,16 +62,7 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
-    if path.suffix == ".ks":
-        raise ModelError(
-            f"--init {init} is a compiled model; convert it to a checkpoint: "
-            f"ks-restore {init} --faces VIDEO --out start.safetensors"
-        )
-    saved = load_checkpoint(path)
-    if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *chain(*HEADS.values()), "side_px")):
-        raise ModelError(
-            f"--init {init} has another spec ({', '.join(differences)}); choose another checkpoint or other settings"
-        )
+    saved = _fitting_start(spec, init)
     model, tensors = make_model(spec), saved.part("model.")
     if spec.side_px != saved.spec.side_px:
         log.warning("%s was trained on crops of %d px, this run uses %d px", init, saved.spec.side_px, spec.side_px)

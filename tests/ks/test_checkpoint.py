@@ -49,7 +49,7 @@ def test_a_failed_write_leaves_the_checkpoint_before(
         raise OSError("No space left on device")
 
     monkeypatch.setattr("knowledge_spreader.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ModelError, match="No space"):
         save_checkpoint(saved, Checkpoint(tiny_spec, CONFIG, {"model.x": torch.zeros(3)}))
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == ["best.safetensors"]

@@ -117,9 +117,9 @@ def test_the_test_part_is_named_as_no_test_any_more(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{best}", "--out", "{best}"], "--out must be another file than the checkpoint"),
+        (["{best}", "--out", "{best}"], "--out would write over"),
         (["{best}", "--out", "{out}.ks"], "end in .safetensors"),
-        (["{best}", "--out", "{out}/none/c.safetensors"], "no folder at"),
+        (["{best}", "--out", "{out}/none/c.safetensors"], "there is no folder"),
         (["{best}", "--subjects", "all"], "name another data set with --root"),
         (["{best}", "--root", "{out}.csv"], "no such file"),
         (["{without}"], "train with --val-share"),

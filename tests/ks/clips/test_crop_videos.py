@@ -4,6 +4,7 @@ import csv
 import json
 from itertools import pairwise
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -50,11 +51,79 @@ def test_pictures_that_are_not_square_are_named(tmp_path):
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_pictures_of_mixed_size_are_named(tmp_path):
-    images = folder_of_images(tmp_path / "v", n=2)
+def test_a_picture_of_another_size_is_left_out_and_named(tmp_path, caplog):
+    images = folder_of_images(tmp_path / "v", n=5)
     cv2.imwrite(str(images / "0002.png"), np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(DataError, match=r"0002\.png"):
-        make([video(images, range(3))], tmp_path / "cache")
+    (crops,) = make([video(images, range(5))], tmp_path / "cache")
+    assert crops.found.tolist() == [True, True, False, True, True]
+    assert "0002.png is 64 x 64 px" in caplog.text
+
+
+# ---- pictures that cannot be read
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:60])
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_a_damaged_image_is_left_out_counted_and_named(tmp_path, monkeypatch, caplog, aligned):
+    fake_finder(monkeypatch, lambda picture, near: [face_at(24)])
+    images = [folder_of_images(tmp_path / name, n=8) for name in "abc"]
+    for path in (images[0] / "0003.png", images[0] / "0004.png", images[2] / "0000.png"):
+        damage(path)
+    videos = [video(path, range(8), frames=range(10, 18)) for path in images]
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        crops = make(videos, tmp_path / "cache", aligned=aligned)
+        assert crops[0].found.tolist() == [True] * 3 + [False] * 2 + [True] * 3
+        assert crops[1].found.all()
+        assert crops[2].found.tolist() == [False] + [True] * 7
+        said = [record.message for record in caplog.records if "cannot be read" in record.message]
+        assert len(said) == 1
+        assert said[0].startswith("3 pictures of 2 recordings cannot be read and are left out, the first in a: ")
+        assert "0003.png" in said[0]
+    with (tmp_path / "cache" / "unreadable.csv").open(newline="") as file:
+        assert [row[:2] for row in csv.reader(file)] == [["video", "frame"], ["a", "13"], ["a", "14"], ["c", "10"]]
+    assert (tmp_path / "cache" / "no_face.csv").read_text().split() == ["video,frame"]
+    make(videos[1:2], tmp_path / "cache", aligned=aligned)
+    assert not (tmp_path / "cache" / "unreadable.csv").exists()  # it tells of the last run
+
+
+@pytest.mark.parametrize(("lost", "refused"), [(3, False), (4, True), (8, True)])
+def test_a_recording_of_which_half_cannot_be_read_is_refused(tmp_path, lost, refused):
+    images = folder_of_images(tmp_path / "v", n=8)
+    for i in range(lost):
+        damage(images / f"{i:04d}.png")
+    if refused:
+        with pytest.raises(DataError, match=rf"^v: {lost} of 8 pictures cannot be read, the first: .*0000\.png"):
+            make([video(images, range(8))], tmp_path / "cache")
+        assert not list((tmp_path / "cache").glob("*/crops.u8"))
+    else:
+        assert make([video(images, range(8))], tmp_path / "cache")[0].found.sum() == 8 - lost
+
+
+def test_a_damaged_frame_of_a_video_costs_its_own_picture(tmp_path):
+    path = tmp_path / "v.avi"  # Motion JPEG: each packet is a picture of its own
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 48, "yuvj420p"
+        for i in range(10):
+            picture = np.full((48, 48, 3), 20 * i, np.uint8)
+            packets = stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+            if i == 4:
+                packets = [broken(packet, stream) for packet in packets]
+            container.mux(packets)
+    (crops,) = make([video(path, range(10))], tmp_path / "cache")
+    assert crops.found.tolist() == [True] * 4 + [False] + [True] * 5
+    grey = crops.read(np.arange(10)).mean((1, 2, 3))
+    np.testing.assert_allclose(grey, [20 * i if i != 4 else 0 for i in range(10)], atol=3)  # none has moved
+
+
+def broken(packet, stream):
+    other = av.Packet(b"\xff" * packet.size)
+    other.stream, other.pts, other.dts, other.time_base = stream, packet.pts, packet.dts, packet.time_base
+    return other
 
 
 def test_aligned_pictures_need_no_face_model(tmp_path, monkeypatch):
@@ -71,8 +140,8 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
     images = folder_of_images(tmp_path / "v")
     read = knowledge_spreader.clips.crop_videos.read_pictures
 
-    def growing(source, wanted):
-        yield from read(source, wanted)
+    def growing(source, wanted, damaged):
+        yield from read(source, wanted, damaged)
         (images / "0009.png").write_bytes(b"more")
 
     monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "read_pictures", growing)
@@ -90,7 +159,7 @@ def test_a_reader_that_stops_early_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(
         knowledge_spreader.clips.crop_videos,
         "read_pictures",
-        lambda source, wanted: iter([(0, np.zeros((9, 9, 3), np.uint8))]),
+        lambda source, wanted, damaged: iter([(0, np.zeros((9, 9, 3), np.uint8))]),
     )
     with pytest.raises(DataError, match=r"v: .* gave 1 of 6 pictures"):
         make([video(folder_of_images(tmp_path / "v"), range(6))], tmp_path / "cache")

@@ -17,8 +17,9 @@ from torch import Tensor
 from knowledge_spreader.checkpoint import load_checkpoint
 from knowledge_spreader.cli.evaluate import main as eval_main
 from knowledge_spreader.cli.train import main as train_main
+from knowledge_spreader.clips.chosen_data import LAST_EPOCH, PAPER_PROTOCOL, split_subjects
 from knowledge_spreader.clips.schedule import make_schedule
-from knowledge_spreader.clips.training_data import LAST_EPOCH, PAPER_PROTOCOL, load_material, split_subjects
+from knowledge_spreader.clips.training_data import load_material
 from knowledge_spreader.config import METHODS, TrainConfig, option_of
 from knowledge_spreader.errors import DataError, KSError, ModelError
 from knowledge_spreader.evaluation.predict import predict_test
@@ -389,14 +390,27 @@ def test_a_video_shorter_than_a_clip_is_refused(
     assert "4 frames, a clip needs 5" in refused(replace(quick_config, root=str(short.manifest)), capsys)
 
 
-def test_images_of_mixed_size_are_refused(
+def test_a_picture_that_cannot_be_read_does_not_stop_the_training_of_the_set(
     quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    import cv2
+    planted = write_planted(tmp_path / "set", subjects=6, videos_each=1, frames=8)
+    (tmp_path / "set" / "s00_v0" / "00003.png").write_bytes(b"cut off")
+    config = replace(quick_config, root=str(planted.manifest), cache=str(tmp_path / "c"), epochs=1)
+    assert train_main([*arguments(config), "--no-progress"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "cannot be read" in line]
+    assert len(said) == 1
+    assert said[0].startswith("1 picture of 1 recording cannot be read and is left out, the first in s00_v0: ")
+    assert "00003.png" in said[0]
 
-    mixed = write_planted(tmp_path / "mixed", subjects=6, videos_each=1, frames=8)
-    cv2.imwrite(str(tmp_path / "mixed" / "s00_v0" / "00003.png"), np.zeros((40, 40, 3), np.uint8))
-    assert "00003.png" in refused(replace(quick_config, root=str(mixed.manifest), cache=str(tmp_path / "c")), capsys)
+
+def test_a_recording_that_cannot_be_read_is_refused_by_name(
+    quick_config: TrainConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    planted = write_planted(tmp_path / "set", subjects=6, videos_each=1, frames=8)
+    for i in range(4):
+        (tmp_path / "set" / "s00_v0" / f"{i:05d}.png").write_bytes(b"cut off")
+    line = refused(replace(quick_config, root=str(planted.manifest), cache=str(tmp_path / "c")), capsys)
+    assert line.startswith("error: s00_v0: 4 of 8 pictures cannot be read, the first: ")
 
 
 def test_a_checkpoint_of_another_spec_is_refused(
@@ -433,7 +447,7 @@ def test_options_out_of_range_are_refused(quick_config: TrainConfig, capsys: pyt
         ("--labels", "many", "2% or 0.02"),
         ("--labels", "200%", "--labels must lie"),
         ("--aus", "1,smile", "AUs must be numbers"),
-        ("--n-frames", "12", "2 to 9 frames; got 12"),
+        ("--n-frames", "12", "--n-frames must lie between 2 and 9; got 12"),
         ("--batch", "0", "--batch must lie"),
     ):
         assert train_main([*words, flag, value, "--no-progress"]) == 2
