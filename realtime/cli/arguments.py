@@ -153,6 +153,12 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--save", type=Path, action="append", default=[], metavar="FILE.mp4", help="annotated video")
     group.add_argument(
+        "--sound",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="with the input's sound in --save; AAC where players do not take it as it is (default: on)",
+    )
+    group.add_argument(
         "--overwrite",
         action="store_true",
         help="replace any existing file; without it, only files that knowledge-spreader wrote are replaced",
@@ -193,5 +199,5 @@ def options_of(args: argparse.Namespace) -> Options:
         rate=args.rate,
         rtsp_transport=args.rtsp_transport,
         timeout_s=args.timeout,
-        audio=bool(args.save),
+        audio=bool(args.save) and args.sound,
     )

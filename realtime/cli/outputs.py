@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knowledge_spreader.errors import MissingError
+from knowledge_spreader.realtime.cli.arguments import options_of
 from knowledge_spreader.realtime.sinks.base import Sink
 from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
 from knowledge_spreader.realtime.sinks.events_sink import EventsSink
 from knowledge_spreader.realtime.sinks.jsonl_sink import JsonlSink
-from knowledge_spreader.realtime.watch import Watch
+from knowledge_spreader.realtime.sources.redact import is_url
+from knowledge_spreader.realtime.watch import Watch, parse_targets
 
 if TYPE_CHECKING:
     from knowledge_spreader.realtime.sinks.window_sink import WindowSink
@@ -42,6 +44,8 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     if args.save:
         from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
 
+        if args.sound:
+            _check_sound(args)
         sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames) for path in args.save]
     if args.lsl:
         from knowledge_spreader.realtime.sinks.lsl_sink import LslSink
@@ -49,6 +53,17 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
         sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental))
     window = _window(args, watch.model.spec.n_frames, bool(sinks))
     return Outputs((*sinks, window) if window else tuple(sinks), window)
+
+
+def _check_sound(args: argparse.Namespace) -> None:
+    """Raises DataError if the sound of a recording cannot be saved. That of a stream is known when it is opened."""
+    from knowledge_spreader.realtime.sinks.video.sound import check_recording
+
+    named = [source for source in args.source if source != "-" and not is_url(source)]
+    for target in parse_targets(named, options_of(args)):
+        if target.path is not None and target.path.is_file():
+            for saved in args.save:
+                check_recording(target.path, saved)
 
 
 def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSink | None":

@@ -102,13 +102,16 @@ class EncodedSound:
             self._resampler = AudioResampler("fltp", self._form.layout, self._form.rate)
         assert self._resampler
         for converted in self._resampler.resample(piece):
-            yield np.asarray(converted.to_ndarray(), np.float32)
+            yield self._samples(converted)
 
     def _left(self) -> Iterator[F32]:
         """What the resampler holds back."""
         resampler, self._resampler, self._heard = self._resampler, None, ()
         for converted in resampler.resample(None) if resampler else ():
-            yield np.asarray(converted.to_ndarray(), np.float32)
+            yield self._samples(converted)
+
+    def _samples(self, piece: AudioFrame) -> F32:
+        return np.asarray(piece.to_ndarray()[: self._channels], np.float32)
 
     def _place(self, samples: F32, at: int | None) -> None:
         """Adds samples whose first belongs at this place; None: after those before."""
@@ -141,7 +144,9 @@ class EncodedSound:
     def _encode(self, n: int) -> None:
         """Encodes the first n samples that wait."""
         assert self._end is not None
-        block = AudioFrame.from_ndarray(np.ascontiguousarray(self._waiting[:, :n]), "fltp", self._form.layout)
+        block = AudioFrame("fltp", self._form.layout, n)
+        for plane, channel in zip(block.planes, self._waiting[:, :n], strict=False):  # of 8 channels PyAV has 9 planes
+            plane.update(np.ascontiguousarray(channel))
         block.sample_rate, block.time_base = self._form.rate, Fraction(1, self._form.rate)
         block.pts = self._end - self._waiting.shape[1]
         self._waiting = self._waiting[:, n:]
