@@ -8,12 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from knowledge_spreader.cli.outputs import REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import add_face_model, add_json, add_progress, add_threads, make_parser, run
 from knowledge_spreader.config import parse_share
 from knowledge_spreader.engines.compile.compile_model import CompileConfig, Compiled, compile_model
 from knowledge_spreader.engines.compile.parity import ALLOWED_FLIPS
 from knowledge_spreader.engines.open import DEVICES
-from knowledge_spreader.files import check_place, write_json
+from knowledge_spreader.files import write_json
 from knowledge_spreader.spec import parse_aus
 
 EXAMPLES = """\
@@ -104,8 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _compile(args: argparse.Namespace) -> None:
-    if args.json:
-        check_place("--json", args.json)
+    reads = [("the model", args.model), *(("an input", path) for path in args.sample_crops)]
+    reads += [("the new model", args.out)] if args.out else []
+    check_outputs(outputs(("--json", args.json, REPORT)), reads)
     values = {field.name: getattr(args, field.name) for field in fields(CompileConfig)}
     values["sample_crops"] = tuple(args.sample_crops)
     compiled = compile_model(CompileConfig(**values))

@@ -246,7 +246,7 @@ class TrainConfig:
 
     # optimisation
     optimizer: str = field(default="sgd", metadata=about("SGD as in the paper, or AdamW", choices=OPTIMIZERS))
-    lr: float = field(default=0.01, metadata=about("highest learning rate", within=(1e-9, 1e3)))
+    lr: float = field(default=0.01, metadata=about("highest learning rate", within=_ANY))
     lr_schedule: str = field(
         default="constant", metadata=about("cosine: a short warm-up, then decay to almost 0", choices=LR_SCHEDULES)
     )

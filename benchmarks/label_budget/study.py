@@ -32,6 +32,7 @@ from knowledge_spreader.config import DATASETS, METHODS, SCHEMES, TrainConfig
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.evaluation.report import Predictions
+from knowledge_spreader.files import check_folder, check_place
 
 RunOne = Callable[[TrainConfig], tuple[Summary, Predictions]]
 
@@ -52,6 +53,21 @@ def train_and_predict(config: TrainConfig) -> tuple[Summary, Predictions]:
 
     summary = train(config, progress=False, resume=(Path(config.out) / "last.safetensors").exists())
     return summary, predict_test(summary.best_path, config.device)
+
+
+def check_before(runs: Sequence[Run]) -> None:
+    """Raises KSError, before any training, on what would fail every run: the data set, its folds, files that are named.
+
+    What fails one run alone becomes its row.
+    """
+    from knowledge_spreader.clips.chosen_data import choose_data, split_subjects
+    from knowledge_spreader.training.run_checks import check_run
+
+    first = runs[0].config
+    check_run(first, resume=(Path(first.out) / "last.safetensors").exists())
+    data = choose_data(first).data
+    for config in {one.config.fold: one.config for one in runs}.values():
+        split_subjects(config, data)
 
 
 def run_study(runs: Sequence[Run], rows_path: Path, run_one: RunOne, origin: Row, console: Console) -> Outcome:
@@ -131,12 +147,17 @@ def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -
         for run in runs:
             print(f"{'done' if run.key in have else 'to do'}\t{run.name}")
         return 0
+    check_place("--out", rows_path, new_folder=True)
+    have = done_keys(read_rows(rows_path))
+    if run_one is train_and_predict and (todo := [one for one in runs if one.key not in have]):
+        check_before(todo)
     outcome = run_study(runs, rows_path, run_one, origin(), stderr_console())
     print(f"{outcome.done} runs done, {outcome.found} done before, {outcome.failed} failed: {rows_path}")
     return 2 if outcome.failed else 0
 
 
 def _table(args: argparse.Namespace) -> int:
+    check_folder("--out", args.out)
     study = Study.of([row for path in args.rows for row in _must_read(path)], args.where)
     for path in (*write_tables(study, args.out), *write_figures(study, args.out)):
         print(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.cli.outputs import MODEL, check_outputs, outputs
 from knowledge_spreader.engines.base import Choice, Engine
 from knowledge_spreader.engines.compile.parity import ALLOWED_FLIPS, TOLERANCE, Cost, answers, cost
 from knowledge_spreader.engines.ks_file.model_file import (
@@ -23,6 +24,7 @@ from knowledge_spreader.engines.open import check_plans, open_engine, pick, pick
 from knowledge_spreader.engines.sample_crops import halves, real_crops
 from knowledge_spreader.engines.trt.build_progress import build_bar
 from knowledge_spreader.errors import DataError, MissingError, ModelError
+from knowledge_spreader.files import same_file
 from knowledge_spreader.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,9 @@ def compile_model(config: CompileConfig) -> Compiled:
     out = config.out or (checkpoint.with_suffix(SUFFIX) if checkpoint else config.model)
     if out.suffix != SUFFIX or out.is_dir():
         raise ModelError(f"--out must be a file whose name ends in {SUFFIX}; got {out}")
+    if not same_file(out, config.model):  # a .ks file may be added to
+        reads = [("the model", checkpoint or config.model), *(("an input", path) for path in config.sample_crops)]
+        check_outputs(outputs(("--out", out, MODEL)), reads)
     backend, _ = pick(config.device)
     check_plans(backend, config.plans, config.trust_plan)
     draft = out.with_name(f".{out.stem}-draft{SUFFIX}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge_spreader.checkpoint import Checkpoint, save_checkpoint
+from knowledge_spreader.cli.outputs import CHECKPOINT, check_outputs, outputs
 from knowledge_spreader.cli.run import add_face_model, make_parser, run
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.bundled import bundled_model
@@ -14,7 +15,6 @@ from knowledge_spreader.engines.export.to_checkpoint import restored
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.sample_crops import real_crops
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.files import check_place
 
 EXAMPLES = """\
   ks-restore --faces talk.mp4 --out start.safetensors     the bundled model, for ks-train --init
@@ -46,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _restore(args: argparse.Namespace) -> None:
-    check_place("--out", args.out)
-    file = open_model(args.model or bundled_model())
+    given = args.model or bundled_model()
+    reads = [("the model", given), *(("an input", path) for path in args.faces)]
+    check_outputs(outputs(("--out", args.out, CHECKPOINT)), reads)
+    file = open_model(given)
     faces = np.concatenate(
         [run for source in args.faces for run in real_crops(source, file.spec, face_model=args.face_model)]
     )

@@ -6,6 +6,7 @@ that ks-train keeps in a run folder are replaced by no other command.
 """
 
 import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.figure_style import MARK
 from knowledge_spreader.files import check_place, same_file
 
-CHECKPOINT, REPORT, FIGURE = "a checkpoint", "a report in JSON", "a plot"
-_FORMAT = "knowledge-spreader "  # begins the format of every checkpoint (ks/checkpoint.py)
+CHECKPOINT, MODEL, REPORT, FIGURE = "a checkpoint", "a .ks model", "a report in JSON", "a plot"
+_FORMAT = "knowledge-spreader "  # begins the format of checkpoints (ks/checkpoint.py) and of .ks files
 _RUN_FOLDER = ("best.safetensors", "last.safetensors")
 _HEADER_BYTES = 1 << 26
 _REPORTS = (  # keys of the JSON that each command writes
@@ -71,8 +72,8 @@ def is_ours(path: Path, kind: str) -> bool:
     try:
         if not path.stat().st_size:
             return True
-        return {CHECKPOINT: _is_checkpoint, REPORT: _is_report, FIGURE: _is_figure}[kind](path)
-    except (OSError, ValueError):
+        return {CHECKPOINT: _is_checkpoint, MODEL: _is_model, REPORT: _is_report, FIGURE: _is_figure}[kind](path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return False
 
 
@@ -83,6 +84,12 @@ def _is_checkpoint(path: Path) -> bool:
         header = json.loads(file.read(length)) if length < _HEADER_BYTES else None
     noted = header.get("__metadata__") if isinstance(header, dict) else None
     return isinstance(noted, dict) and str(noted.get("format", "")).startswith(_FORMAT)
+
+
+def _is_model(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    return isinstance(manifest, dict) and str(manifest.get("format", "")).startswith(_FORMAT)
 
 
 def _is_report(path: Path) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from knowledge_spreader.arrays import I64
 from knowledge_spreader.checkpoint import Checkpoint
 from knowledge_spreader.clips.chosen_data import Split, choose_data, every_label, spec_of
-from knowledge_spreader.clips.training_data import Material, load_material, selection_frames
+from knowledge_spreader.clips.training_data import Material, cache_folder, load_material, selection_frames
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, ModelError
+from knowledge_spreader.files import check_folder
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def material_of(saved: Checkpoint, config: TrainConfig, subjects: str, progress:
 
     Both are said before a face is cropped.
     """
+    check_folder("--cache", cache_folder(config))
     chosen = choose_data(config)
     if differences := saved.spec.differences(spec_of(config, chosen.data)):
         raise ModelError(f"the checkpoint does not fit {config.data} at {config.root}: {', '.join(differences)}")

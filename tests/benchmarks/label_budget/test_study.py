@@ -31,6 +31,7 @@ from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.evaluation.report import Predictions
 from knowledge_spreader.evaluation.report_tables import MISSING
+from tests.planted import Planted
 
 AUS = (1, 2, 4, 6, 9, 12, 25, 26)  # DISFA's
 ORIGIN = {
@@ -476,6 +477,34 @@ def test_a_study_goes_from_command_to_tables(tmp_path: Path, capsys: pytest.Capt
     assert set(text) == {"table1.md", "table3.md", "table4.md", "figure4.png", "figure4-auc.png"}
     printed = capsys.readouterr().out.splitlines()[1:]
     assert sorted(Path(line).name for line in printed) == sorted(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--out {tmp}/file", "{tmp}/file is a file, not a folder; choose another path"),
+        ("--root {tmp}/no.csv", "no such file; set --root"),
+        ("--folds 1,9", "manifest has folds 1 to 3; got 9"),
+        ("--set side_px=0", "--side must lie between 32 and 512; got 0"),
+        ("--n-frames 5,99", "--n-frames must lie between 2 and 9; got 99"),
+        ("--seeds 0,-1", "--seed must lie between 0"),
+        ("--set label_list={tmp}/no.csv", "no.csv cannot be read"),
+        ("--set init={tmp}/no.safetensors", "no checkpoint at"),
+        ("--set cache={tmp}/file", "is a file, not a folder"),
+    ],
+)
+def test_what_would_fail_every_run_is_said_before_the_first(
+    tmp_path: Path, planted: Planted, options: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    start = "run --data manifest --root {root} --out {tmp}/study --methods supervised --labels 50% --folds 1 "
+    small = "--set aligned=true --set side_px=32 --set backbone=tiny --set init=random --set cache={tmp}/crops "
+    words = f"{start}{small}{options}".format(root=planted.manifest, tmp=tmp_path).split()
+    assert main(words) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert message.format(tmp=tmp_path) in said[-1]
+    assert [line for line in said if "error" in line] == said[-1:]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_rows_that_are_not_there_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

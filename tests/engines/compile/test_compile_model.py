@@ -96,17 +96,22 @@ def test_answers_beyond_the_tolerance_are_refused(copied: ModelFile, monkeypatch
         (["{file}", "--precision", "int8", "--device", "openvino"], "give --sample-crops VIDEO"),
         (["{file}", "--precision", "fp16", "--device", "cpu"], "openvino computes in fp32, bf16, int8; got 'fp16'"),
         (["{file}", "--out", "model.onnx"], "--out must be a file whose name ends in .ks"),
+        (["{file}", "--out", "{broken}.ks"], "exists and is not a .ks model of knowledge-spreader; give another name"),
+        (["{file}", "--out", "{none}/a.ks"], "there is no folder"),
+        (["{file}", "--json", "{file}"], "--json would write over"),
+        (["{file}", "--json", "{broken}.ks"], "exists and is not a report in JSON of knowledge-spreader"),
+        (["{file}", "--out", "{none}.ks", "--json", "{none}.ks"], "which is the new model; give another name"),
         (["{file}", "--sample-crops", "{none}.mp4"], "no such video"),
         (["{broken}.ks"], "is damaged or not a model"),
-        (["{broken}.safetensors"], "is damaged or not a safetensors file"),
+        (["{cut}.safetensors"], "is damaged or not a safetensors file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     copied: ModelFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    for suffix in (".ks", ".safetensors"):
-        (tmp_path / f"broken{suffix}").write_bytes(b"\x10\0\0\0\0\0\0\0{}" + bytes(99))
-    places = {"none": tmp_path / "none", "file": copied.path, "broken": tmp_path / "broken"}
+    for name in ("broken.ks", "cut.safetensors"):
+        (tmp_path / name).write_bytes(b"\x10\0\0\0\0\0\0\0{}" + bytes(99))
+    places = {"file": copied.path, **{name: tmp_path / name for name in ("none", "broken", "cut")}}
     assert compile_main([argument.format(**places) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -14,13 +14,20 @@ from knowledge_spreader.cli.fit_person import main as fit_main
 from knowledge_spreader.cli.outputs import CHECKPOINT, FIGURE, REPORT, is_ours
 from knowledge_spreader.cli.train import main as train_main
 from knowledge_spreader.config import TrainConfig
+from knowledge_spreader.engines.export.cli import main as restore_main
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.figure_style import new_figure, save
 from knowledge_spreader.training.run_checks import RUN_FILES
 from knowledge_spreader.training.trainer import train
 from tests.planted import SIDE_PX, Planted
 
-MAINS = {"eval": eval_main, "calibrate": calibrate_main, "fit-person": fit_main, "average": average_main}
+MAINS = {
+    "eval": eval_main,
+    "calibrate": calibrate_main,
+    "fit-person": fit_main,
+    "average": average_main,
+    "restore": restore_main,
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +73,8 @@ def places(run: TrainConfig, tmp_path: Path) -> dict[str, Path]:
         ("fit-person {best} --out {model}", "exists and is not a checkpoint of knowledge-spreader"),
         ("fit-person {best} --out {run}/last.safetensors", "a checkpoint of ks-train; give another name"),
         ("fit-person {best} --out {new} --json {best}", "which is the checkpoint"),
+        ("restore --faces {clip} --out {clip}", "which is an input; give another name"),
+        ("restore --faces {clip} --out {table}", "exists and is not a checkpoint"),
         ("average {best} {run} --out {best}", "--out would write over"),
         ("average {best} {run} --out {run}/best.safetensors", "which is an input"),
         ("average {best} {run} --out {clip}", "exists and is not a checkpoint of knowledge-spreader"),
