@@ -184,8 +184,13 @@ def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
         link = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": kind}
         if media.drive == path.resolve().drive:
             relative = os.path.relpath(media, path.resolve().parent)
-            link["RELATIVE_MEDIA_URL"] = "./" + quote(os.fsencode(relative.replace(os.sep, "/")))
+            link["RELATIVE_MEDIA_URL"] = "./" + _mostly_raw(relative.replace(os.sep, "/"))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", link)
     ET.SubElement(header, "PROPERTY", NAME="source").text = recording.name
     if recording.note:
         ET.SubElement(header, "PROPERTY", NAME="note").text = recording.note
+
+
+def _mostly_raw(path: str) -> str:
+    """A relative link that ELAN, which decodes nothing, opens, and that programs which decode it read alike."""
+    return "".join([mark if mark.isprintable() and mark not in "%#?" else quote(os.fsencode(mark)) for mark in path])

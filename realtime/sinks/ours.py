@@ -1,6 +1,7 @@
 """Detects whether a file was written by knowledge-spreader; only such files are overwritten without --overwrite."""
 
 import json
+import os
 from pathlib import Path
 
 import av
@@ -64,7 +65,8 @@ def _is_our_parquet(path: Path) -> bool:
     except ImportError:
         return False
     try:
-        names = tuple(pq.read_schema(path).names)
+        with path.open("rb") as file:  # pyarrow opens no names that are not UTF-8
+            names = tuple(pq.read_schema(file).names)
     except (OSError, ValueError):
         return False
     return names[: len(_CSV_STARTS)] == _CSV_STARTS
@@ -74,7 +76,7 @@ def _is_our_video(path: Path, head: bytes) -> bool:
     if head[4:8] != b"ftyp" and head[:4] != b"\x1aE\xdf\xa3":  # MP4 and MOV; Matroska
         return False
     try:
-        with av.open(str(path)) as container:
+        with av.open(os.path.abspath(path)) as container:  # FFmpeg reads text before a colon as a protocol
             return any(VIDEO_MARK in value for value in container.metadata.values())
     except (av.error.FFmpegError, OSError):
         return False

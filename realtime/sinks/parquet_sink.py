@@ -97,15 +97,16 @@ def _convert(journal: Path, target: Path, found: Sequence[Column]) -> None:
         true_values=["1"],
         false_values=["0"],
     )
-    reader = pyarrow.csv.open_csv(
-        journal,
-        read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=options,
-    )
-    with reader, pyarrow.parquet.ParquetWriter(target, reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
+    with journal.open("rb") as lines, target.open("wb") as table:  # pyarrow opens no names that are not UTF-8
+        reader = pyarrow.csv.open_csv(
+            lines,
+            read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=options,
+        )
+        with reader, pyarrow.parquet.ParquetWriter(table, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
 
 
 def _types(pa: Any) -> dict[Kind, Any]:

@@ -17,6 +17,7 @@ from knowledge_spreader.errors import MissingError
 from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
 from knowledge_spreader.realtime.overlay.panel import INK
 from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
+from knowledge_spreader.realtime.sinks.rows import printable
 from knowledge_spreader.realtime.types import FaceAUs, FrameResult
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def _open_window(title: str, result: FrameResult, n_frames: int | None) -> _Wind
     stream, picture = result.frame.stream, _shrunk(result).frame.image
     key = f"{title} {stream.number}"
     cv2.namedWindow(key, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-    cv2.setWindowTitle(key, f"{title}: {stream.name}")
+    cv2.setWindowTitle(key, f"{title}: {' '.join(printable(stream.name).split())}")
     cv2.resizeWindow(key, picture.shape[1], picture.shape[0])
     return _Window(key, Overlay(n_frames), picture)
 

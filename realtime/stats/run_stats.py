@@ -62,7 +62,7 @@ class Tally:
 
     def failed(self, name: str, error: str) -> None:
         """Records a source that failed, at its start or later."""
-        self._failures.append({"source": name, "error": error})
+        self._failures.append({"source": _text(name), "error": _text(error)})
 
     def start(self) -> None:
         """Starts the clock for fps. Call it when all sources are open."""
@@ -132,11 +132,16 @@ def _frames(sources: Iterable[_Source]) -> dict[str, Any]:
 
 def _one(source: _Source) -> dict[str, Any]:
     return {
-        "name": source.counted.stream.name,
+        "name": _text(source.counted.stream.name),
         **_frames([source]),
         "faces": source.faces,
         "reconnects": int(getattr(source.counted, "reconnects", 0)),
     }
+
+
+def _text(name: str) -> str:
+    """Bytes of a file name that are not UTF-8 are escaped: a report with half a character is no JSON for many."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -146,7 +146,7 @@ class EncodedSound:
         assert self._end is not None
         block = AudioFrame("fltp", self._form.layout, n)
         for plane, channel in zip(block.planes, self._waiting[:, :n], strict=False):  # of 8 channels PyAV has 9 planes
-            plane.update(np.ascontiguousarray(channel))
+            plane.update(channel.tobytes())
         block.sample_rate, block.time_base = self._form.rate, Fraction(1, self._form.rate)
         block.pts = self._end - self._waiting.shape[1]
         self._waiting = self._waiting[:, n:]
