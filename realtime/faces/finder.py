@@ -5,6 +5,7 @@
     two tracks on one face  one of them is lost                             realtime/faces/tracks.py
     lost track              search where it was, and where it was going
     every SCAN_S            search the image, or a tile of it, for new faces
+    every FINE_S            search all fine tiles of a large image, a few at a time, for small faces
     each face found         smooth the points, crop, check the quality      ks/face/alignment.py, quality.py
 
 The schedule follows the frames' time stamps, so a file gives the same numbers however fast it is read.
@@ -18,7 +19,16 @@ from typing import Self
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.alignment import PointFilter, crop
-from knowledge_spreader.face.detector import NEW_SCORE, SAME_FACE, Box, DetectedFace, FaceDetector, box_width, overlap
+from knowledge_spreader.face.detector import (
+    NEW_SCORE,
+    SAME_FACE,
+    Box,
+    DetectedFace,
+    FaceDetector,
+    box_width,
+    fine_tiles,
+    overlap,
+)
 from knowledge_spreader.realtime.faces.head_pose import face_box
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, reject
 from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
@@ -28,9 +38,8 @@ from knowledge_spreader.realtime.types import Face, Frame
 # How often to search for new faces. At 720p one search takes 3 ms; the whole image and its six tiles take 25 ms.
 SCAN_S = 0.25  # while a face is held: the whole image and one tile in turn
 TILES_S = 0.25  # all tiles while there is no face; the whole image is then searched in every frame
-# A new face is confirmed by a second search in a square this much larger. Of candidates that score 0.75 in the first
-# search, real faces score at least 0.85 in the second, drawn letters and clouds at most 0.63.
-_WIDER = 1.5
+FINE_S, FINE_HELD_S = 1.0, 4.0  # one search of all fine tiles (24 at 1080p, 84 at 4K) without and with a held face
+_SMALL = 0.8  # of min_face_px: smaller faces that only fine tiles show are left out
 _LARGER = 1.2  # at max_faces, a new face replaces the smallest held face if it is this many times as wide
 
 
@@ -50,6 +59,9 @@ class _StreamState:
     scanned_s: float | None = None  # Frame.time_s of the last search for new faces
     tiled_s: float | None = None  # Frame.time_s of the last search in all tiles
     scans: int = 0
+    fine_s: float = 0.0  # Frame.time_s of the last search in fine tiles
+    fine_due: float = 0.0  # fine tiles to search, a fraction left over from the last frame included
+    fine_next: int = 0
 
 
 class FaceFinder:
@@ -132,20 +144,29 @@ class FaceFinder:
     def _scan(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
         """New faces. If a face is held and none is lost, every second scan searches one tile, for small faces."""
         state.scans, state.scanned_s = state.scans + 1, frame.time_s
+        starts = state.tiled_s is None
         if known and not state.tracks.lost and state.scans % 2:
             found = self._detector.find_in_tile(frame.image, state.scans // 2, known=known)
         else:
             tiles = not known and _is_due(state.tiled_s, TILES_S, frame.time_s)
             state.tiled_s = frame.time_s if tiles else state.tiled_s
-            found = self._detector.find(frame.image, known=known, tiles=tiles)
-        return [face for face in found if self._bears_a_wider_look(frame.image, face)]
+            found = self._detector.find(frame.image, known=known, tiles=tiles, fine=starts)
+        if not starts:
+            found += self._scan_fine(state, frame, [*known, *(face.box_xyxy_px for face in found)])
+        state.fine_s = frame.time_s
+        return [face for face in found if self._detector.bears_a_wider_look(frame.image, face)]
 
-    def _bears_a_wider_look(self, image: U8, face: DetectedFace) -> bool:
-        """Whether a search in a larger square confirms the face; searching every frame yields chance detections."""
-        left, top, right, bottom = face.box_xyxy_px
-        more = (_WIDER - 1) / 2 * box_width(face.box_xyxy_px)
-        wider = self._detector.find(image, (left - more, top - more, right + more, bottom + more))
-        return any(one.score >= NEW_SCORE and _overlaps(one, [face.box_xyxy_px]) for one in wider)
+    def _scan_fine(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
+        """New small faces in the next few fine tiles; as many as the time since the last search asks for."""
+        squares = fine_tiles(frame.image.shape[1], frame.image.shape[0])
+        share = (frame.time_s - state.fine_s) / (FINE_HELD_S if known else FINE_S)
+        state.fine_due = min(state.fine_due + len(squares) * max(share, 0.0), len(squares))
+        count = int(state.fine_due)
+        state.fine_due -= count
+        due = [squares[(state.fine_next + i) % len(squares)] for i in range(count)]
+        state.fine_next += count
+        found = self._detector.find_in(frame.image, due, known=known)
+        return [face for face in found if box_width(face.box_xyxy_px) >= _SMALL * self._min_face_px]
 
     def _choose(self, tracks: Tracks, found: list[DetectedFace]) -> list[DetectedFace]:
         """The found faces to hold. At max_faces, a clearly larger face replaces the smallest held one."""

@@ -191,6 +191,17 @@ def test_tiles_cover_the_picture(size):
     assert seen.all()
 
 
+@pytest.mark.parametrize(("size", "count"), [((640, 480), 0), ((1280, 720), 8), ((1920, 1080), 24), ((3840, 2160), 84)])
+def test_fine_tiles_cover_large_pictures_with_squares_of_400_px(size, count):
+    squares = knowledge_spreader.face.detector.fine_tiles(*size)
+    assert len(squares) == count
+    assert {side for _, _, side in squares} <= {400}
+    seen = np.zeros(size[::-1], bool)
+    for x, y, side in squares:
+        seen[max(y, 0) : y + side, max(x, 0) : x + side] = True
+    assert seen.all() == bool(count)
+
+
 # ---- the library: its notes, and what it lacks
 
 

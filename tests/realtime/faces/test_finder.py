@@ -231,9 +231,9 @@ def test_without_a_face_the_tiles_are_looked_at_four_times_a_second(finder, monk
     asked = []
     find = FaceDetector.find
 
-    def noted(self, image, near=None, *, known=(), tiles=True):
+    def noted(self, image, near=None, *, known=(), tiles=True, fine=True):
         asked.append(tiles)
-        return find(self, image, near, known=known, tiles=tiles)
+        return find(self, image, near, known=known, tiles=tiles, fine=fine)
 
     monkeypatch.setattr(FaceDetector, "find", noted)
     for time_s in every(STEP_S, 0, 1):
