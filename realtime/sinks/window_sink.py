@@ -5,15 +5,18 @@ OpenCV's windows belong to one thread: create, write, poll and close in the same
 
 import logging
 import os
+import select
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
-from knowledge_spreader.errors import MissingError
+from knowledge_spreader.errors import DataError, MissingError
 from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
 from knowledge_spreader.realtime.overlay.panel import INK
 from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
@@ -43,19 +46,26 @@ class WindowSink:
         self.paused = False
         self._title, self._n_frames = title, n_frames
         self._windows: dict[int, _Window] = {}
+        self._display: int | None = None  # file descriptor
 
     def write(self, result: FrameResult) -> None:
-        """Shows a result; while paused, the image stays and the result is ignored. Never waits."""
+        """Shows a result; while paused, the image stays and the result is ignored. Never waits.
+
+        Raises DataError if the display is gone.
+        """
+        if self._display_gone():
+            raise DataError("the display is gone; the run goes on without the window")
         if not self.quit and not self.paused:
             number = result.frame.stream.number
             if number not in self._windows:
                 self._windows[number] = _open_window(self._title, result, self._n_frames)
             self._windows[number].show(result)
+            self._display = self._display or _x_connection()
         self.poll()
 
     def poll(self) -> None:
         """Handles keys and clicks. Call it while no result arrives, so that the window stays alive."""
-        if self.quit or not self._windows:
+        if self.quit or not self._windows or self._display_gone():
             return
         wish = _KEYS.get(cv2.pollKey() & 0xFF)
         closed = any(cv2.getWindowProperty(window.key, cv2.WND_PROP_VISIBLE) < 1 for window in self._windows.values())
@@ -71,8 +81,16 @@ class WindowSink:
         """Closes the windows."""
         self._destroy()
 
+    def _display_gone(self) -> bool:
+        """Whether the X server has ended. The next call of Qt would then end this process, without a word."""
+        if self._display is None:
+            return False
+        state = select.poll()
+        state.register(self._display, select.POLLHUP | select.POLLRDHUP | select.POLLERR)
+        return bool(state.poll(0))
+
     def _destroy(self) -> None:
-        if self._windows:
+        if self._windows and not self._display_gone():
             self._windows.clear()
             cv2.destroyAllWindows()
             cv2.pollKey()  # Qt removes them when it next processes events
@@ -102,6 +120,22 @@ def _open_window(title: str, result: FrameResult, n_frames: int | None) -> _Wind
     cv2.setWindowTitle(key, f"{title}: {' '.join(printable(stream.name).split())}")
     cv2.resizeWindow(key, picture.shape[1], picture.shape[0])
     return _Window(key, Overlay(n_frames), picture)
+
+
+def _x_connection() -> int | None:
+    """File descriptor of Qt's connection to the X server; None where there is none."""
+    number = os.environ.get("DISPLAY", "").rpartition(":")[2].partition(".")[0]
+    fds = map(int, os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") and number.isdigit() else ()
+    for fd in fds:
+        with suppress(OSError), socket.socket(fileno=os.dup(fd)) as found:
+            peer = found.getpeername()
+            if isinstance(peer, tuple):
+                is_x = peer[1:2] == (6000 + int(number),)  # over the network, or ssh
+            else:
+                is_x = os.fsencode(peer).endswith(b".X11-unix/X" + number.encode())
+            if is_x:
+                return fd
+    return None
 
 
 def _draw_paused(image: U8) -> None:

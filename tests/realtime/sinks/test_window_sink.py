@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.paths import ROOT
@@ -259,3 +260,44 @@ def test_without_a_display_there_is_one_clear_line_and_no_crash(variables, reaso
     assert "--save" in done.stdout
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
+
+
+DISPLAY_DIES = """
+    import sys
+    from fractions import Fraction
+    import numpy as np
+    from knowledge_spreader.realtime.sinks.base import Sinks
+    from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
+    from knowledge_spreader.realtime.sinks.window_sink import WindowSink
+    from knowledge_spreader.realtime.types import Frame, FrameResult, Stream
+
+    window = WindowSink("ks-test")
+    image, stream = np.zeros((120, 160, 3), np.uint8), Stream("caf\\udce9\\n.mp4")
+    with Sinks([CsvSink(sys.argv[1], (1, 12)), window]) as sinks:
+        for i in range(40):
+            sinks.write(FrameResult(Frame(image, stream, i, i * 40, Fraction(1, 1000), 0.0), (1, 12), ()))
+            if i == 19:
+                print("shown", flush=True)
+                sys.stdin.readline()
+            window.poll()
+    print(sinks.failed, flush=True)
+"""
+
+
+def test_when_the_display_ends_only_the_window_stops(tmp_path):
+    """Killed after frame 20 of 40. The stream's name, which no title can hold as it is, is shown meanwhile."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("no Xvfb to show a window on")
+    screen = ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    with subprocess.Popen(screen, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        variables = os.environ | {"DISPLAY": f":{server.stdout.readline().strip()}", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", textwrap.dedent(DISPLAY_DIES), str(tmp_path / "o.csv")]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, env=variables, **pipes) as process:
+            assert process.stdout.readline() == "shown\n"
+            server.kill()
+            server.wait()
+            out, err = process.communicate("go on\n", timeout=60)
+    assert process.returncode == 0, err
+    assert out == "{'--show': 'the display is gone; the run goes on without the window'}\n"
+    assert pd.read_csv(tmp_path / "o.csv", skipinitialspace=True)["frame"].tolist() == list(range(1, 41))
