@@ -19,7 +19,7 @@ KNOWS_ONLY = {
     "ks/calibration": "ks/arrays ks/errors ks/files ks/spec ks/metrics",
     "ks/synth/assets": "ks/arrays ks/errors ks/files",
     "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec",
-    "realtime/sources": "ks/arrays ks/errors ks/files ks/frame_reader ks/displayed realtime/types",
+    "realtime/sources": "ks/arrays ks/errors ks/files ks/frame_reader ks/image_file ks/displayed realtime/types",
     "realtime/faces": "ks/arrays ks/errors ks/face realtime/types",
     "realtime/temporal": "ks/arrays ks/errors ks/spec ks/face ks/calibration realtime/types",
     "realtime/overlay": "ks/arrays ks/errors ks/spec realtime/types",

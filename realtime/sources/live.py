@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from knowledge_spreader.errors import DataError, KSError
-from knowledge_spreader.realtime.sources.interrupt import interruptible
 from knowledge_spreader.realtime.sources.open_reader import open_reader
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, Reader, merged_sound
 from knowledge_spreader.realtime.sources.recorded import damage, frame_of, stream_of
 from knowledge_spreader.realtime.sources.source_spec import Target
 from knowledge_spreader.realtime.sources.timeline import Timeline
+from knowledge_spreader.realtime.sources.video.interrupt import interruptible
 from knowledge_spreader.realtime.types import Frame, Stream
 
 log = logging.getLogger(__name__)

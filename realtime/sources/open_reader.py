@@ -1,10 +1,10 @@
 """Chooses the reader for a target."""
 
 from knowledge_spreader.realtime.sources.camera import OpenCVCamera, backend_of
-from knowledge_spreader.realtime.sources.decoding import VideoReader
 from knowledge_spreader.realtime.sources.image_folder import AnimationReader, StillsReader, is_animated
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Reader
 from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.sources.video.decoding import VideoReader
 
 
 def open_reader(

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.sources.catch_up import EVERYTHING, KEY_FRAMES, REFERENCES, Backlog
-from knowledge_spreader.realtime.sources.interrupt import interruptible
 from knowledge_spreader.realtime.sources.live import Capture, newest
 from knowledge_spreader.realtime.sources.source_spec import targets
 from knowledge_spreader.realtime.sources.timeline import Timeline
+from knowledge_spreader.realtime.sources.video.catch_up import EVERYTHING, KEY_FRAMES, REFERENCES, Backlog
+from knowledge_spreader.realtime.sources.video.interrupt import interruptible
 from tests.realtime.clips import number, repeat_clip, write_clip
 from tests.realtime.sources.stream_servers import HttpStream, paced, silent_server
 

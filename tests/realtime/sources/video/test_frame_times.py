@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from knowledge_spreader.realtime.sources.frame_times import FrameTimes
 from knowledge_spreader.realtime.sources.recorded import Recording
 from knowledge_spreader.realtime.sources.source_spec import targets
+from knowledge_spreader.realtime.sources.video.frame_times import FrameTimes
 
 MS = Fraction(1, 1000)
 

@@ -11,10 +11,10 @@ import av
 import numpy as np
 import pytest
 
-from knowledge_spreader.realtime.sources.clockless import Clockless
 from knowledge_spreader.realtime.sources.live import Capture
 from knowledge_spreader.realtime.sources.recorded import Recording
 from knowledge_spreader.realtime.sources.source_spec import targets
+from knowledge_spreader.realtime.sources.video.clockless import Clockless
 from knowledge_spreader.realtime.types import Frame
 from tests.realtime.clips import number, numbers, write_clip
 from tests.realtime.sources.stream_servers import HttpStream

@@ -12,12 +12,12 @@ import av.error
 from av.packet import Packet
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.sources.catch_up import EVERYTHING, KEY_FRAMES, Backlog
-from knowledge_spreader.realtime.sources.clockless import Clockless
-from knowledge_spreader.realtime.sources.frame_times import LOOK_AHEAD, FrameTimes
-from knowledge_spreader.realtime.sources.open_container import open_video, reason, without_address
 from knowledge_spreader.realtime.sources.reader import Intake, Pace, Picture, recent
 from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.sources.video.catch_up import EVERYTHING, KEY_FRAMES, Backlog
+from knowledge_spreader.realtime.sources.video.clockless import Clockless
+from knowledge_spreader.realtime.sources.video.frame_times import LOOK_AHEAD, FrameTimes
+from knowledge_spreader.realtime.sources.video.open_container import open_video, reason, without_address
 
 _ARRIVALS = 256  # arrival times kept; more than a decoder holds back
 _HEAL_S = 2.0  # after damage, wait this long for a key frame

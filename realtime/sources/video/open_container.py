@@ -19,10 +19,10 @@ from av.video.stream import VideoStream
 
 from knowledge_spreader.errors import DataError, MissingError
 from knowledge_spreader.realtime.sources.camera import camera_input, no_camera
-from knowledge_spreader.realtime.sources.interrupt import limited
-from knowledge_spreader.realtime.sources.named_pipe import open_pipe
 from knowledge_spreader.realtime.sources.redact import redact
 from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.sources.video.interrupt import limited
+from knowledge_spreader.realtime.sources.video.named_pipe import open_pipe
 
 log = logging.getLogger(__name__)
 

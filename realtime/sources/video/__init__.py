@@ -1,0 +1,1 @@
+"""Videos and video streams, read with PyAV."""
