@@ -27,6 +27,7 @@ from knowledge_spreader.spec import AU_NAMES, au_label, experimental_note
 JOURNAL_SUFFIX = ".part.jsonl"
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _TYPE = "action unit"
+_ANY_VIDEO = "video/*"  # ELAN's own word for it
 
 
 class EafWriter:
@@ -180,7 +181,8 @@ def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if recording.media:
         media = Path(recording.media)
-        kind = mimetypes.guess_type(f"x{media.suffix}")[0] or "unknown"  # it takes a whole name for an address
+        kind = mimetypes.guess_type(f"x{media.suffix}")[0] or ""  # it takes a whole name for an address
+        kind = kind if kind.startswith(("video/", "image/")) else _ANY_VIDEO  # .mts is also a kind of 3-D model
         link = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": kind}
         if media.drive == path.resolve().drive:
             relative = os.path.relpath(media, path.resolve().parent)

@@ -191,6 +191,15 @@ def test_an_eaf_finds_its_recording_from_anywhere_and_from_beside_it(tmp_path):
     assert (tmp_path / "out" / unquote(media.get("RELATIVE_MEDIA_URL"))).resolve() == clip
 
 
+@pytest.mark.parametrize(("suffix", "kind"), [(".MP4", "video/mp4"), (".mts", "video/*"), (".ts", "video/*")])
+def test_a_recording_is_a_video_whatever_else_its_suffix_means(tmp_path, suffix, kind):
+    clip = tmp_path / f"clip{suffix}"
+    clip.touch()
+    written(tmp_path / "e.eaf", result(0, stream=Stream(str(clip), path=clip)))
+    media = ET.parse(tmp_path / "e.eaf").getroot().find("HEADER/MEDIA_DESCRIPTOR")
+    assert media.get("MIME_TYPE") == kind
+
+
 def test_each_stream_has_its_own_eaf(tmp_path):
     streams = [Stream("a"), Stream("b", number=1), Stream("c", number=2)]
     written(
