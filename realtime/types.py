@@ -58,6 +58,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """The face mesh of one face and what follows from it."""
+
+    points_px: F32  # (478, 3) x, y in pixels of the frame, z in the same unit, smaller is nearer; ks/face/face_mesh.py
+    presence: float  # probability that there is a face, 0 to 1
+    blendshapes: F32 | None = None  # (52,) 0 to 1, in the order of ks/face/blendshapes.py; None: not asked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """A tracked face in one frame."""
 
@@ -67,6 +76,7 @@ class Face:
     score: float  # confidence of the face detector, 0 to 1
     rejected: str = ""  # why the AUs are not predicted: "small", "turned", "blurred", "edge"; "" = they are
     fresh: bool = False  # first frame of a track, or after a gap, a cut or a reconnect: the window starts empty
+    landmarks: Landmarks | None = None  # None: not asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
