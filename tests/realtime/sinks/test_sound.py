@@ -260,3 +260,13 @@ def test_aac_keeps_rate_and_channels(tmp_path):
     with av.open(str(recording(tmp_path / "a.mkv", "pcm_s16le", rate=16_000, layout="7.1"))) as container:
         form = aac_form(container.streams.audio[0])
     assert (form.rate, form.layout) == (16_000, "7.1")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_track_without_a_packet_leaves_a_video_that_plays(tmp_path, suffix):
+    given = read(recording(tmp_path / "source.avi", "adpcm_ms", rate=22_050))
+    silent = [FrameResult(Frame(f.image, f.stream, f.index, f.pts, f.time_base, 0.0), (1,), ())
+              for f in (result.frame for result in given)]  # fmt: skip
+    path = save(tmp_path / f"out{suffix}", silent)
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == SECONDS * FPS
