@@ -69,7 +69,8 @@ class Recording:
                 seen += 1
                 yield frame_of(picture, self.stream, timeline.epoch, timeline.shift_s)
             if self._reader:  # not closed by the consumer
-                self._check_end(seen, last_s - first_s + step_s)
+                # Some files state where the pictures end, counted from 0, and not how long they last.
+                self._check_end(seen, max(last_s - first_s, last_s) + step_s)
         except DataError as exc:
             if not seen:
                 raise
