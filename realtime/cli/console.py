@@ -42,7 +42,7 @@ class Bar:
     """Progress of recordings: by time if the duration is known, otherwise a count of frames."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[done]}"))
         self._progress = Progress(*columns, MofNCompleteColumn(), TimeRemainingColumn(), console=stderr_console())
         self._tasks: dict[int, Any] = {}
         self._frames: dict[int, int] = {}

@@ -17,6 +17,8 @@ from knowledge_spreader.realtime.sinks.parquet_sink import JOURNAL_SUFFIX as PAR
 from knowledge_spreader.realtime.sinks.result_file import check_writable, same_file
 from knowledge_spreader.realtime.sources.source_spec import Target
 
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
@@ -27,7 +29,12 @@ class RunPaths:
 
     def check(self, *, overwrite: bool) -> None:
         """Raises DataError, one line, on the first clash."""
+        streamed = [option for path, option in self.writes if str(path) in _STDOUT]
+        if len(streamed) > 1:
+            raise DataError(f"{streamed[0]} and {streamed[1]} would both write to standard output; give one a file")
         for at, (path, option) in enumerate(self.writes):
+            if str(path) in _STDOUT:
+                continue
             check_writable(path)
             for given, what in self.reads:
                 if same_file(path, given):
@@ -64,8 +71,8 @@ def _reads(args: argparse.Namespace, targets: Sequence[Target]) -> Iterator[tupl
 def _writes(args: argparse.Namespace, streams: int) -> Iterator[tuple[Path, str]]:
     for path in args.csv:
         yield path, f"--csv {path}"
-    for path in (Path(place) for place in args.jsonl if place != "-"):
-        yield path, f"--jsonl {path}"
+    for place in args.jsonl:
+        yield Path(place), f"--jsonl {place}"
     for path in args.parquet:
         yield path, f"--parquet {path}"
         yield path.with_name(path.name + PARQUET_JOURNAL), f"--parquet {path}"

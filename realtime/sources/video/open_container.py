@@ -137,7 +137,7 @@ def _duration_s(container: InputContainer, video: VideoStream) -> float | None:
 def _template(sound: AudioStream, target: Target) -> Any:
     """A template to copy the audio stream with, in a container of its own that is never written."""
     try:
-        return av.open(io.BytesIO(), "w", format="nut").add_stream_from_template(sound)
+        return av.open(io.BytesIO(), "w", format="null").add_stream_from_template(sound)
     except (av.error.FFmpegError, ValueError) as exc:
         log.warning("%s: its audio cannot be copied (%s); continuing without audio", target.name, redact(str(exc)))
         return None

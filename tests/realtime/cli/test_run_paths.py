@@ -137,3 +137,11 @@ def test_outputs_are_numbered_by_stream() -> None:
 def test_the_parser_knows_overwrite() -> None:
     assert isinstance(parser(), argparse.ArgumentParser)
     assert parser().parse_args([]).overwrite is False
+
+
+@pytest.mark.parametrize("first", [("--csv", "/dev/stdout"), ("--jsonl", "-"), ("--report", "/dev/fd/1")])
+def test_two_outputs_on_standard_output_are_refused(recordings: Path, first: tuple[str, str]) -> None:
+    words = ["--source", recordings / "ann.mp4", *first]
+    check(*words)
+    with pytest.raises(DataError, match=r"would both write to standard output; give one a file"):
+        check(*words, "--jsonl", "/dev/stdout")
