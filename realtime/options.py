@@ -7,7 +7,7 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
-POLICIES = ("auto", "live", "every-frame")
+POLICIES = ("auto", "live", "every-frame", "stills")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Options:
     precision: str = "auto"
     threads: int = 0  # of a CPU engine; 0 = the backend's choice
     face_model: str = ""  # BlazeFace file; "" = the copy in the user's cache, downloaded if missing
-    policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings
+    policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings, stills for photographs
     person: bool = True  # subtract the person baseline, if the model has learned one
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
@@ -39,6 +39,8 @@ class Options:
             raise DataError(f"--policy must be one of {', '.join(POLICIES)}; got {self.policy!r}")
         if self.neutral_s < 0:
             raise DataError(f"--neutral must be 0 s or more; got {self.neutral_s:g}")
+        if self.policy == "stills" and self.neutral_s:
+            raise DataError("--neutral needs a recording, and --policy stills takes photographs; leave one of them out")
         if not 0.1 <= self.timeout_s <= 60:
             raise DataError(f"--timeout must be 0.1 to 60 s; got {self.timeout_s:g}")
         if not 0 <= self.hysteresis < 0.5:

@@ -129,11 +129,14 @@ class Analyser:
         return FrameResult(frame, spec.aus, tuple(rows), tuple(events), latency_ms, self._notes, spec.experimental)
 
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
+        aus, differ = self._engine.spec.aus, answer.disagreement
+        if frame.stream.stills:  # without a past
+            p, present = answer.probability, self._occurrences.of_one(answer.probability)
+            return FaceAUs(face, aus, p, present, differ, answer.in_order, answer.window_frames), []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
         probability, calibrated = self._neutral.apply(key, frame.time_s, relative)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
-        aus, differ = self._engine.spec.aus, answer.disagreement
         row = FaceAUs(face, aus, probability, present, differ, answer.in_order, answer.window_frames, calibrated)
         return row, events
 

@@ -23,6 +23,7 @@ class Stream:
     rate: Fraction | None = None  # average frames per second; None: unknown
     duration_s: float | None = None  # of a recording; None: unknown or live
     audio: Any = None  # av.AudioStream, the template for copying the packets in Frame.audio; None: no audio
+    stills: int = 0  # number of photographs, each a recording of its own (policy stills); 0: frames of one recording
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,7 @@ class Frame:
     epoch: int = 0  # increases with each reconnect and each restart of the stream's clock
     shift_s: float = 0.0  # added to pts_s so that time_s keeps increasing across epochs; 0 in epoch 0
     audio: tuple[Any, ...] = ()  # av.Packets received since the previous frame; empty unless asked for
-    picture: str = ""  # file name of an image of a folder
+    picture: str = ""  # file name of a photograph, or of an image of a folder
     unreadable: str = ""  # why the image cannot be used: "unreadable", "size"; it is black then. "" = it can
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class Landmarks:
 class Face:
     """A tracked face in one frame."""
 
-    face_id: int  # from 0 within a stream; kept from frame to frame, also when the face is lost for a second
+    face_id: int  # from 0 within a stream or photograph; kept from frame to frame, and while lost for a second
     box_xyxy_px: Box  # brows to chin, in pixels of the frame; may extend beyond it
     points_px: F64  # (6, 2) smoothed key points, in the order of face.alignment
     score: float  # confidence of the face detector, 0 to 1

@@ -18,7 +18,9 @@ from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.pipeline import Analyser, analyse
 from knowledge_spreader.realtime.sources.live import Capture, newest
 from knowledge_spreader.realtime.sources.recorded import Recording
+from knowledge_spreader.realtime.sources.settle import settled
 from knowledge_spreader.realtime.sources.source_spec import Target, targets
+from knowledge_spreader.realtime.sources.stills import Photographs
 from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.stats.run_stats import Tally
 from knowledge_spreader.realtime.types import Frame, FrameResult
@@ -32,19 +34,20 @@ log = logging.getLogger(__name__)
 _BATCH = 4  # frames of a recording per batch on a CPU; larger batches are not faster
 _BATCH_GPU = 32
 _BATCH_BYTES = 1 << 26  # memory limit of the frames in a batch
-_AHEAD = 2  # batches read while the engine works
+_AHEAD, _AHEAD_STILLS = 2, 1  # batches read while the engine works; a photograph of 100 megapixels is 300 MB
 
 
 class Watch:
     """One run over one or more sources: a context manager, and an iterator of FrameResults in order.
 
-    Recordings run one after another. Cameras and streams run at the same time, with the faces of all in one batch.
-    Raises KSError if a model or a source cannot be used. report() gives the counts and latencies at any time.
+    Recordings and photographs run one after another. Cameras and streams run at the same time, with the faces of all
+    in one batch. Raises KSError if a model or a source cannot be used. report() gives the counts and latencies at any
+    time.
     """
 
     def __init__(self, sources: Sequence[Target], options: Options) -> None:
-        self._targets, self._options = _told_apart(sources), options
         self.live = _is_live(sources, options.policy)
+        self._targets, self._options = _told_apart(settled(sources, options.policy)), options
         self._stop = threading.Event()
         self._open = ExitStack()
         with ExitStack() as opening:
@@ -158,18 +161,23 @@ class Watch:
                 log.warning("%s; continuing with the next source", exc)
 
     def _recording(self, target: Target, number: int) -> Iterator[FrameResult]:
-        timeout_s = self._options.timeout_s
-        with Recording(target, number, audio=self._options.audio, timeout_s=timeout_s) as recording:
+        with self._reader(target, number) as recording:
             self.tally.opened(recording)
             try:
-                yield from analyse(self._batches(recording), self._analyser, _AHEAD)
+                ahead = _AHEAD_STILLS if target.stills else _AHEAD
+                yield from analyse(self._batches(recording), self._analyser, ahead)
                 if recording.loss:
                     self.tally.failed(target.name, recording.loss)
             finally:
                 self.tally.ended(number)
                 self._analyser.forget(number)
 
-    def _batches(self, recording: Recording) -> Iterator[list[Frame]]:
+    def _reader(self, target: Target, number: int) -> Recording | Photographs:
+        if target.stills:
+            return Photographs(target, number)
+        return Recording(target, number, audio=self._options.audio, timeout_s=self._options.timeout_s)
+
+    def _batches(self, recording: Recording | Photographs) -> Iterator[list[Frame]]:
         """Consecutive frames, limited by number and by memory."""
         batch: list[Frame] = []
         frames = iter(recording.frames())
@@ -245,7 +253,10 @@ def parse_targets(sources: Sequence[str | int | Path], options: Options) -> list
 
 
 def table(source: str | Path, model: str | Path = "", options: Options | None = None) -> "pd.DataFrame":
-    """All rows of a recording as a pandas DataFrame, with the columns of --csv. Raises KSError like Watch."""
+    """All rows of a recording, or of a folder of photographs, as a pandas DataFrame, with the columns of --csv.
+
+    Raises KSError like Watch.
+    """
     from knowledge_spreader.realtime.sinks.data_frame import rows_to_frame
     from knowledge_spreader.realtime.sinks.rows import rows
 

@@ -29,6 +29,7 @@ from knowledge_spreader.face.detector import (
     fine_tiles,
     overlap,
 )
+from knowledge_spreader.realtime.faces.all_scales import find_at_all_scales
 from knowledge_spreader.realtime.faces.head_pose import face_box
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, reject
 from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
@@ -91,7 +92,12 @@ class FaceFinder:
         self._streams.pop(stream_number, None)
 
     def find(self, frame: Frame) -> list[FoundFace]:
-        """The faces of this frame, by id. The frames of one stream must be in the order of their time stamps."""
+        """The faces of this frame, by id. The frames of one stream must be in the order of their time stamps.
+
+        Photographs have nothing to do with each other: in each, the faces are numbered from the largest.
+        """
+        if frame.stream.stills:
+            self.forget(frame.stream.number)
         state = self._streams.setdefault(frame.stream.number, _StreamState(frame.epoch))
         tracks, time_s = state.tracks, frame.time_s
         if frame.epoch != state.epoch:
@@ -143,6 +149,8 @@ class FaceFinder:
 
     def _scan(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
         """New faces. If a face is held and none is lost, every second scan searches one tile, for small faces."""
+        if frame.stream.stills:
+            return find_at_all_scales(self._detector, frame.image, self._min_face_px)
         state.scans, state.scanned_s = state.scans + 1, frame.time_s
         starts = state.tiled_s is None
         if known and not state.tracks.lost and state.scans % 2:

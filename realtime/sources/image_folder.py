@@ -21,7 +21,7 @@ _RATE = Fraction(25)  # of images without --rate
 _MILLISECOND = Fraction(1, 1000)
 
 
-class StillsReader:
+class FolderReader:
     """Image i of a folder, in sorted order, has the time stamp i / rate seconds.
 
     An image that cannot be read, or is not of the recording's size, is a black picture with its reason. Raises

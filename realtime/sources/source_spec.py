@@ -39,6 +39,7 @@ class Target:
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
     backend: str = "auto"  # of a camera; camera.backend_of() resolves "auto"
     input_format: str = ""  # pixel format of a camera by the backend's name: "mjpeg", "yuyv422"
+    stills: bool | None = None  # its images are photographs, each a recording of its own; None: see settle.py
 
     @property
     def live(self) -> bool:

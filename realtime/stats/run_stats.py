@@ -73,6 +73,8 @@ class Tally:
             return
         source = self._sources[result.frame.stream.number]
         source.analysed += 1
+        if result.frame.stream.stills:
+            source.faces += len(result.faces)
         source.faces = max([source.faces, *(row.face.face_id + 1 for row in result.faces)])
         self.analysed += 1
         self._latency.add(result.latency_ms)
@@ -101,7 +103,7 @@ class Tally:
         return _frames(self._sources.values())
 
     def faces(self) -> int:
-        """Number of different face ids, over all sources."""
+        """Number of different face ids, over all sources; of photographs, the number of faces."""
         return sum(source.faces for source in self._sources.values())
 
     def report(self) -> dict[str, Any]:

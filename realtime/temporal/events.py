@@ -60,6 +60,10 @@ class Occurrences:
         events += self._change(face, face_id, time_s, probability, present)
         return present.copy(), events
 
+    def of_one(self, probability: F32) -> Bools:
+        """Occurrence (U,) in a photograph, which has no past: probability >= threshold."""
+        return np.asarray(probability >= self._threshold, np.bool_)
+
     def _change(self, face: _Shown, face_id: int, time_s: float, probability: F32, present: Bools) -> list[Event]:
         events = []
         for u in np.flatnonzero(present != face.present):
