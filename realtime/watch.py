@@ -97,6 +97,11 @@ class Watch:
         return self.model.spec.aus
 
     @property
+    def takes_photographs(self) -> bool:
+        """Whether a source is photographs, each a recording of its own."""
+        return any(target.stills for target in self._targets)
+
+    @property
     def stages(self) -> Stages:
         """Time per stage; a caller can add its own stages, such as writing results."""
         return self._stages

@@ -61,8 +61,10 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         "--policy",
         choices=POLICIES,
         default="auto",
-        help="live: the newest frame wins, the others are dropped and counted; every-frame: nothing is dropped; auto: "
-        "live for cameras and streams, every-frame for recordings (default)",
+        help="live: the newest frame wins, the others are dropped and counted; every-frame: nothing is dropped; "
+        "stills: each image is a photograph, a recording of its own; auto: "
+        "live for cameras and streams, stills for an image and for folders of images of different sizes or with a "
+        "camera's EXIF data, every-frame for other recordings (default)",
     )
     group.add_argument("--camera-size", default="", metavar="WxH", help="like 1280x720 (default: the camera's choice)")
     group.add_argument(
@@ -151,7 +153,14 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
         metavar="FILE.tsv|.eaf",
         help="onset and duration of each AU, for BIDS or ELAN",
     )
-    group.add_argument("--save", type=Path, action="append", default=[], metavar="FILE.mp4", help="annotated video")
+    group.add_argument(
+        "--save",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.mp4|FOLDER",
+        help="annotated video; of photographs, a folder for annotated pictures",
+    )
     group.add_argument(
         "--sound",
         action=argparse.BooleanOptionalAction,

@@ -13,9 +13,11 @@ from knowledge_spreader.files import write_json
 from knowledge_spreader.realtime.cli.arguments import options_of, parser
 from knowledge_spreader.realtime.cli.console import Bar, StatsLine, print_report
 from knowledge_spreader.realtime.cli.outputs import Outputs, make_outputs
+from knowledge_spreader.realtime.cli.photographs import check_photographs
 from knowledge_spreader.realtime.cli.run_paths import plan_paths
 from knowledge_spreader.realtime.demo import demo_clip
 from knowledge_spreader.realtime.sinks.base import Sinks
+from knowledge_spreader.realtime.sources.settle import settled
 from knowledge_spreader.realtime.watch import Watch, parse_targets
 from knowledge_spreader.spec import experimental_note
 
@@ -55,7 +57,8 @@ def _live(args: argparse.Namespace) -> int:
 def _watch(args: argparse.Namespace) -> Watch:
     options = options_of(args)
     demo = [demo_clip()] if args.demo else []
-    found = parse_targets([*args.source, *demo, *args.camera], options)
+    found = settled(parse_targets([*args.source, *demo, *args.camera], options), options.policy)
+    check_photographs(args, found)
     plan_paths(args, found).check(overwrite=args.overwrite)
     return Watch(found, options)
 

@@ -41,7 +41,11 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
 
         sinks += [ParquetSink(path, watch.aus) for path in args.parquet]
     sinks += [EventsSink(path, watch.aus, watch.model.spec.experimental) for path in args.events]
-    if args.save:
+    if args.save and watch.takes_photographs:
+        from knowledge_spreader.realtime.sinks.video.picture_sink import PictureSink
+
+        sinks += [PictureSink(path) for path in args.save]
+    elif args.save:
         from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
 
         if args.sound:

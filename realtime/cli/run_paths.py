@@ -51,7 +51,7 @@ class RunPaths:
 
 def plan_paths(args: argparse.Namespace, targets: Sequence[Target]) -> RunPaths:
     """The paths of a run. args: parsed options of ks-live. targets: all sources, in order."""
-    return RunPaths(tuple(_reads(args, targets)), tuple(_writes(args, len(targets))))
+    return RunPaths(tuple(_reads(args, targets)), tuple(_writes(args, targets)))
 
 
 def _reads(args: argparse.Namespace, targets: Sequence[Target]) -> Iterator[tuple[Path, str]]:
@@ -68,7 +68,8 @@ def _reads(args: argparse.Namespace, targets: Sequence[Target]) -> Iterator[tupl
         yield Path(args.face_model), "the face model"
 
 
-def _writes(args: argparse.Namespace, streams: int) -> Iterator[tuple[Path, str]]:
+def _writes(args: argparse.Namespace, targets: Sequence[Target]) -> Iterator[tuple[Path, str]]:
+    streams, videos = len(targets), [] if any(target.stills for target in targets) else args.save  # or: photographs.py
     for path in args.csv:
         yield path, f"--csv {path}"
     for place in args.jsonl:
@@ -78,7 +79,7 @@ def _writes(args: argparse.Namespace, streams: int) -> Iterator[tuple[Path, str]
         yield path.with_name(path.name + PARQUET_JOURNAL), f"--parquet {path}"
     for path in args.events:
         yield from ((place, f"--events {path}") for place in _events(path, streams))
-    for path in args.save:
+    for path in videos:
         yield from ((place, f"--save {path}") for place in numbered(path, streams))
     if args.report:
         yield args.report, f"--report {args.report}"

@@ -19,15 +19,15 @@ _SMALLEST = 0.12  # faces of this share of a square are found
 _STEP = 2.5  # most by which the side of one size of squares exceeds the next: a face of 0.12 is then one of 0.3
 _LAP = 0.25  # least share of a square that its neighbour also covers
 _FINEST_PX = 128  # side of the smallest squares: the detector's input
-_NEAR = 0.8  # of min_face_px: smaller faces are left out
+_NEAR = 0.8  # of min_face_px: smaller faces that only squares show are left out
 
 
 def find_at_all_scales(detector: FaceDetector, image: U8, min_face_px: float) -> list[DetectedFace]:
     """The faces of an RGB image (H, W, 3)."""
     found = [face for face in detector.find(image, tiles=False) if detector.bears_a_wider_look(image, face)]
     squares = squares_of(image.shape[1], image.shape[0], min_face_px)
-    found += detector.find_in(image, squares, known=[face.box_xyxy_px for face in found])
-    return [face for face in found if box_width(face.box_xyxy_px) >= _NEAR * min_face_px]
+    smaller = detector.find_in(image, squares, known=[face.box_xyxy_px for face in found])
+    return found + [face for face in smaller if box_width(face.box_xyxy_px) >= _NEAR * min_face_px]
 
 
 def squares_of(width: int, height: int, min_face_px: float) -> list[Square]:

@@ -12,7 +12,7 @@ The schedule follows the frames' time stamps, so a file gives the same numbers h
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -112,8 +112,8 @@ class FaceFinder:
         entering = self._choose(tracks, found)
         seen = [(track, face) for track, face in seen if track in tracks.held]
         seen += zip(tracks.take(entering, time_s), entering, strict=True)
-        shown = [self._show(tracks, track, face, frame) for track, face in seen]
-        return sorted((one for one in shown if one), key=lambda one: one.face.face_id)
+        shown = [one for track, face in seen if (one := self._show(tracks, track, face, frame))]
+        return _by_size(shown) if frame.stream.stills else sorted(shown, key=lambda one: one.face.face_id)
 
     def _look_for_held(self, tracks: Tracks, frame: Frame) -> list[tuple[Track, DetectedFace]]:
         """The held faces that are found again. The others become lost."""
@@ -208,6 +208,12 @@ class FaceFinder:
             before=track.rejected,
         )
         return FoundFace(Face(track.face_id, face_box(points), points, face.score, track.rejected, fresh), picture)
+
+
+def _by_size(faces: list[FoundFace]) -> list[FoundFace]:
+    """The faces, numbered from the largest."""
+    ordered = sorted(faces, key=lambda one: -box_width(one.face.box_xyxy_px))
+    return [replace(one, face=replace(one.face, face_id=i)) for i, one in enumerate(ordered)]
 
 
 def _overlaps(face: DetectedFace, boxes: list[Box]) -> bool:

@@ -48,6 +48,8 @@ class Overlay:
 
     def draw(self, result: FrameResult) -> U8:
         """The annotated copy of the frame, (H, W, 3) uint8 RGB."""
+        if result.frame.stream.stills:
+            return draw(result)
         fps = self._rate(result)
         picture, self._layout = _draw(result, fps, self._n_frames, self._layout)
         return picture
@@ -161,7 +163,7 @@ def _draw_notes(image: U8, notes: Sequence[str], em: int) -> None:
 
 def _draw_status(image: U8, result: FrameResult, fps: float | None, em: int) -> None:
     """Time stamp, frame rate and (live only) latency, at the bottom left; omits what does not fit."""
-    parts = [_clock(result.frame.time_s)]
+    parts = [] if result.frame.stream.stills else [_clock(result.frame.time_s)]
     if fps is not None:
         parts.append(f"{fps:.1f} fps")
     if result.frame.stream.live:  # of a recording, it only shows how long the batch waited

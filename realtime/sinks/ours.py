@@ -9,7 +9,8 @@ import av.error
 
 from knowledge_spreader.realtime.sinks.bids_tsv import HEADER as EVENTS_HEADER
 
-VIDEO_MARK = "knowledge-spreader"  # in the metadata of a saved video
+VIDEO_MARK = "knowledge-spreader"  # in the metadata of a saved video or picture
+_NOTE_BYTES = 128  # a saved picture has it there
 _HEAD_BYTES = 1 << 16
 _CSV_STARTS = ("frame", "face_id", "timestamp", "confidence", "success", "face_x")  # OpenFace goes on with gaze_0_x
 _JSONL_KEYS = {"stream", "epoch", "frame", "pts_s", "faces", "events"}
@@ -27,6 +28,8 @@ def is_ours(path: Path) -> bool:
         return True
     if head[:4] == b"PAR1":
         return _is_our_parquet(path)
+    if head[:2] == b"\xff\xd8" or head[:4] == b"\x89PNG":
+        return VIDEO_MARK.encode() in head[:_NOTE_BYTES]
     text = head.decode("utf-8", "replace")
     return _is_our_table(text) or _is_our_json(text) or _is_our_elan(text) or _is_our_video(path, head)
 
