@@ -39,7 +39,7 @@ class StatsLine:
 
 
 class Bar:
-    """Progress of recordings: by time if the duration is known, otherwise a count of frames."""
+    """Progress of recordings: by time if the duration is known, otherwise a count of frames; of photographs."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[done]}"))
@@ -51,14 +51,14 @@ class Bar:
     def update(self, result: FrameResult) -> None:
         stream, number = result.frame.stream, result.frame.stream.number
         if number not in self._tasks:
-            total = stream.duration_s
+            total = stream.stills or stream.duration_s
             self._tasks[number] = self._progress.add_task(stream.name, total=round(total) if total else None, done="")
             self._frames[number] = 0
         self._frames[number] += 1
         self._progress.update(
             self._tasks[number],
-            completed=int(result.frame.time_s),
-            done=f"{self._frames[number]} frames, seconds:",
+            completed=self._frames[number] if stream.stills else int(result.frame.time_s),
+            done="photographs:" if stream.stills else f"{self._frames[number]} frames, seconds:",
         )
 
     def close(self) -> None:

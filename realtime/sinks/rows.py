@@ -2,14 +2,17 @@
 
 The order and the first five columns are those of OpenFace 2.2, so that programs that read its CSV can read ours:
 
-    frame           from 1, as in OpenFace; in a live run, missing numbers are dropped frames
-    face_id         from 0 within a stream; -1 in the single row of a frame without a face
+    frame           from 1, as in OpenFace; in a live run, missing numbers are dropped frames. Of photographs, their
+                    place in the order of their names
+    face_id         from 0 within a stream, in a photograph from 0, the largest; -1 in the single row of a frame without
+                    a face
     timestamp       time of the frame in seconds by the stream's own clock, continuous across reconnects. The clock of
-                    MPEG-TS and others does not start at 0; events and saved videos count from the recording's start
+                    MPEG-TS and others does not start at 0; events and saved videos count from the recording's start.
+                    A photograph has no time: 0
     confidence      score of the face detector, 0 to 1; 0 without a face
     success         1: the AUs are predicted; 0: they are not, and every AU cell is empty, never 0
     face_x face_y face_w face_h    box of the face, brows to chin, in pixels of the frame
-    AU12_c          1: the AU is present (with hysteresis), 0: it is absent
+    AU12_c          1: the AU is present (with hysteresis, but in photographs), 0: it is absent
     AU12_p          probability that it is present
     AU12_u          disagreement of the model's two branches, 0 to 1
     order_p         temporal teacher's probability that the window is in its true order
@@ -19,7 +22,7 @@ The order and the first five columns are those of OpenFace 2.2, so that programs
                     "size", another size than the recording's; empty if success is 1
     stream          name of the source, without secrets
     epoch           increases with each reconnect of the source
-    picture         file name of the image, of a folder of images; else empty
+    picture         file name of a photograph, or of an image of a folder; else empty
 
 The model predicts occurrence, not intensity, so there is no AU12_r. The table does not mark experimental AUs; ks-live
 lists them when it starts and in --report.
