@@ -94,6 +94,7 @@ def _live(args: argparse.Namespace) -> None:
         faces=args.faces or ((1,) if args.quick else (1, 4)),
         threads=args.threads,
         face_model=args.face_model,
+        face_runtime=args.face_runtime,
         landmarker=args.landmarker,
         progress=args.progress,
         seconds=3.0 if args.quick else 10.0,

@@ -9,6 +9,7 @@ from knowledge_spreader.arrays import U8
 from knowledge_spreader.clips.crop_videos import crop_videos
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.detector import OPENVINO
 from knowledge_spreader.frame_reader import count_pictures, picture_rate
 from knowledge_spreader.spec import ModelSpec
 
@@ -17,7 +18,9 @@ RUNS = 16  # spread over the source, for variety
 MIN_RUN = 2
 
 
-def real_crops(source: Path, spec: ModelSpec, *, aligned: bool = False, face_model: str = "") -> list[U8]:
+def real_crops(
+    source: Path, spec: ModelSpec, *, aligned: bool = False, face_model: str = "", face_runtime: str = OPENVINO
+) -> list[U8]:
     """Up to RUNS runs of up to RUN consecutive crops (T_i, side, side, 3), spread over a source.
 
     source: a video, or a folder with the images of one recording. aligned: the images are crops already. A frame
@@ -37,6 +40,7 @@ def real_crops(source: Path, spec: ModelSpec, *, aligned: bool = False, face_mod
             spec.side_px,
             aligned=aligned,
             face_model=face_model,
+            face_runtime=face_runtime,
             fps=fps,
             workers=0,
             progress=False,

@@ -21,6 +21,7 @@ PSEUDO_VIEWS = ("noisy", "plain")
 AUGMENTATIONS = ("paper", "strong")
 OPTIMIZERS = ("sgd", "adamw")
 LR_SCHEDULES = ("constant", "cosine")
+FACE_RUNTIMES = ("openvino", "mediapipe")  # ks/face/detector.py
 AMP_KINDS = ("auto", "off", "bf16", "fp16")
 VAL_LABELS = ("budget", "all")
 _ANY = (0.0, 2.0**31)
@@ -110,7 +111,11 @@ class TrainConfig:
     )
     face_model: str = field(
         default="",
-        metadata=about("BlazeFace, short range (default: the user's cache, else a download)", metavar="FILE.tflite"),
+        metadata=about("another BlazeFace, short range (default: the one of this package)", metavar="FILE.tflite"),
+    )
+    face_runtime: str = field(
+        default="openvino",
+        metadata=about("what runs it, with the same crops; MediaPipe's reports its use", choices=FACE_RUNTIMES),
     )
     cache: str = field(default="", metadata=about("folder for the crops (default: the user's cache)", metavar="FOLDER"))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.detector import OPENVINO, RUNTIMES
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
@@ -18,7 +19,8 @@ class Options:
     device: str = "auto"  # engines/open.py: open_engine
     precision: str = "auto"
     threads: int = 0  # of a CPU engine; 0 = the backend's choice
-    face_model: str = ""  # BlazeFace file; "" = the copy in the user's cache, downloaded if missing
+    face_model: str = ""  # BlazeFace file; "" = the packaged one
+    face_runtime: str = OPENVINO  # what runs it
     policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings, stills for photographs
     person: bool = True  # subtract the person baseline, if the model has learned one
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
@@ -37,6 +39,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise DataError(f"--policy must be one of {', '.join(POLICIES)}; got {self.policy!r}")
+        if self.face_runtime not in RUNTIMES:
+            raise DataError(f"--face-runtime must be one of {', '.join(RUNTIMES)}; got {self.face_runtime!r}")
         if self.neutral_s < 0:
             raise DataError(f"--neutral must be 0 s or more; got {self.neutral_s:g}")
         if self.policy == "stills" and self.neutral_s:

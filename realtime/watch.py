@@ -54,7 +54,7 @@ class Watch:
             self.model: ModelFile = open_model(options.model or bundled_model())
             engine = open_engine(self.model, options.device, options.precision, threads=options.threads)
             opening.callback(engine.close)
-            face_model = find_face_model(options.own_face_model)  # may download: after the checks that can fail
+            face_model = find_face_model(options.own_face_model, options.face_runtime)
             finder = opening.enter_context(_finder(face_model, self.model.spec.side_px, options))
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
@@ -225,7 +225,13 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
 
 
 def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
-    return FaceFinder(model, side_px, max_faces=options.max_faces, min_face_px=options.min_face_px)
+    return FaceFinder(
+        model,
+        side_px,
+        max_faces=options.max_faces,
+        min_face_px=options.min_face_px,
+        runtime=options.face_runtime,
+    )
 
 
 def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:

@@ -12,7 +12,6 @@ import pytest
 
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.spec import ModelSpec
-from tests.paths import SHARED
 from tests.planted import SIDE_PX, Planted, write_planted
 
 if TYPE_CHECKING:
@@ -72,10 +71,9 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
 @pytest.fixture(scope="session")
 def face_model() -> Path:
     """The file of the BlazeFace detector."""
-    path = SHARED / "models" / "blaze_face_short_range.tflite"
-    if not path.is_file():
-        pytest.skip("the face model (../shared/data/models) is not here")
-    return path
+    from knowledge_spreader.face.detector_weights import find_face_model
+
+    return find_face_model(None)
 
 
 @pytest.fixture

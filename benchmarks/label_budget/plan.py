@@ -51,7 +51,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # name -> settings that differ from th
 }
 
 AXES = ("method", "labels", "labels_scheme", "fold", "seed", "n_frames")  # what a study varies, besides the ablation
-NO_EFFECT = ("out", "cache", "workers", "device")  # settings that do not change the result; all others do
+# settings that do not change the result; all others do
+NO_EFFECT = ("out", "cache", "workers", "device", "face_runtime")
 ADDED = {  # settings that older rows lack -> the value that they were made with
     "spatial_pooling": "mean",
     "frame_pooling": "mean",

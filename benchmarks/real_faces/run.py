@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _real(args: argparse.Namespace) -> None:
     if args.json and args.json.is_dir():
         check_place("--json", args.json)
-    taken = ("model", "device", "precision", "threads", "face_model", "person")
+    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person")
     options = Options(**{name: getattr(args, name) for name in taken})
     coded = read_labels(args.labels)
     answered = run_model(coded, args.media, options, args.landmarker, progress=args.progress)

@@ -29,6 +29,7 @@ from knowledge_spreader.benchmarks.speed.workers import threads_environment
 from knowledge_spreader.engines.ks_file.model_file import ENCODER_INT8, ModelFile, open_model
 from knowledge_spreader.engines.open import PRECISIONS, pick
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.face.detector import OPENVINO
 from knowledge_spreader.face.detector_weights import find_face_model
 
 MEDIAPIPE = "MediaPipe FaceLandmarker"
@@ -48,6 +49,7 @@ class LiveBenchConfig:
     rounds: int = 3  # of the end-to-end runs
     threads: int = 0
     face_model: str = ""
+    face_runtime: str = OPENVINO
     landmarker: Path | None = None  # MediaPipe's face_landmarker.task
     progress: bool = False
 
@@ -55,7 +57,7 @@ class LiveBenchConfig:
 def bench_live(config: LiveBenchConfig) -> Row:
     """Measures, and returns the content of the JSON file. Raises KSError if nothing can be run."""
     model = open_model(config.model)
-    face_model = str(find_face_model(config.face_model or None))
+    face_model = str(find_face_model(config.face_model, config.face_runtime))
     backend, _ = pick(config.device)
     precisions = config.precisions or _precisions(model, backend)
     with tempfile.TemporaryDirectory() as folder, Progress(disable=not config.progress, transient=True) as bar:
@@ -68,6 +70,7 @@ def bench_live(config: LiveBenchConfig) -> Row:
             "device": backend,
             "threads": config.threads,
             "face_model": face_model,
+            "face_runtime": config.face_runtime,
             "precision": "auto",
         }
         end_to_end = _end_to_end(config, {**base, "video": str(videos[1])}, precisions, lambda: bar.advance(task))

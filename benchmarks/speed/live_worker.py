@@ -43,6 +43,7 @@ def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
         precision=request["precision"],
         threads=request["threads"],
         face_model=request["face_model"],
+        face_runtime=request["face_runtime"],
         policy="live" if live else "every-frame",
     )
     faces = results = 0

@@ -7,12 +7,8 @@ import numpy.typing as npt
 from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile
-from knowledge_spreader.errors import MissingError, ModelError, one_line
-
-try:
-    import openvino
-except ImportError as exc:
-    raise MissingError(f"OpenVINO is not installed ({exc}); run: pip install 'openvino>=2025.2'") from exc
+from knowledge_spreader.errors import ModelError, one_line
+from knowledge_spreader.quiet_openvino import openvino
 
 PRECISIONS = ("fp32", "bf16", "int8")
 

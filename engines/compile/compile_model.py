@@ -24,6 +24,7 @@ from knowledge_spreader.engines.open import check_plans, open_engine, pick, pick
 from knowledge_spreader.engines.sample_crops import halves, real_crops
 from knowledge_spreader.engines.trt.build_progress import build_bar
 from knowledge_spreader.errors import DataError, MissingError, ModelError
+from knowledge_spreader.face.detector import OPENVINO
 from knowledge_spreader.files import same_file
 from knowledge_spreader.spec import ModelSpec
 
@@ -42,7 +43,8 @@ class CompileConfig:
     precision: str = "auto"
     sample_crops: tuple[Path, ...] = ()  # videos, or folders of images, with real faces
     aligned: bool = False  # the sample images are crops already
-    face_model: str = ""  # "" = the user's cache or a download
+    face_model: str = ""  # "" = the packaged one
+    face_runtime: str = OPENVINO
     allow_flips: float = ALLOWED_FLIPS  # share of decisions that int8 may change
     threads: int = 0
     plans: Path | None = None  # folder with TensorRT plans built elsewhere
@@ -133,7 +135,9 @@ def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:
     return [
         run
         for source in config.sample_crops
-        for run in real_crops(source, spec, aligned=config.aligned, face_model=config.face_model)
+        for run in real_crops(
+            source, spec, aligned=config.aligned, face_model=config.face_model, face_runtime=config.face_runtime
+        )
     ]
 
 

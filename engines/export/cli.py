@@ -51,7 +51,11 @@ def _restore(args: argparse.Namespace) -> None:
     check_outputs(outputs(("--out", args.out, CHECKPOINT)), reads)
     file = open_model(given)
     faces = np.concatenate(
-        [run for source in args.faces for run in real_crops(source, file.spec, face_model=args.face_model)]
+        [
+            run
+            for source in args.faces
+            for run in real_crops(source, file.spec, face_model=args.face_model, face_runtime=args.face_runtime)
+        ]
     )
     if len(faces) < _FEWEST_FACES:
         raise DataError(f"--faces: found {len(faces)} faces, wanted {_FEWEST_FACES}; give more or longer videos")

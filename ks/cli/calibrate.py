@@ -55,6 +55,7 @@ class CalibrateConfig:
     root: str = ""
     cache: str = ""
     face_model: str = ""
+    face_runtime: str = ""
     bias: bool = True
     base_rates: tuple[tuple[int, float], ...] = ()  # (AU, share of frames that show it) in the recordings to analyse
     device: str = "auto"
@@ -86,7 +87,7 @@ def calibrate(config: CalibrateConfig, progress: bool = False) -> Calibrated:
     device = pick_device(config.device)
     model, saved = load_model(source, device)
     rates = _rates(config.base_rates, saved.spec.aus)
-    changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model")}
+    changes = {name: getattr(config, name) for name in ("data", "root", "cache", "face_model", "face_runtime")}
     training = settings(saved, config.subjects, changes)
     material = material_of(saved, training, config.subjects, progress)
     which = frames_of(config.subjects, training, material)

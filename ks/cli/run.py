@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
+from knowledge_spreader.config import FACE_RUNTIMES
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
 
@@ -112,7 +113,14 @@ def add_face_model(group: Group) -> None:
         "--face-model",
         default="",
         metavar="FILE.tflite",
-        help="BlazeFace, short range (default: the user's cache, else a download)",
+        help="another BlazeFace, short range (default: the one of this package)",
+    )
+    group.add_argument(
+        "--face-runtime",
+        default="openvino",
+        choices=FACE_RUNTIMES,
+        help="what runs it, with the same result; MediaPipe's, an extra, sends usage metrics to Google "
+        "(default: %(default)s)",
     )
 
 
@@ -127,7 +135,7 @@ def add_threads(group: Group) -> None:
 
 
 def add_other_data(group: Group) -> None:
-    """--root, --cache, --face-model: where the data set, the crops and the face model are now."""
+    """--root, --cache, --face-model, --face-runtime: where data set, crops and face model are now, and what runs it."""
     group.add_argument(
         "--root", default="", metavar="PATH", help="folder or CSV of the data set (default: as in training)"
     )
@@ -137,7 +145,8 @@ def add_other_data(group: Group) -> None:
 
 def other_data(args: argparse.Namespace) -> dict[str, Any]:
     """The options of add_other_data that were given."""
-    return {name: value for name in ("root", "cache", "face_model") if (value := getattr(args, name))}
+    names = ("root", "cache", "face_model", "face_runtime")
+    return {name: value for name in names if (value := getattr(args, name))}
 
 
 def inputs(args: argparse.Namespace) -> list[tuple[str, Path]]:

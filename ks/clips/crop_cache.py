@@ -31,6 +31,7 @@ from knowledge_spreader.arrays import U8, Bools
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.face.alignment import CROP_VERSION
+from knowledge_spreader.face.detector import OPENVINO
 from knowledge_spreader.files import whole_file
 from knowledge_spreader.frame_reader import is_turned_or_stretched, list_images
 
@@ -119,6 +120,7 @@ class Recipe:
     fps: float
     model_identity: str  # "": the pictures are aligned
     model: Path | None
+    runtime: str = OPENVINO  # what runs the model; does not affect the crops
 
     @property
     def row_bytes(self) -> int:

@@ -25,7 +25,7 @@ from knowledge_spreader.clips.crop_workers import crop_all
 from knowledge_spreader.datasets.types import Video
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.alignment import PointFilter, crop
-from knowledge_spreader.face.detector import Box, DetectedFace, FaceDetector, hold, overlap
+from knowledge_spreader.face.detector import OPENVINO, Box, DetectedFace, FaceDetector, hold, overlap
 from knowledge_spreader.face.detector_weights import find_face_model, model_identity
 from knowledge_spreader.frame_reader import list_images, read_pictures
 
@@ -39,22 +39,24 @@ def crop_videos(
     *,
     aligned: bool,
     face_model: str,
+    face_runtime: str = OPENVINO,
     fps: float,
     workers: int,
     progress: bool,
 ) -> list[VideoCrops]:
     """The crops of each video, in the same order; missing ones are added to `folder`.
 
-    aligned: the pictures are aligned crops already, and are only resized. face_model: a path, or "" for the user's
-    cache or a download. fps: frame rate of the recordings, for smoothing. workers: processes; 0 and 1: this process.
+    aligned: the pictures are aligned crops already, and are only resized. face_model: a path, or "" for the packaged
+    one. face_runtime: what runs it. fps: frame rate of the recordings, for smoothing. workers: processes; 0 and 1: this
+    process.
     A picture that cannot be read is left out, like one without a face, and counted on the log. Raises DataError if half
     of a recording cannot be read, if pictures cannot be used or the disk is full, MissingError without a face model;
     finished videos stay in the cache.
     """
     if not aligned and not fps > 0:
         raise DataError(f"smoothing needs a frame rate above 0; got {fps:g}; set it with --fps")
-    model = None if aligned else find_face_model(face_model)
-    recipe = Recipe(side_px, fps, "" if model is None else model_identity(model), model)
+    model = None if aligned else find_face_model(face_model, face_runtime)
+    recipe = Recipe(side_px, fps, "" if model is None else model_identity(model), model, face_runtime)
     make_folder(folder)
     remove_leftovers(folder)
     entries = [entry_of(video, recipe, folder) for video in videos]
@@ -126,7 +128,7 @@ def _follow_face(entry: Entry) -> Generator[Row, None, None]:
     near: Box | None = None  # box to search for the tracked face
     last: Box | None = None  # box of the previous face
     expected = -1
-    with FaceDetector(recipe.model) as detector:
+    with FaceDetector(recipe.model, runtime=recipe.runtime) as detector:
         for frame, picture in zip(entry.video.frames.tolist(), _pictures(entry.video), strict=False):
             if frame != expected:  # a gap: the face may be elsewhere
                 damped.reset()

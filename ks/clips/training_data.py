@@ -51,6 +51,7 @@ def load_material(config: TrainConfig, progress: bool, chosen: Chosen | None = N
         config.side_px,
         aligned=config.aligned,
         face_model=config.face_model,
+        face_runtime=config.face_runtime,
         fps=data.fps,
         workers=config.workers,
         progress=progress,

@@ -17,7 +17,7 @@ SUBJECTS = ("selection", "test", "all")
 
 
 def settings(saved: Checkpoint, subjects: str, changes: dict[str, str]) -> TrainConfig:
-    """The run's settings with changes: data, root, cache, face_model; "" means unchanged.
+    """The run's settings with changes: data, root, cache, face_model, face_runtime; "" means unchanged.
 
     Raises DataError if "all" would include subjects that the weights were trained on.
     """

@@ -1,4 +1,4 @@
-"""Find faces and their six key points with two passes of MediaPipe's BlazeFace (short range).
+"""Find faces and their six key points with two passes of BlazeFace (short range).
 
     find(image)          the whole image, any detection (score 0.2)           -> candidates
                          if none: six overlapping squares of half its size    -> candidates
@@ -12,35 +12,32 @@ resolution. Key points jitter by 1.5 % of the eye distance if the square moves w
 So a track keeps its square as long as possible: near = hold(near, face.box_xyxy_px).
 """
 
-import logging
-import os
-import re
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, F64, U8
-from knowledge_spreader.errors import DataError, MissingError, one_line
-
-log = logging.getLogger(__name__)
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.blaze_face import INPUT_PX, BlazeFace
+from knowledge_spreader.face.mediapipe_detector import MediaPipeBlazeFace
+from knowledge_spreader.face.tflite_model import BLAZE_FACE, packaged_path
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Square = tuple[int, int, int]  # left, top, side in pixels; may extend beyond the image
+
+OPENVINO = "openvino"
+RUNTIMES = (OPENVINO, "mediapipe")  # what can run BlazeFace; the answers are the same
 
 GUESS_SCORE = 0.2  # small faces rarely score higher in the first pass
 # In the second pass. Measured: real faces >= 0.79, drawn letters and clouds <= 0.73 except a few frames (0.80).
 NEW_SCORE = 0.75
 HELD_SCORE = 0.5  # lower, because a face was just there
 SAME_FACE = 0.2  # overlap of two boxes, intersection over union
-_INPUT_PX = 128  # side of BlazeFace's input
 _SQUARE_PER_FACE = 2.25
 _TILE = 0.55  # side of a square / the image's longer side
 # A face is confirmed by another look in a square this much larger. Of candidates that score 0.75 in the second pass,
@@ -59,42 +56,17 @@ class DetectedFace:
 
 
 class FaceDetector:
-    """BlazeFace as a context manager. Raises MissingError or DataError if the library or the model cannot be used.
+    """BlazeFace as a context manager. Raises MissingError or DataError if the runtime or the model cannot be used.
 
-    Use it from one thread at a time. quick: halve large squares before resizing them. For a face that fills a 1080p
-    picture, a pass takes 4 instead of 7.5 ms; the crop moves by 1 px of 224 (root mean square), a third of its change
-    when the square moves by 3 %. Not for training data, whose crops must stay bit-identical.
+    model: another BlazeFace file than the packaged one. runtime: one of RUNTIMES. Use it from one thread at a time.
+    quick: halve large squares before resizing them. For a face that fills a 1080p picture, a pass takes 4 instead of
+    7.5 ms; the crop moves by 1 px of 224 (root mean square), a third of its change when the square moves by 3 %. Not
+    for training data, whose crops must stay bit-identical.
     """
 
-    def __init__(self, model: Path, *, quick: bool = False) -> None:
+    def __init__(self, model: Path | None = None, *, quick: bool = False, runtime: str = OPENVINO) -> None:
         self._quick = quick
-        self._mp, vision, base_options = _import_mediapipe()
-        try:
-            weights = model.read_bytes()
-        except OSError as exc:
-            raise MissingError(f"{model}: cannot read the face model ({one_line(exc)}); check --face-model") from exc
-        try:
-            with _notes_to_log():
-                options = vision.FaceDetectorOptions(
-                    base_options=base_options(model_asset_buffer=weights), min_detection_confidence=GUESS_SCORE
-                )
-                self._detector = vision.FaceDetector.create_from_options(options)
-                self._try_out()
-        except OSError as exc:
-            raise _no_library(exc) from exc
-        except (RuntimeError, ValueError) as exc:
-            raise DataError(
-                f"{model}: this is not a BlazeFace model ({one_line(exc)}); name another or leave the option out"
-            ) from exc
-
-    def _try_out(self) -> None:
-        """Detects once on a black image: a wrong model fails here, and the runtime writes its last start-up notes."""
-        try:
-            self._detect(np.zeros((_INPUT_PX, _INPUT_PX, 3), np.uint8))
-        except (RuntimeError, ValueError):
-            with suppress(RuntimeError, ValueError):
-                self._detector.close()
-            raise
+        self._blaze = _open(model, runtime)
 
     def __enter__(self) -> Self:
         return self
@@ -103,8 +75,8 @@ class FaceDetector:
         self.close()
 
     def close(self) -> None:
-        with _notes_to_log():
-            self._detector.close()
+        if isinstance(self._blaze, MediaPipeBlazeFace):
+            self._blaze.close()
 
     def find(
         self,
@@ -193,19 +165,19 @@ class FaceDetector:
         x, y, side = square
         left, top = max(x, 0), max(y, 0)
         part = image[top : max(y + side, 0), left : max(x + side, 0)]
-        halvings = max(side // _INPUT_PX, 1).bit_length() - 1 if self._quick else 0
+        halvings = max(side // INPUT_PX, 1).bit_length() - 1 if self._quick else 0
         if halvings:  # crop to whole blocks of pixels
             part = part[: part.shape[0] >> halvings << halvings, : part.shape[1] >> halvings << halvings]
         if not part.size:
             return []
-        scale = _INPUT_PX / side
+        scale = INPUT_PX / side
         width, height = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
         column, row = (
-            min(round((left - x) * scale), _INPUT_PX - width),
-            min(round((top - y) * scale), _INPUT_PX - height),
+            min(round((left - x) * scale), INPUT_PX - width),
+            min(round((top - y) * scale), INPUT_PX - height),
         )
-        shown = np.zeros((_INPUT_PX, _INPUT_PX, 3), np.uint8)
-        shrinks = side > _INPUT_PX
+        shown = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
+        shrinks = side > INPUT_PX
         stretch = np.array([part.shape[1] / width, part.shape[0] / height])
         for _ in range(halvings):
             half = (part.shape[1] // 2, part.shape[0] // 2)
@@ -224,17 +196,15 @@ class FaceDetector:
 
     def _detect(self, shown: U8) -> list[tuple[F64, F64, float]]:
         """(2, 2) box corners and (6, 2) key points, both in pixels of `shown`, and the score."""
-        # mp.Image misreads arrays that are not contiguous; this one is contiguous.
-        result = self._detector.detect(self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=shown))
-        found = []
-        for detection in result.detections:
-            box, points = detection.bounding_box, [(p.x, p.y) for p in detection.keypoints or ()]
-            if len(points) != 6:
-                raise ValueError(f"{len(points)} key points instead of 6")
-            x, y = box.origin_x, box.origin_y
-            corners = np.array([(x, y), (x + box.width, y + box.height)], np.float64)
-            found.append((corners, np.array(points) * _INPUT_PX, float(detection.categories[0].score)))
-        return found
+        return [(face.whole_corners(), face.points_px, face.score) for face in self._blaze.detect(shown[None])[0]]
+
+
+def _open(model: Path | None, runtime: str) -> BlazeFace | MediaPipeBlazeFace:
+    if runtime == OPENVINO:
+        return BlazeFace(model, min_score=GUESS_SCORE)
+    if runtime not in RUNTIMES:
+        raise DataError(f"--face-runtime must be one of {', '.join(RUNTIMES)}; got {runtime!r}")
+    return MediaPipeBlazeFace(model or packaged_path(BLAZE_FACE), min_score=GUESS_SCORE)
 
 
 def box_width(box: Box) -> float:
@@ -281,47 +251,3 @@ def _cover(width: int, height: int, side: int) -> list[Square]:
 
 def _box(corners: F64) -> Box:
     return float(corners[0, 0]), float(corners[0, 1]), float(corners[1, 0]), float(corners[1, 1])
-
-
-def _import_mediapipe() -> tuple[Any, Any, Any]:
-    """Imported at first use, because it takes a second and reading crops does not need it."""
-    try:
-        import mediapipe
-        from mediapipe.tasks.python import vision
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-    except (ImportError, OSError) as exc:
-        raise _no_library(exc) from exc
-    return mediapipe, vision, BaseOptions
-
-
-def _no_library(exc: Exception) -> MissingError:
-    cure = "apt-get install libegl1 libgles2" if re.search("lib(EGL|GLES)", str(exc)) else "pip install mediapipe"
-    return MissingError(f"MediaPipe, which detects the faces, cannot be loaded ({one_line(exc)}); run: {cure}")
-
-
-# MediaPipe's runtime writes notes to file descriptor 2 when it starts and stops. No option turns them off.
-_NOTE = re.compile(rb"(INFO|WARNING|ERROR): |[IWE]\d{4} ")
-_stderr_is_ours = threading.Lock()
-
-
-@contextmanager
-def _notes_to_log() -> Iterator[None]:
-    """Redirects file descriptor 2 meanwhile: notes of the runtime go to the log (DEBUG), the rest to stderr."""
-    with _stderr_is_ours, tempfile.TemporaryFile() as aside:
-        try:
-            stderr = os.dup(2)
-        except OSError:  # a service without stderr
-            yield
-            return
-        try:
-            os.dup2(aside.fileno(), 2)
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            aside.seek(0)
-            for line in aside:
-                if _NOTE.match(line):
-                    log.debug("MediaPipe: %s", line.decode(errors="replace").rstrip())
-                else:
-                    os.write(stderr, line)
-            os.close(stderr)

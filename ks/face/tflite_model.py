@@ -4,7 +4,7 @@ ks/face/models/NOTICE.md says where they are from.
 """
 
 import hashlib
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,14 @@ def packaged_model(
     threads: int = 1,
 ) -> TfliteModel:
     """One of the three models of this package. Raises DataError if its bytes are not the known ones."""
-    with as_file(files("knowledge_spreader.face") / "models" / name) as path:
-        check_sha256(path, SHA256[name])
-        return TfliteModel(path, item, answers, pixels=pixels, threads=threads)
+    return TfliteModel(packaged_path(name), item, answers, pixels=pixels, threads=threads)
+
+
+def packaged_path(name: str) -> Path:
+    """The file of such a model. Raises DataError if its bytes are not the known ones."""
+    path = Path(str(files("knowledge_spreader.face") / "models" / name))
+    check_sha256(path, SHA256[name])
+    return path
 
 
 def check_sha256(path: Path, wanted: str) -> None:

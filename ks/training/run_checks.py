@@ -13,7 +13,7 @@ from knowledge_spreader.files import check_folder, check_place, same_file
 from knowledge_spreader.training.warm_start import check_start
 
 RUN_FILES = ("config.json", "labels.csv", "log.jsonl", "best.safetensors", "last.safetensors")  # what a run writes
-MAY_DIFFER = ("out", "device", "workers", "cache", "epochs")  # settings that a resumed run may change
+MAY_DIFFER = ("out", "device", "workers", "cache", "epochs", "face_runtime")  # settings that a resumed run may change
 
 
 def check_run(config: TrainConfig, resume: bool) -> None:
@@ -28,7 +28,7 @@ def check_run(config: TrainConfig, resume: bool) -> None:
     if config.label_list:
         read_labels(Path(config.label_list))
     if config.face_model and not config.aligned:
-        find_face_model(config.face_model)
+        find_face_model(config.face_model, config.face_runtime)
     if resume:
         path = out / "last.safetensors"
         check_same_settings(config, load_checkpoint(path).config, path)

@@ -195,6 +195,7 @@ def options_of(args: argparse.Namespace) -> Options:
         precision=args.precision,
         threads=args.threads,
         face_model=args.face_model,
+        face_runtime=args.face_runtime,
         policy=args.policy,
         person=args.person,
         neutral_s=args.neutral,

@@ -21,6 +21,7 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.alignment import PointFilter, crop
 from knowledge_spreader.face.detector import (
     NEW_SCORE,
+    OPENVINO,
     SAME_FACE,
     Box,
     DetectedFace,
@@ -72,11 +73,19 @@ class FaceFinder:
     DataError like FaceDetector.
     """
 
-    def __init__(self, model: Path, side_px: int, *, max_faces: int = 0, min_face_px: float = MIN_FACE_PX) -> None:
+    def __init__(
+        self,
+        model: Path,
+        side_px: int,
+        *,
+        max_faces: int = 0,
+        min_face_px: float = MIN_FACE_PX,
+        runtime: str = OPENVINO,
+    ) -> None:
         """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small."""
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
         self._streams: dict[int, _StreamState] = {}
-        self._detector = FaceDetector(model, quick=True)
+        self._detector = FaceDetector(model, quick=True, runtime=runtime)
 
     def __enter__(self) -> Self:
         return self

@@ -30,12 +30,9 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, talk: Path, face_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with talk.mp4 and the rows of our measurements. No display."""
-    cache = tmp_path / "cache" / "knowledge-spreader"
-    cache.mkdir(parents=True)
-    os.symlink(face_model, cache / face_model.name)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

@@ -50,7 +50,7 @@ def faceless(monkeypatch):
 
 def fake_finder(monkeypatch, find):
     class Fake:
-        def __init__(self, model):
+        def __init__(self, model, runtime):
             pass
 
         def __enter__(self):
@@ -63,5 +63,6 @@ def fake_finder(monkeypatch, find):
             return find(picture, near)
 
     monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "FaceDetector", Fake)
-    monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "find_face_model", lambda path: Path(path or "model"))
+    found = lambda path, runtime: Path(path or "model")  # noqa: E731
+    monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "find_face_model", found)
     monkeypatch.setattr(knowledge_spreader.clips.crop_videos, "model_identity", str)

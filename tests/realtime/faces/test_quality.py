@@ -8,7 +8,7 @@ from knowledge_spreader.face.alignment import TEMPLATE, crop
 from knowledge_spreader.face.detector import FaceDetector, box_width
 from knowledge_spreader.realtime.faces.head_pose import face_box, outside_share, turn_deg
 from knowledge_spreader.realtime.faces.quality import MIN_DETAIL, MIN_FACE_PX, detail, reject
-from tests.realtime.faces.moving_faces import MODEL, clip, needs_model, picture
+from tests.realtime.faces.moving_faces import MODEL, clip, needs_media, picture
 
 GOOD = ("skimage_astronaut.png", "coral_grace_hopper.bmp", "pyfeat_single_face.jpg", "pyfeat_multi_face.jpg")
 FRONTAL = TEMPLATE * 100 + 50.0  # a crop of 100 px, whose left upper corner lies at (50, 50)
@@ -41,7 +41,7 @@ def crops_of(detector, image):
 # ---- who passes
 
 
-@needs_model
+@needs_media
 @pytest.mark.parametrize("side_px", [224, 96, 32])
 @pytest.mark.parametrize("name", GOOD)
 def test_ordinary_faces_pass_in_crops_of_any_size(detector, name, side_px):
@@ -50,20 +50,20 @@ def test_ordinary_faces_pass_in_crops_of_any_size(detector, name, side_px):
     assert not any(reasons)
 
 
-@needs_model
+@needs_media
 @pytest.mark.parametrize("word", ["again", "milk", "no", "thanks", "yes"])
 def test_a_face_of_70_px_across_the_room_passes(detector, word):
     for _, image in clip(f"intel_asl_{word}.mkv")[::16]:
         assert judged(detector, image)[0] == ""
 
 
-@needs_model
+@needs_media
 def test_a_dark_picture_of_a_sharp_face_passes(detector):
     image = (picture("skimage_astronaut.png") * 0.2).astype(np.uint8)
     assert judged(detector, image) == [""]
 
 
-@needs_model
+@needs_media
 def test_a_head_turned_by_45_degrees_is_named_and_one_turned_by_25_passes(detector):
     pictures = [image for _, image in clip("intel_head-pose-face-detection-female.gif")]
     reasons = [judged(detector, image)[0] for image in pictures]
@@ -71,7 +71,7 @@ def test_a_head_turned_by_45_degrees_is_named_and_one_turned_by_25_passes(detect
     assert reasons[10:] == [""] * 13
 
 
-@needs_model
+@needs_media
 def test_a_face_too_small_for_the_crop_is_named(detector):
     image = picture("skimage_astronaut.png")
     for scale, reason in ((0.55, ""), (0.4, "small")):  # its face is 102 px wide
@@ -79,7 +79,7 @@ def test_a_face_too_small_for_the_crop_is_named(detector):
         assert judged(detector, small) == [reason]
 
 
-@needs_model
+@needs_media
 @pytest.mark.parametrize(("part", "reason"), [(slice(0, 175), ""), (slice(0, 150), "edge"), (slice(95, 512), "edge")])
 def test_a_face_that_reaches_over_the_edge_is_named(detector, part, reason):
     """The face lies in rows 71 to 173."""
@@ -93,7 +93,7 @@ def test_a_face_that_reaches_over_the_edge_is_named(detector, part, reason):
 # ---- blur
 
 
-@needs_model
+@needs_media
 @pytest.mark.parametrize("name", GOOD)
 def test_blur_is_seen_in_every_direction(detector, name):
     for face in crops_of(detector, picture(name)):
@@ -104,7 +104,7 @@ def test_blur_is_seen_in_every_direction(detector, name):
             assert detail(moved) < detail(face) / 1.4
 
 
-@needs_model
+@needs_media
 def test_detail_does_not_depend_on_light(detector):
     (face,) = crops_of(detector, picture("skimage_astronaut.png"))
     for gain in (0.3, 0.6):

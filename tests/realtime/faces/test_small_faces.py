@@ -7,9 +7,9 @@ import pytest
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.realtime.faces.finder import FINE_HELD_S, FINE_S, FaceFinder, FoundFace
-from tests.realtime.faces.moving_faces import MODEL, background, every, frame, needs_model, paste
+from tests.realtime.faces.moving_faces import MODEL, background, every, frame, needs_media, paste
 
-pytestmark = needs_model
+pytestmark = needs_media
 STEP_S = 1 / 15
 Head = tuple[str, float, float, float]
 SIZES = [(1920, 1080), pytest.param((3840, 2160), marks=pytest.mark.slow)]

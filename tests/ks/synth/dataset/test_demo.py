@@ -45,8 +45,6 @@ def test_its_table_has_a_row_for_each_frame_and_the_script_in_it():
 
 @pytest.mark.slow
 def test_a_detector_finds_the_face_on_every_frame():
-    if not FACE_MODEL.is_file():
-        pytest.skip(f"no face model at {FACE_MODEL}")
     with FaceDetector(FACE_MODEL) as detector, av.open(str(FOLDER / "clip.mp4")) as container:
         found = [
             len(detector.find(np.ascontiguousarray(f.to_ndarray(format="rgb24")))) for f in container.decode(video=0)

@@ -66,8 +66,6 @@ def test_each_au_can_be_seen(renderer, au):
 @needs_assets
 @pytest.mark.parametrize("seed", range(3))
 def test_a_detector_finds_the_rendered_face(renderer, seed):
-    if not FACE_MODEL.is_file():
-        pytest.skip(f"no face model at {FACE_MODEL}")
     clip = clip_of(assets(), seed, 2, 25, SIZE)
     with FaceDetector(FACE_MODEL) as detector:
         for image, _ in draw(renderer, clip):
