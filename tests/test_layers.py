@@ -22,8 +22,9 @@ KNOWS_ONLY = {
     "realtime/sources": "ks/arrays ks/errors ks/files ks/frame_reader ks/image_file ks/displayed realtime/types",
     "realtime/faces": "ks/arrays ks/errors ks/face realtime/types",
     "realtime/temporal": "ks/arrays ks/errors ks/spec ks/face ks/calibration realtime/types",
-    "realtime/overlay": "ks/arrays ks/errors ks/spec realtime/types",
-    "realtime/sinks": "ks/arrays ks/errors ks/files ks/spec realtime/types realtime/play_start realtime/overlay",
+    "realtime/overlay": "ks/arrays ks/errors ks/spec ks/face/landmarks_68 realtime/types realtime/measures",
+    "realtime/sinks": "ks/arrays ks/errors ks/files ks/spec ks/face/landmarks_68 ks/face/blendshapes realtime/types "
+    "realtime/measures realtime/play_start realtime/overlay",
 }
 # What a room must not import, where it may import much.
 NEVER_KNOWS = {
