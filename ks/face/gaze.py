@@ -19,9 +19,6 @@ from knowledge_spreader.face.head_pose import HeadPose
 
 # Outer and inner corner, iris, upper and lower lid; of the right eye, then of the left one.
 _EYES = ((33, 133, 468, 159, 145), (263, 362, 473, 386, 374))
-    (33, 133, 468, 159, 145),
-    (263, 362, 473, 386, 374),
-)  # outer, inner corner, iris, upper, lower lid; right, left
 _BALL_MM = (-1.3, -2.2, 8.5)  # of the right eye from the middle of its corners: outwards, up, back
 _IRIS_MM = 10.0  # from the eyeball's centre to the middle of the iris
 _OPEN = 0.10  # below it a lid covers the iris: the gap between the lids as a share of the eye's width
@@ -36,9 +33,9 @@ class Gaze:
 
     @property
     def angle_rad(self) -> tuple[float, float]:
-        """OpenFace's gaze_angle_x, positive to the picture's right, and gaze_angle_y, positive down; of the eyes that are known.
+        """OpenFace's gaze_angle_x, positive to the picture's right, and gaze_angle_y, positive down.
 
-        (nan, nan) if none is.
+        The mean of the eyes that are known; (nan, nan) if none is.
         """
         seen = [eye for eye in (self.right, self.left) if not math.isnan(eye[0])]
         if not seen:
