@@ -24,9 +24,7 @@ def answers(engine: Engine, places: Sequence[int], faces: int = 1, batch: int = 
     found: list[FrameResult] = []
     analyser = Analyser(engine, Everywhere(faces), person=True, neutral_s=0.001, hysteresis=0.4)
     for start in range(0, len(places), batch):
-        frames = [
-            replace(frame(i), stream=ALBUM, pts=0, time_base=Fraction(1)) for i in places[start : start + batch]
-        ]
+        frames = [replace(frame(i), stream=ALBUM, pts=0, time_base=Fraction(1)) for i in places[start : start + batch]]
         found += analyser.answer(analyser.look(frames))
     return found
 
@@ -86,7 +84,7 @@ def album(media: Path, tmp_path: Path) -> Path:
 def test_a_folder_of_photographs_from_python(album: Path) -> None:
     pd = pytest.importorskip("pandas")
     rows = table(album)
-    by = {name: part for name, part in rows.groupby("picture", observed=True)}
+    by = dict(list(rows.groupby("picture", observed=True)))
     assert {name: len(part) for name, part in by.items()} == {
         "broken.jpg": 1,
         "nobody.bmp": 1,

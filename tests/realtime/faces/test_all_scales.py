@@ -60,7 +60,9 @@ def test_faces_are_numbered_from_the_largest_in_each_photograph(finder: FaceFind
 
 def test_a_photograph_is_answered_as_if_it_were_the_only_one(finder: FaceFinder) -> None:
     first = photograph(picture("skimage_astronaut.png"))
-    moved = photograph(np.ascontiguousarray(picture("skimage_astronaut.png")[:, 3:]), 1)  # a tracker would smooth the points
+    moved = photograph(
+        np.ascontiguousarray(picture("skimage_astronaut.png")[:, 3:]), 1
+    )  # a tracker would smooth the points
     alone = [finder.find(one)[0] for one in (moved, first)]
     after = [finder.find(one)[0] for one in (first, moved)][::-1]
     for one, other in zip(alone, after, strict=True):

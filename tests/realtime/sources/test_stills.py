@@ -42,9 +42,7 @@ def test_one_image(album: Path) -> None:
     assert [(frame.picture, frame.image.shape) for frame in frames] == [("b.png", (20, 30, 3))]
 
 
-def test_an_image_that_cannot_be_read_is_a_frame_with_its_reason(
-    album: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_image_that_cannot_be_read_is_a_frame_with_its_reason(album: Path, caplog: pytest.LogCaptureFixture) -> None:
     cut(album / "b.png")
     (album / "d8.jpg").write_bytes(b"")
     with caplog.at_level(logging.WARNING):
