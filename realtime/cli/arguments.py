@@ -8,6 +8,7 @@ from knowledge_spreader.cli.run import add_face_model, add_progress, add_threads
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
+from knowledge_spreader.realtime.measures import LANDMARKS
 from knowledge_spreader.realtime.options import POLICIES, Options
 from knowledge_spreader.realtime.sources.source_spec import BACKENDS, TRANSPORTS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
@@ -62,9 +63,9 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
         choices=POLICIES,
         default="auto",
         help="live: the newest frame wins, the others are dropped and counted; every-frame: nothing is dropped; "
-        "stills: each image is a photograph, a recording of its own; auto: "
-        "live for cameras and streams, stills for an image and for folders of images of different sizes or with a "
-        "camera's EXIF data, every-frame for other recordings (default)",
+        "stills: each image is a photograph, a recording of its own; auto: live for cameras and streams, stills for an "
+        "image and for folders whose names, sizes or EXIF data are those of photographs, every-frame for other "
+        "recordings (default)",
     )
     group.add_argument("--camera-size", default="", metavar="WxH", help="like 1280x720 (default: the camera's choice)")
     group.add_argument(
@@ -137,6 +138,12 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--max-faces", type=int, default=0, metavar="N", help="keep only the N largest of a frame; 0: all (default)"
     )
+    group.add_argument(
+        "--pose",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="head pose and, experimental, gaze, from the face mesh (default: on; off saves its time)",
+    )
 
 
 def _outputs(group: "argparse._ArgumentGroup") -> None:
@@ -145,6 +152,19 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--jsonl", action="append", default=[], metavar="FILE|-", help="one line per frame; - = stdout")
     group.add_argument("--parquet", type=Path, action="append", default=[], metavar="FILE", help="the columns of --csv")
+    group.add_argument(
+        "--landmarks",
+        choices=LANDMARKS,
+        default="none",
+        help="points of the face in --csv, --parquet and --jsonl: the 68 of OpenFace or the 478 of the face mesh "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--blendshapes",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="52 blendshapes in --csv, --parquet, --jsonl and --lsl (default: off)",
+    )
     group.add_argument(
         "--events",
         type=Path,
@@ -171,6 +191,12 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
         "--overwrite",
         action="store_true",
         help="replace any existing file; without it, only files that knowledge-spreader wrote are replaced",
+    )
+    group.add_argument(
+        "--draw-face",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="draw points (68 unless --landmarks says 478), head axes and gaze in --save and --show (default: off)",
     )
     group.add_argument("--show", action="store_true", help="show a window; q quits, space pauses")
     group.add_argument("--lsl", action="store_true", help="send to LabStreamingLayer, one stream per face")
@@ -202,6 +228,9 @@ def options_of(args: argparse.Namespace) -> Options:
         hysteresis=args.hysteresis,
         min_face_px=args.min_face,
         max_faces=args.max_faces,
+        pose=args.pose or args.draw_face,
+        landmarks=args.landmarks,
+        blendshapes=args.blendshapes,
         camera_size=args.camera_size,
         camera_rate=args.camera_rate,
         camera_backend=args.camera_backend,

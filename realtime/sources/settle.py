@@ -1,8 +1,9 @@
 """Decides which sources are photographs: those of `--policy stills`, and under `auto` by this rule.
 
     an image, alone                       a photograph
-    a folder                              photographs, if of nine images spread over it
-        EXIF data                         at least half hold an exposure time: a camera took them one by one, or
+    a folder                              photographs, if
+        names                             less than half differ in their last number alone; or of nine spread over it
+        EXIF data                         at least half hold an exposure time: a camera took them one by one; or
         sizes                             no more than half have the same width and height
     all other folders, and with --rate    one recording
 
@@ -10,6 +11,7 @@ Only the headers of these nine are read.
 """
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _PROBED = 9
 _EXIF_BYTES = 1 << 17  # of a JPEG file's beginning
+_LAST_NUMBER = re.compile(r"[0-9]+(?=[^0-9]*$)")
 _RATE = 25  # images per second of a recording without --rate
 
 
@@ -72,9 +75,12 @@ def _why_photographs(images: Sequence[Path]) -> str:
     """Why the images of a folder are photographs; "" if they are a recording."""
     if len(images) == 1:
         return "there is one"
+    names = Counter(_LAST_NUMBER.sub("\n", path.stem) for path in images)
+    if 2 * max((count for name, count in names.items() if "\n" in name), default=0) < len(images):
+        return "their names are not numbered"
     probed = [images[i] for i in sorted({round(i) for i in np.linspace(0, len(images) - 1, min(len(images), _PROBED))})]
     if 2 * sum(_is_exposed(path) for path in probed) >= len(probed):
-        return "a camera's EXIF data"
+        return "with a camera's EXIF data"
     sizes = Counter(size for path in probed if (size := _size(path)))
     return "of different sizes" if sizes and 2 * max(sizes.values()) <= sizes.total() else ""
 

@@ -82,6 +82,23 @@ def test_names_with_signs_that_ffmpeg_reads(tmp_path: Path) -> None:
     assert stills(folder)
 
 
+@pytest.mark.parametrize(
+    ("names", "photographs"),
+    [
+        (["0643", "0644", "0650"], False),
+        (["P1_T1_1", "P1_T1_2", "P1_T1_3", "cover"], False),
+        (["anna", "bert", "carl"], True),
+        (["2023_anna", "2023_bert", "2024_carl"], True),
+        (["064_smiling", "064_neutral", "065_smiling"], False),  # two of three differ in the number alone
+        (["smiling_064", "neutral_064", "sad_064"], True),
+    ],
+)
+def test_names_that_are_not_numbered_are_photographs(tmp_path: Path, names: Sequence[str], photographs: bool) -> None:
+    for name in names:
+        write(tmp_path / f"{name}.png", 90, SAME)
+    assert stills(tmp_path) is photographs
+
+
 def test_images_that_cannot_be_read_do_not_count(tmp_path: Path) -> None:
     folder = album(tmp_path / "a", [SAME] * 3)
     for name in ("0.png", "1.png"):
