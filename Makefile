@@ -5,15 +5,22 @@ comma := ,
 BIN := $(VENV)/bin
 PROOF := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$(comma)trt-proof)
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"' apt
-# a real RTSP server; a real X server and its keys; a software GL driver
+# a real RTSP server; a real X server and its keys; a software GL driver; what MediaPipe needs; who talks to the network
 FOR_TESTS := gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-	gstreamer1.0-plugins-ugly xvfb xdotool libgl1-mesa-dri libegl-mesa0 libgl1
+	gstreamer1.0-plugins-ugly xvfb xdotool libgl1-mesa-dri libegl-mesa0 libgl1 \
+	libegl1 libgles2 strace util-linux
 
 # Installed in setuptools' strict mode, so that mypy and editors find every module under its imported name. The price: the
 # folders are linked file by file, so a new or moved file asks for new links. The stamp's name is a sum over all names.
 INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --config-settings editable_mode=strict
 LINKS := $(VENV)/.links-$(shell find ks engines realtime benchmarks -type f ! -name '*.pyc' | LC_ALL=C sort | cksum | cut -d' ' -f1)
 LINK := [ -e $(LINKS) ] || { $(INSTALL) --no-deps -e . && rm -f $(VENV)/.links-* && touch $(LINKS); }
+# What tests compare with. Its other dependencies are in the extra `dev`; with them it would bring opencv-contrib-python, which
+# writes into the same folder as opencv-python. An older .venv may have both: whichever is taken out, the other breaks.
+MEDIAPIPE := mediapipe>=1.2,<2
+ONE_OPENCV = @! $(BIN)/python -m pip show --quiet opencv-contrib-python 2> /dev/null || { \
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python opencv-python && \
+	$(INSTALL) -e '.[train,dev$(PROOF)]'; }
 
 .PHONY: demo docs setup test test-quick test-soak test-gpu lint
 
@@ -35,8 +42,8 @@ $(VENV)/.python:
 		{ echo "Python 3.11 to 3.13 is needed, $(PYTHON) is another; try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libEGL.so.1", "libGLESv2.so.2")]' 2>/dev/null || \
-		{ echo "MediaPipe needs libEGL and libGLESv2; installing libegl1 and libgles2"; $(APT) libegl1 libgles2; }
+	@[ "$$(uname -s)" != Linux ] || $(BIN)/python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libGL.so.1", "libgthread-2.0.so.0")]' 2>/dev/null || \
+		{ echo "OpenCV needs libGL and GLib; installing libgl1 and libglib2.0-0"; $(APT) libgl1 libglib2.0-0; }
 	touch $@
 
 $(VENV)/.live: $(VENV)/.python pyproject.toml
@@ -49,6 +56,8 @@ $(VENV)/.docs: $(VENV)/.python pyproject.toml
 
 $(VENV)/.ready: $(VENV)/.python pyproject.toml
 	$(INSTALL) -e '.[train,dev$(PROOF)]'
+	$(ONE_OPENCV)
+	$(BIN)/python -m pip install --quiet --no-deps '$(MEDIAPIPE)'
 	rm -f $(VENV)/.links-* && touch $(LINKS)
 	@if command -v apt-get > /dev/null; then \
 		dpkg -s $(FOR_TESTS) > /dev/null 2>&1 || { echo "installing what tests run: $(FOR_TESTS)"; $(APT) $(FOR_TESTS) || echo "could not: their tests are skipped"; }; \

@@ -12,6 +12,7 @@
 a `.ks` file, `open_engine` runs it on crops. Names are imported at first use, so watching does not need torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult, Stream
     from knowledge_spreader.realtime.watch import Watch, table, watch
     from knowledge_spreader.training.trainer import train
+
+# ONNX Runtime (seen with 1.32) sends events of its use to Microsoft, with a number that it keeps in the user's cache,
+# unless this variable is set when it is first imported. Programs that we start inherit it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Event",

@@ -7,11 +7,11 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.opencv import cv2
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".pgm", ".ppm", ".pnm"),

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from knowledge_spreader.benchmarks.label_budget.cells import Cell, Place, Study, is_plain
 from knowledge_spreader.benchmarks.label_budget.plan import NONE
 from knowledge_spreader.benchmarks.label_budget.tables import METHODS, percent_of
-from knowledge_spreader.evaluation.paper_results import METHOD_NAMES, SHARES_PERCENT, published_f1
-from knowledge_spreader.figure_style import (
+from knowledge_spreader.evaluation.figure_style import (
     BLACK,
     BLUE,
     GREEN,
@@ -22,6 +21,7 @@ from knowledge_spreader.figure_style import (
     save,
     tidy,
 )
+from knowledge_spreader.evaluation.paper_results import METHOD_NAMES, SHARES_PERCENT, published_f1
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

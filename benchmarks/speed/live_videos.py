@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import count_pictures, picture_rate, read_pictures
+from knowledge_spreader.opencv import cv2
 
 SIZE_PX = (1280, 720)
 _CELL_FILL = 0.98

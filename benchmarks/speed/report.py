@@ -13,7 +13,7 @@ from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.benchmarks.speed.engine_worker import STAGES
 from knowledge_spreader.benchmarks.speed.timing import COV_LIMIT
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.figure_style import BLACK, BLUE, GREEN, PURPLE, VERMILION, new_figure, save, tidy
+from knowledge_spreader.evaluation.figure_style import BLACK, BLUE, GREEN, PURPLE, VERMILION, new_figure, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from knowledge_spreader.cli.run import (
     run,
     stdout_console,
 )
-from knowledge_spreader.figure_style import check_suffix
+from knowledge_spreader.evaluation.figure_style import check_suffix
 from knowledge_spreader.files import write_json
 
 EXAMPLES = """\

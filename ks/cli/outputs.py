@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.figure_style import MARK
+from knowledge_spreader.evaluation.figure_style import MARK
 from knowledge_spreader.files import check_place, same_file
 
 CHECKPOINT, MODEL, REPORT, FIGURE = "a checkpoint", "a .ks model", "a report in JSON", "a plot"

@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F64, U8
@@ -28,6 +27,7 @@ from knowledge_spreader.face.alignment import PointFilter, crop
 from knowledge_spreader.face.detector import OPENVINO, Box, DetectedFace, FaceDetector, hold, overlap
 from knowledge_spreader.face.detector_weights import find_face_model, model_identity
 from knowledge_spreader.frame_reader import list_images, read_pictures
+from knowledge_spreader.opencv import cv2
 
 log = logging.getLogger(__name__)
 

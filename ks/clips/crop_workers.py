@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from itertools import count
 from multiprocessing.connection import wait as wait_for_handles
 
-import cv2
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knowledge_spreader.clips.crop_cache import Entry
 from knowledge_spreader.clips.crop_cache_writer import remove_leftovers, rows_in_drafts
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.opencv import cv2
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowledge_spreader.evaluation.figure_style import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, save, tidy
 from knowledge_spreader.evaluation.report_tables import MISSING, by_paper, headline
-from knowledge_spreader.figure_style import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ first pixel and (0.5, 0.5) its centre.
 
 import math
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader.arrays import F64, U8
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.opencv import cv2
 
 Points = npt.NDArray[np.floating]
 

@@ -18,7 +18,6 @@ from itertools import product
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, F64, U8
@@ -26,6 +25,7 @@ from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.blaze_face import INPUT_PX, BlazeFace
 from knowledge_spreader.face.mediapipe_detector import MediaPipeBlazeFace
 from knowledge_spreader.face.tflite_model import BLAZE_FACE, packaged_path
+from knowledge_spreader.opencv import cv2
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Square = tuple[int, int, int]  # left, top, side in pixels; may extend beyond the image

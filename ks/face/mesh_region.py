@@ -7,11 +7,11 @@ comes from the points that were found: 1.5 times the box around all of them, tur
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, F64, U8, Floats
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.opencv import cv2
 
 SIDE_PX = 256
 _LARGER = 1.5

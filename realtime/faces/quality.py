@@ -8,10 +8,10 @@
 A rejected face must be better than the limit by 10 % to be accepted again, so that it does not flicker at the limit.
 """
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, F64, U8
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.faces.head_pose import outside_share, turn_deg
 
 MIN_FACE_PX = 48.0  # width; the crop then covers 72 px of the image, and a brow is 2 px thick

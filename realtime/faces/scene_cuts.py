@@ -4,10 +4,10 @@ A cut changes both the layout and the colours. A change of light leaves the layo
 panning camera, or a face that moves close to it, leaves the colours. It is a cut only if both tests fail.
 """
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.opencv import cv2
 
 # Correlation of the two thumbnails. Measured: within real shots, at 5 images per second, at least 0.8; after a change
 # of exposure that saturates a third of the image, 0.86; between different rooms at most 0.58, for half of all pairs

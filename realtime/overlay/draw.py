@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
-import cv2
+from knowledge_spreader.opencv import cv2
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.realtime.overlay.layout import Layout, Rect, Scene, Size, arrange

@@ -4,11 +4,11 @@ The axes start between the eyes: x to the person's left is a dashed line, y down
 a thick line with a ball at its end. Gaze is a line with an arrow from each iris.
 """
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F64, U8
 from knowledge_spreader.face.landmarks_68 import INDEX
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.measures import measures_of
 from knowledge_spreader.realtime.types import FaceAUs, Frame
 

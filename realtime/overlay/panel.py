@@ -13,10 +13,10 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.overlay.layout import Rect, Size
 from knowledge_spreader.realtime.overlay.text import (
     Colour,

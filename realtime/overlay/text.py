@@ -8,11 +8,11 @@ import re
 import threading
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import MissingError
+from knowledge_spreader.opencv import cv2
 
 Colour = tuple[int, int, int]  # RGB
 
@@ -112,7 +112,7 @@ def _label(text: str, em_px: int, colour: Colour, bold: bool) -> U8:
 
 
 @lru_cache(maxsize=1)
-def _font() -> cv2.FontFace:
+def _font() -> "cv2.FontFace":
     try:
         return cv2.FontFace("sans")  # Rubik, inside OpenCV
     except AttributeError as exc:

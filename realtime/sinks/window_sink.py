@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-import cv2
+from knowledge_spreader.opencv import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8

@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.sources.reader import Intake, Picture
 from knowledge_spreader.realtime.sources.source_spec import Target
 

@@ -11,10 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.synth.assets.library import load_assets
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.dataset.clip import Clip, Shot, clip_of, shots

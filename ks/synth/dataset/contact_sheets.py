@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.spec import AU_NAMES
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import AUS

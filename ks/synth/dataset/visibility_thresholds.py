@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.au_recipes import AUS
 from knowledge_spreader.synth.dataset.contact_sheets import studio

@@ -13,9 +13,8 @@ from multiprocessing.connection import wait as wait_for_handles
 from multiprocessing.queues import Queue
 from pathlib import Path
 
-import cv2
-
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.synth.dataset.clip_files import Studio
 from knowledge_spreader.synth.dataset.plan import Plan, Take
 

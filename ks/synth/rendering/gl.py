@@ -6,10 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.errors import DataError, MissingError, one_line
+from knowledge_spreader.opencv import cv2
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.opencv import cv2
 
 LEVELS = 6  # blurred copies of the panorama, which rough surfaces mirror
 _WIDTH = 256

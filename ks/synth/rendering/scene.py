@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.synth.assets.library import Assets
 from knowledge_spreader.synth.rendering.camera import Camera
 from knowledge_spreader.synth.rendering.lighting import Light, irradiance, light_of, read_panorama, studio_panorama

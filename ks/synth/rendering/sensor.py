@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import F32, U8
+from knowledge_spreader.opencv import cv2
 
 
 @dataclass(frozen=True, slots=True)

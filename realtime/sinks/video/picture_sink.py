@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
+from knowledge_spreader.opencv import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO
 
 import av
-import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.video.frame import PictureType
@@ -20,6 +19,7 @@ from av.video.stream import VideoStream
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.play_start import exact_time_s, play_start_s
 from knowledge_spreader.realtime.sinks.ours import VIDEO_MARK
 from knowledge_spreader.realtime.sinks.video.sound import CONTAINERS, SoundTrack, check_sound, sound_track

@@ -16,7 +16,7 @@ from knowledge_spreader.cli.train import main as train_main
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.export.cli import main as restore_main
 from knowledge_spreader.errors import DataError, KSError
-from knowledge_spreader.figure_style import new_figure, save
+from knowledge_spreader.evaluation.figure_style import new_figure, save
 from knowledge_spreader.training.run_checks import RUN_FILES
 from knowledge_spreader.training.trainer import train
 from tests.planted import SIDE_PX, Planted
