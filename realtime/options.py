@@ -6,6 +6,7 @@ from pathlib import Path
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.detector import OPENVINO, RUNTIMES
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
+from knowledge_spreader.realtime.measures import LANDMARKS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
 POLICIES = ("auto", "live", "every-frame", "stills")
@@ -26,6 +27,9 @@ class Options:
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
     min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected
+    pose: bool = True  # find the face mesh, for head pose and gaze; landmarks and blendshapes need it anyway
+    landmarks: str = "none"  # in the tables and JSON lines: none, 68 (of OpenFace) or 478 (of the face mesh)
+    blendshapes: bool = False  # in the tables, JSON lines and LSL
     max_faces: int = 0  # per frame, largest first; 0 = all
     camera_size: str = ""  # like 1280x720; "" = the camera's choice
     camera_rate: float = 0.0  # frames per second; 0 = the camera's choice
@@ -41,6 +45,8 @@ class Options:
             raise DataError(f"--policy must be one of {', '.join(POLICIES)}; got {self.policy!r}")
         if self.face_runtime not in RUNTIMES:
             raise DataError(f"--face-runtime must be one of {', '.join(RUNTIMES)}; got {self.face_runtime!r}")
+        if self.landmarks not in LANDMARKS:
+            raise DataError(f"--landmarks must be one of {', '.join(LANDMARKS)}; got {self.landmarks!r}")
         if self.neutral_s < 0:
             raise DataError(f"--neutral must be 0 s or more; got {self.neutral_s:g}")
         if self.policy == "stills" and self.neutral_s:
@@ -51,6 +57,11 @@ class Options:
             raise DataError(f"--hysteresis must be at least 0 and below 0.5; got {self.hysteresis:g}")
         if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0 or self.rate < 0:
             raise DataError("--max-faces, --min-face, --threads, --camera-rate and --rate must be 0 or more")
+
+    @property
+    def needs_mesh(self) -> bool:
+        """Whether the face mesh has to be found."""
+        return self.pose or self.landmarks != "none" or self.blendshapes
 
     @property
     def own_face_model(self) -> str | None:

@@ -270,6 +270,9 @@ def table(source: str | Path, model: str | Path = "", options: Options | None = 
     """
     from knowledge_spreader.realtime.sinks.data_frame import rows_to_frame
     from knowledge_spreader.realtime.sinks.rows import rows
+    from knowledge_spreader.realtime.sinks.table.columns import Extras
 
+    options = options or Options()
+    extras = Extras(options.landmarks, options.blendshapes)
     with watch(source, model=model, options=options) as results:
-        return rows_to_frame((row for result in results for row in rows(result)), results.aus)
+        return rows_to_frame((row for result in results for row in rows(result, extras)), results.aus, extras)

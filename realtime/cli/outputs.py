@@ -11,6 +11,7 @@ from knowledge_spreader.realtime.sinks.base import Sink
 from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
 from knowledge_spreader.realtime.sinks.events_sink import EventsSink
 from knowledge_spreader.realtime.sinks.jsonl_sink import JsonlSink
+from knowledge_spreader.realtime.sinks.table.columns import Extras
 from knowledge_spreader.realtime.sources.redact import is_url
 from knowledge_spreader.realtime.watch import Watch, parse_targets
 
@@ -34,29 +35,37 @@ class Outputs:
 
 def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     """All sinks that the options ask for; without any, a window if there is a display. Raises KSError."""
-    sinks: list[Sink] = [CsvSink(path, watch.aus) for path in args.csv]
-    sinks += [JsonlSink(path) for path in args.jsonl]
+    extras, points = Extras(args.landmarks, args.blendshapes), _drawn_points(args)
+    sinks: list[Sink] = [CsvSink(path, watch.aus, extras) for path in args.csv]
+    sinks += [JsonlSink(path, extras) for path in args.jsonl]
     if args.parquet:
         from knowledge_spreader.realtime.sinks.parquet_sink import ParquetSink
 
-        sinks += [ParquetSink(path, watch.aus) for path in args.parquet]
+        sinks += [ParquetSink(path, watch.aus, extras) for path in args.parquet]
     sinks += [EventsSink(path, watch.aus, watch.model.spec.experimental) for path in args.events]
     if args.save and watch.takes_photographs:
         from knowledge_spreader.realtime.sinks.video.picture_sink import PictureSink
 
-        sinks += [PictureSink(path) for path in args.save]
+        sinks += [PictureSink(path, points) for path in args.save]
     elif args.save:
         from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
 
         if args.sound:
             _check_sound(args)
-        sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames) for path in args.save]
+        sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames, points=points) for path in args.save]
     if args.lsl:
         from knowledge_spreader.realtime.sinks.lsl_sink import LslSink
 
-        sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental))
+        sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental, extras=extras))
     window = _window(args, watch.model.spec.n_frames, bool(sinks))
     return Outputs((*sinks, window) if window else tuple(sinks), window)
+
+
+def _drawn_points(args: argparse.Namespace) -> str:
+    """For the overlay; "" draws nothing of the face."""
+    if not args.draw_face:
+        return ""
+    return "68" if args.landmarks == "none" else str(args.landmarks)
 
 
 def _check_sound(args: argparse.Namespace) -> None:
@@ -76,7 +85,7 @@ def _window(args: argparse.Namespace, n_frames: int, others: bool) -> "WindowSin
     from knowledge_spreader.realtime.sinks.window_sink import WindowSink
 
     try:
-        return WindowSink("ks-live", n_frames=n_frames)
+        return WindowSink("ks-live", n_frames=n_frames, points=_drawn_points(args))
     except MissingError as exc:
         if args.show:
             raise

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
-from knowledge_spreader.opencv import cv2
-
 from knowledge_spreader.arrays import U8
+from knowledge_spreader.opencv import cv2
+from knowledge_spreader.realtime.overlay.face_points import draw_face
 from knowledge_spreader.realtime.overlay.layout import Layout, Rect, Scene, Size, arrange
 from knowledge_spreader.realtime.overlay.panel import DIM, INK, PRESENT, Form, draw_panel, forms, panel_size
 from knowledge_spreader.realtime.overlay.text import (
@@ -38,11 +38,12 @@ _RATE_OVER_S = 1.0
 class Overlay:
     """Draws the results of one stream. Keeps panels in place from frame to frame, and smooths the frame rate.
 
-    n_frames: N of the model, to show when a face's window is not full yet; None: unknown.
+    n_frames: N of the model, to show when a face's window is not full yet; None: unknown. points: "68" or "478" points
+    of each face, with the axes of its head and its gaze; "": none of them.
     """
 
-    def __init__(self, n_frames: int | None = None) -> None:
-        self._n_frames = n_frames
+    def __init__(self, n_frames: int | None = None, points: str = "") -> None:
+        self._n_frames, self._points = n_frames, points
         self._layout: Layout | None = None
         self._arrivals_s: deque[float] = deque()  # of the frames of the last second
 
@@ -51,7 +52,7 @@ class Overlay:
         if result.frame.stream.stills:
             return draw(result)
         fps = self._rate(result)
-        picture, self._layout = _draw(result, fps, self._n_frames, self._layout)
+        picture, self._layout = _draw(result, fps, self._n_frames, self._layout, self._points)
         return picture
 
     def _rate(self, result: FrameResult) -> float | None:
@@ -64,12 +65,12 @@ class Overlay:
         return (len(arrivals_s) - 1) / span_s if span_s > 0 else None
 
 
-def draw(result: FrameResult, *, fps: float | None = None, n_frames: int | None = None) -> U8:
+def draw(result: FrameResult, *, fps: float | None = None, n_frames: int | None = None, points: str = "") -> U8:
     """The annotated copy, (H, W, 3) uint8 RGB, of a single result; the frame's own image is not changed.
 
-    fps: shown if given. n_frames: as in Overlay.
+    fps: shown if given. n_frames, points: as in Overlay.
     """
-    return _draw(result, fps, n_frames, None)[0]
+    return _draw(result, fps, n_frames, None, points)[0]
 
 
 def text_size_px(width_px: int, height_px: int) -> int:
@@ -98,12 +99,16 @@ def plan(result: FrameResult, n_frames: int | None = None, before: Layout | None
     return layout, shapes[layout.form]
 
 
-def _draw(result: FrameResult, fps: float | None, n_frames: int | None, before: Layout | None) -> tuple[U8, Layout]:
+def _draw(
+    result: FrameResult, fps: float | None, n_frames: int | None, before: Layout | None, points: str
+) -> tuple[U8, Layout]:
     image = result.frame.image.copy()
     height, width = image.shape[:2]
     em = text_size_px(width, height)
     layout, form = plan(result, n_frames, before)
     for face in result.faces:
+        if points:
+            draw_face(image, face, result.frame, points)
         _draw_box(image, face, em)
     for face, rect in zip(result.faces, layout.panels, strict=True):
         if rect:

@@ -1,28 +1,31 @@
-"""CSV in the style of OpenFace 2.2: ", " between columns, a row per face and frame, written after each frame."""
+"""CSV in the style of OpenFace 2.2: a row per face and frame, written after each frame."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from knowledge_spreader.realtime.sinks.result_file import ResultFile
-from knowledge_spreader.realtime.sinks.rows import Column, Kind, Row, columns, rows
+from knowledge_spreader.realtime.sinks.rows import Row, rows
+from knowledge_spreader.realtime.sinks.table.columns import FLOATS, NO_EXTRAS, Column, Extras, Kind, columns
 from knowledge_spreader.realtime.types import FrameResult
 
 
 class CsvSink:
-    """Writes the columns of rows.py. pandas reads it with read_csv(path, skipinitialspace=True).
+    """Writes the columns of rows.py, with "," between them. pandas reads it with read_csv(path).
 
-    Time stamps have the fewest digits that give exactly the same number back, shares 6 decimals. An empty cell is
-    unknown. Raises DataError if the file cannot be written.
+    Time stamps have the fewest digits that give exactly the same number back; shares and unit vectors have 6 decimals,
+    pixels and degrees 2, radians 4, millimetres 1. An empty cell is unknown. Raises DataError if the file cannot be
+    written.
     """
 
-    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+    def __init__(self, path: str | Path, aus: Sequence[int], extras: Extras = NO_EXTRAS) -> None:
         self.name = f"--csv {path}"
         self._file = ResultFile(path)
-        self._lines = CsvLines(columns(aus))
+        self._extras = extras
+        self._lines = CsvLines(columns(aus, extras))
 
     def write(self, result: FrameResult) -> None:
-        text = "".join([self._lines.line(row) for row in rows(result)])
+        text = "".join([self._lines.line(row) for row in rows(result, self._extras)])
         self._file.write(text if self._file.started else self._lines.header + text)
 
     def close(self) -> None:
@@ -32,17 +35,13 @@ class CsvSink:
 class CsvLines:
     """Formats rows as lines of CSV. exact: write each number with all its digits."""
 
-    def __init__(self, columns: Sequence[Column], separator: str = ", ", *, exact: bool = False) -> None:
+    def __init__(self, columns: Sequence[Column], *, exact: bool = False) -> None:
         formats = _EXACT if exact else _ROUNDED
         self._formats = [formats[column.kind] for column in columns]
-        self._separator = separator
-        self.header = separator.join([column.name for column in columns]) + "\n"
+        self.header = ",".join([column.name for column in columns]) + "\n"
 
     def line(self, row: Row) -> str:
-        cells = ["" if v is None else write(v) for v, write in zip(row, self._formats, strict=True)]
-        # No blank before an empty cell: every reader of CSV then takes it for missing, and the column for numbers.
-        joined = [f"{self._separator}{cell}" if cell else self._separator.rstrip(" ") for cell in cells[1:]]
-        return cells[0] + "".join(joined) + "\n"
+        return ",".join(["" if v is None else write(v) for v, write in zip(row, self._formats, strict=True)]) + "\n"
 
 
 def quoted(text: str, special: str = ",") -> str:
@@ -57,7 +56,10 @@ _ROUNDED: dict[Kind, Callable[[Any], str]] = {
     "seconds": repr,
     "share": "{:.6f}".format,
     "pixels": "{:.2f}".format,
+    "mm": "{:.1f}".format,
+    "radians": "{:.4f}".format,
+    "degrees": "{:.2f}".format,
     "flag": "01".__getitem__,
     "text": quoted,
 }
-_EXACT = _ROUNDED | {"share": "{:.9g}".format, "pixels": "{:.9g}".format}  # 9 digits represent any float32 exactly
+_EXACT = _ROUNDED | dict.fromkeys(FLOATS, "{:.9g}".format)  # 9 digits represent any float32 exactly

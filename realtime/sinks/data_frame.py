@@ -5,22 +5,23 @@ from itertools import islice
 from typing import Any
 
 from knowledge_spreader.errors import MissingError
-from knowledge_spreader.realtime.sinks.rows import Column, Row, columns
+from knowledge_spreader.realtime.sinks.rows import Row
+from knowledge_spreader.realtime.sinks.table.columns import NO_EXTRAS, Column, Extras, columns
 
 _CHUNK_ROWS = 4096  # rows held as Python objects at a time
 
 
-def rows_to_frame(rows: Iterable[Row], aus: Sequence[int]) -> Any:
+def rows_to_frame(rows: Iterable[Row], aus: Sequence[int], extras: Extras = NO_EXTRAS) -> Any:
     """A pandas.DataFrame with the columns of rows.py, one row each; unknown values are missing.
 
-    Needs about 250 bytes per row for 18 AUs; the Python rows themselves are not kept. Raises MissingError without
+    Needs about 600 bytes per row for 18 AUs; the Python rows themselves are not kept. Raises MissingError without
     pandas.
     """
     try:
         import pandas as pd
     except ImportError as exc:
         raise MissingError("a table needs pandas; pip install 'knowledge-spreader[table]'") from exc
-    found = columns(aus)
+    found = columns(aus, extras)
     remaining = iter(rows)
     chunks = []
     while chunk := list(islice(remaining, _CHUNK_ROWS)):
@@ -45,7 +46,7 @@ def _dtype(column: Column) -> str:
             return "bool" if column.always else "boolean"
         case "seconds":
             return "float64"
-        case "share" | "pixels":
+        case "share" | "pixels" | "mm" | "radians" | "degrees":
             return "float32"
         case "text":
             return "object"

@@ -12,7 +12,8 @@ from knowledge_spreader.realtime.sinks.bids_tsv import HEADER as EVENTS_HEADER
 VIDEO_MARK = "knowledge-spreader"  # in the metadata of a saved video or picture
 _NOTE_BYTES = 128  # a saved picture has it there
 _HEAD_BYTES = 1 << 16
-_CSV_STARTS = ("frame", "face_id", "timestamp", "confidence", "success", "face_x")  # OpenFace goes on with gaze_0_x
+_FIRST_COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success")  # those of OpenFace, too
+_OUR_COLUMNS = {"face_x", "order_p", "window_frames", "stream", "epoch"}
 _JSONL_KEYS = {"stream", "epoch", "frame", "pts_s", "faces", "events"}
 _REPORT_KEYS = {"frames", "sources", "engine", "model", "latency_ms"}
 
@@ -38,7 +39,11 @@ def _is_our_table(text: str) -> bool:
     first = text.partition("\n")[0]
     if tuple(first.split("\t")) == EVENTS_HEADER:
         return True
-    return tuple(cell.strip() for cell in first.split(",")[: len(_CSV_STARTS)]) == _CSV_STARTS
+    return _are_our_columns([cell.strip() for cell in first.split(",")])
+
+
+def _are_our_columns(names: list[str]) -> bool:
+    return tuple(names[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS and set(names) >= _OUR_COLUMNS
 
 
 def _is_our_json(text: str) -> bool:
@@ -69,10 +74,10 @@ def _is_our_parquet(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:  # pyarrow opens no names that are not UTF-8
-            names = tuple(pq.read_schema(file).names)
+            names = pq.read_schema(file).names
     except (OSError, ValueError):
         return False
-    return names[: len(_CSV_STARTS)] == _CSV_STARTS
+    return _are_our_columns(names)
 
 
 def _is_our_video(path: Path, head: bytes) -> bool:

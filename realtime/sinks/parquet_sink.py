@@ -18,7 +18,16 @@ from knowledge_spreader.realtime.sinks.result_file import (
     check_writable,
     drop_torn_line,
 )
-from knowledge_spreader.realtime.sinks.rows import Column, Kind, columns, columns_of, rows
+from knowledge_spreader.realtime.sinks.rows import rows
+from knowledge_spreader.realtime.sinks.table.columns import (
+    FLOATS,
+    NO_EXTRAS,
+    Column,
+    Extras,
+    Kind,
+    columns,
+    columns_of,
+)
 from knowledge_spreader.realtime.types import FrameResult
 
 JOURNAL_SUFFIX = ".part.csv"
@@ -31,17 +40,18 @@ class ParquetSink:
     Raises MissingError without pyarrow, DataError if the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, aus: Sequence[int]) -> None:
+    def __init__(self, path: str | Path, aus: Sequence[int], extras: Extras = NO_EXTRAS) -> None:
         self.name = f"--parquet {path}"
         path = Path(path)
         _pyarrow()
         check_writable(path)
         self._journal = ResultFile(path.with_name(path.name + JOURNAL_SUFFIX))
-        self._lines = CsvLines(columns(aus), ",", exact=True)
+        self._extras = extras
+        self._lines = CsvLines(columns(aus, extras), exact=True)
         self._closed = False
 
     def write(self, result: FrameResult) -> None:
-        text = "".join([self._lines.line(row) for row in rows(result)])
+        text = "".join([self._lines.line(row) for row in rows(result, self._extras)])
         self._journal.write(text if self._journal.started else self._lines.header + text)
 
     def close(self) -> None:
@@ -113,8 +123,7 @@ def _types(pa: Any) -> dict[Kind, Any]:
     return {
         "integer": pa.int64(),
         "seconds": pa.float64(),
-        "share": pa.float32(),
-        "pixels": pa.float32(),
+        **dict.fromkeys(FLOATS, pa.float32()),
         "flag": pa.bool_(),
         "text": pa.dictionary(pa.int32(), pa.string()),
     }

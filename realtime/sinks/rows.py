@@ -1,6 +1,6 @@
-"""Converts a frame's result to table rows. The columns are defined here only.
+"""Converts a frame's result to table rows. Their names and order are in realtime/sinks/table/columns.py.
 
-The order and the first five columns are those of OpenFace 2.2, so that programs that read its CSV can read ours:
+First those of OpenFace 2.2, in its order, so that programs that read its CSV can read ours:
 
     frame           from 1, as in OpenFace; in a live run, missing numbers are dropped frames. Of photographs, their
                     place in the order of their names
@@ -10,122 +10,149 @@ The order and the first five columns are those of OpenFace 2.2, so that programs
                     MPEG-TS and others does not start at 0; events and saved videos count from the recording's start.
                     A photograph has no time: 0
     confidence      score of the face detector, 0 to 1; 0 without a face
-    success         1: the AUs are predicted; 0: they are not, and every AU cell is empty, never 0
+    success         1: the AUs are predicted; 0: they are not, and every AU cell is empty, never 0. Pose, gaze and
+                    points may be there all the same
+    gaze_0_x gaze_0_y gaze_0_z     gaze of the person's right eye, a unit vector: x to the picture's right, y down,
+                    z away. Experimental; empty where the eye is closed (ks/face/gaze.py)
+    gaze_1_x gaze_1_y gaze_1_z     of the left eye
+    gaze_angle_x gaze_angle_y      of both, radians: positive to the picture's right, and down
+    pose_Tx pose_Ty pose_Tz        the head's place in front of the camera, mm (ks/face/head_pose.py)
+    pose_Rx pose_Ry pose_Rz        its rotation R = Rx Ry Rz, radians: positive is nose down, nose to the picture's
+                    left, forehead to the picture's right
+    x_0 ... x_67 y_0 ... y_67      with landmarks "68": points in pixels of the frame (ks/face/landmarks_68.py)
+    AU01_r ... AU45_r              always empty: the model predicts occurrence, not intensity
+    AU12_c          1: the AU is present (with hysteresis, but in photographs), 0: it is absent. AU01_c ... AU45_c are
+                    those of OpenFace, empty where the model does not have the AU
+
+Then ours:
+
     face_x face_y face_w face_h    box of the face, brows to chin, in pixels of the frame
-    AU12_c          1: the AU is present (with hysteresis, but in photographs), 0: it is absent
+    AU24_c          likewise: AUs of the model that OpenFace does not have
     AU12_p          probability that it is present
     AU12_u          disagreement of the model's two branches, 0 to 1
     order_p         temporal teacher's probability that the window is in its true order
     window_frames   different frames in the window
     calibrated      1: the person's neutral baseline is subtracted
+    head_yaw_deg head_pitch_deg head_roll_deg    degrees, seen from the camera, 0 is a face that looks into it; positive
+                    is the nose to the person's left, the nose up, the head leaning to the person's left
+    mesh_p          probability of the face mesh that there is a face
+    mesh_x_0 ... mesh_z_477        with landmarks "478": x, y and z in pixels of the frame
+    blendshape_browDownLeft ...    with blendshapes: 0 to 1 (ks/face/blendshapes.py)
     reason          why success is 0: "no face", "small", "turned", "blurred", "edge"; of an image, "unreadable" or
                     "size", another size than the recording's; empty if success is 1
     stream          name of the source, without secrets
     epoch           increases with each reconnect of the source
     picture         file name of a photograph, or of an image of a folder; else empty
 
-The model predicts occurrence, not intensity, so there is no AU12_r. The table does not mark experimental AUs; ks-live
-lists them when it starts and in --report.
+What is not known is empty, never 0 or nan. All that comes from the face mesh is empty without it. The table does not
+mark experimental AUs; ks-live lists them when it starts and in --report.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
+from knowledge_spreader.face.landmarks_68 import landmarks_68
+from knowledge_spreader.realtime.measures import measures_of
+from knowledge_spreader.realtime.sinks.table.columns import (
+    NO_EXTRAS,
+    OPENFACE_C,
+    OPENFACE_R,
+    POINTS_68,
+    POINTS_478,
+    Extras,
+    blendshape_columns,
+    columns,
+    others,
+)
+from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult, Landmarks
 
-Kind = Literal["integer", "seconds", "share", "pixels", "flag", "text"]
-Row = tuple[int | float | bool | str | None, ...]  # None: unknown
+Cell = int | float | bool | str | None  # None: unknown
+Row = tuple[Cell, ...]
 
 NO_FACE_ID = -1
 NO_FACE = "no face"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    kind: Kind
-    always: bool = False  # known in every row
-
-
-def columns(aus: Sequence[int]) -> tuple[Column, ...]:
-    """The columns for a model with these AUs."""
-    return (
-        Column("frame", "integer", always=True),
-        Column("face_id", "integer", always=True),
-        Column("timestamp", "seconds", always=True),
-        Column("confidence", "share"),
-        Column("success", "flag", always=True),
-        *(Column(f"face_{side}", "pixels") for side in "xywh"),
-        *(Column(f"AU{au:02d}_c", "flag") for au in aus),
-        *(Column(f"AU{au:02d}_p", "share") for au in aus),
-        *(Column(f"AU{au:02d}_u", "share") for au in aus),
-        Column("order_p", "share"),
-        Column("window_frames", "integer"),
-        Column("calibrated", "flag"),
-        Column("reason", "text"),
-        Column("stream", "text"),
-        Column("epoch", "integer", always=True),
-        Column("picture", "text"),
-    )
-
-
-def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a table with this header. Raises DataError if it is not a table of this version."""
-    aus = [int(match[1]) for name in names if (match := re.fullmatch(r"AU(\d{2,})_c", name))]
-    found = columns(aus)
-    if [column.name for column in found] != list(names):
-        raise DataError(f"a table with the columns {', '.join(names)[:80]} was not written by this version")
-    return found
-
-
-def rows(result: FrameResult) -> list[Row]:
+def rows(result: FrameResult, extras: Extras = NO_EXTRAS) -> list[Row]:
     """One row per face of the frame, or one row with reason "no face". Values are in the order of columns()."""
     if not result.faces:
-        return [_row_without_face(result.frame, len(result.aus))]
-    return [_row(result.frame, face, len(result.aus)) for face in result.faces]
+        return [_row_without_face(result.frame, len(columns(result.aus, extras)))]
+    return [_row(result.frame, face, result.aus, extras) for face in result.faces]
 
 
-def _row(frame: Frame, answer: FaceAUs, n_aus: int) -> Row:
-    face = answer.face
+def _row(frame: Frame, answer: FaceAUs, aus: Sequence[int], extras: Extras) -> Row:
+    face, mesh = answer.face, answer.face.landmarks
     left, top, right, bottom = face.box_xyxy_px
-    if answer.success:
-        p = known(answer.probability)
-        u = known(answer.disagreement)
-        c = [None if share is None else on for share, on in zip(p, answer.occurrence.tolist(), strict=True)]
-    else:
-        c = p = u = [None] * n_aus
+    c, p, u = _by_au(answer, aus)
+    gaze_and_pose, degrees = _from_mesh(answer, frame)
     return (
-        frame.index + 1,
-        face.face_id,
-        float(frame.time_s),
-        float(face.score),
-        answer.success,
+        *_start(frame, face.face_id, face.score, success=answer.success),
+        *gaze_and_pose,
+        *(_flat(landmarks_68(mesh.points_px) if mesh else None, 2 * POINTS_68) if extras.landmarks == "68" else ()),
+        *[None] * len(OPENFACE_R),
+        *[c.get(au) for au in OPENFACE_C],
         float(left),
         float(top),
         float(right - left),
         float(bottom - top),
-        *c,
+        *[c[au] for au in others(aus)],
         *p,
         *u,
         known_number(answer.in_order) if answer.success else None,
         int(answer.window_frames),
         bool(answer.calibrated),
-        printable(face.rejected) or None,
-        printable(frame.stream.name),
-        frame.epoch,
-        printable(frame.picture) or None,
+        *degrees,
+        known_number(mesh.presence) if mesh else None,
+        *(_flat(mesh.points_px if mesh else None, 3 * POINTS_478) if extras.landmarks == "478" else ()),
+        *(_blendshapes(mesh) if extras.blendshapes else ()),
+        *_end(frame, face.rejected),
     )
 
 
-def _row_without_face(frame: Frame, n_aus: int) -> Row:
-    unknown = [None] * (4 + 3 * n_aus + 3)  # box, three for each AU, order_p, window_frames, calibrated
-    place = (frame.unreadable or NO_FACE, printable(frame.stream.name), frame.epoch, printable(frame.picture) or None)
-    return (frame.index + 1, NO_FACE_ID, float(frame.time_s), 0.0, False, *unknown, *place)
+def _row_without_face(frame: Frame, n_columns: int) -> Row:
+    start, end = _start(frame, NO_FACE_ID, 0.0, success=False), _end(frame, frame.unreadable or NO_FACE)
+    return (*start, *[None] * (n_columns - len(start) - len(end)), *end)
+
+
+def _start(frame: Frame, face_id: int, confidence: float, *, success: bool) -> Row:
+    return frame.index + 1, face_id, float(frame.time_s), float(confidence), success
+
+
+def _end(frame: Frame, reason: str) -> Row:
+    return printable(reason) or None, printable(frame.stream.name), frame.epoch, printable(frame.picture) or None
+
+
+def _by_au(
+    answer: FaceAUs, aus: Sequence[int]
+) -> tuple[dict[int, bool | None], list[float | None], list[float | None]]:
+    """Occurrence by AU, probabilities, disagreements; all unknown without an answer."""
+    if not answer.success:
+        unknown = [None] * len(aus)
+        return dict.fromkeys(aus), list(unknown), list(unknown)
+    p = known(answer.probability)
+    there = [None if share is None else on for share, on in zip(p, answer.occurrence.tolist(), strict=True)]
+    return dict(zip(aus, there, strict=True)), p, known(answer.disagreement)
+
+
+def _from_mesh(answer: FaceAUs, frame: Frame) -> tuple[list[float | None], list[float | None]]:
+    """Gaze and pose, 14 cells as OpenFace has them; yaw, pitch and roll in degrees."""
+    measured = measures_of(answer, frame)
+    if measured is None:
+        return [None] * 14, [None] * 3
+    pose, gaze = measured
+    cells = (*gaze.right, *gaze.left, *gaze.angle_rad, *pose.translation_mm, *pose.rotation_rad)
+    return known(np.array(cells)), known(np.array(pose.angles_deg))
+
+
+def _flat(points: np.ndarray | None, n_cells: int) -> list[float | None]:
+    """All x, then all y, and so on."""
+    return [None] * n_cells if points is None else known(points.T.ravel())
+
+
+def _blendshapes(mesh: Landmarks | None) -> list[float | None]:
+    values = mesh.blendshapes if mesh else None
+    return [None] * len(blendshape_columns()) if values is None else known(values)
 
 
 def known(values: np.ndarray) -> list[float | None]:

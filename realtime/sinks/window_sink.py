@@ -12,11 +12,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from knowledge_spreader.opencv import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, MissingError
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
 from knowledge_spreader.realtime.overlay.panel import INK
 from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
@@ -34,17 +34,17 @@ _PROBE_TIMEOUT_S = 30.0
 class WindowSink:
     """Shows results. Raises MissingError without a display, or if OpenCV was built without windows.
 
-    n_frames: N of the model, for the overlay.
+    n_frames, points: for the overlay.
     """
 
-    def __init__(self, title: str, *, n_frames: int | None = None) -> None:
+    def __init__(self, title: str, *, n_frames: int | None = None, points: str = "") -> None:
         _check_display()
         # Hides Qt's warnings about fonts and platforms; a user can set this variable to see them.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;*.info=false")
         self.name = "--show"
         self.quit = False  # requested by key or by closing a window
         self.paused = False
-        self._title, self._n_frames = title, n_frames
+        self._title, self._n_frames, self._points = title, n_frames, points
         self._windows: dict[int, _Window] = {}
         self._display: int | None = None  # file descriptor
 
@@ -58,7 +58,7 @@ class WindowSink:
         if not self.quit and not self.paused:
             number = result.frame.stream.number
             if number not in self._windows:
-                self._windows[number] = _open_window(self._title, result, self._n_frames)
+                self._windows[number] = _open_window(self._title, result, Overlay(self._n_frames, self._points))
             self._windows[number].show(result)
             self._display = self._display or _x_connection()
         self.poll()
@@ -113,13 +113,13 @@ class _Window:
         cv2.imshow(self.key, cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
 
 
-def _open_window(title: str, result: FrameResult, n_frames: int | None) -> _Window:
+def _open_window(title: str, result: FrameResult, overlay: Overlay) -> _Window:
     stream, picture = result.frame.stream, _shrunk(result).frame.image
     key = f"{title} {stream.number}"
     cv2.namedWindow(key, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     cv2.setWindowTitle(key, f"{title}: {' '.join(printable(stream.name).split())}")
     cv2.resizeWindow(key, picture.shape[1], picture.shape[0])
-    return _Window(key, Overlay(n_frames), picture)
+    return _Window(key, overlay, picture)
 
 
 def _x_connection() -> int | None:
@@ -165,9 +165,13 @@ def _shrunk(result: FrameResult) -> FrameResult:
 
 def _scaled(face: FaceAUs, scale: float) -> FaceAUs:
     left, top, right, bottom = face.face.box_xyxy_px
-    return replace(
-        face, face=replace(face.face, box_xyxy_px=(left * scale, top * scale, right * scale, bottom * scale))
+    mesh = face.face.landmarks
+    scaled = replace(
+        face.face,
+        box_xyxy_px=(left * scale, top * scale, right * scale, bottom * scale),
+        landmarks=mesh and replace(mesh, points_px=mesh.points_px * np.float32(scale)),
     )
+    return replace(face, face=scaled)
 
 
 def _check_display() -> None:

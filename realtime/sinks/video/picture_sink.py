@@ -4,12 +4,12 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from knowledge_spreader.opencv import cv2
 import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.files import replace_whole
+from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.overlay.draw import draw
 from knowledge_spreader.realtime.sinks.ours import VIDEO_MARK
 from knowledge_spreader.realtime.types import FrameResult
@@ -26,9 +26,9 @@ class PictureSink:
     Raises DataError if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, points: str = "") -> None:
         self.name = f"--save {folder}"
-        self._folder = folder
+        self._folder, self._points = folder, points
 
     def write(self, result: FrameResult) -> None:
         if result.frame.unreadable:
@@ -36,7 +36,7 @@ class PictureSink:
         path = self._folder / saved_name(result.frame.picture)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            data = _encoded(draw(result), path.suffix.lower())
+            data = _encoded(draw(result, points=self._points), path.suffix.lower())
         except (OSError, cv2.error) as exc:
             raise DataError(f"{path}: this picture cannot be saved ({one_line(exc)}); check the folder") from exc
         replace_whole(path, lambda unfinished: unfinished.write_bytes(data))

@@ -19,7 +19,9 @@ class VideoSink:
     written.
     """
 
-    def __init__(self, path: Path, *, crf: float = 20.0, overlay: bool = True, n_frames: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, crf: float = 20.0, overlay: bool = True, n_frames: int | None = None, points: str = ""
+    ) -> None:
         if path.suffix.lower() not in CONTAINERS:
             raise DataError(f"{path}: a video can be saved as {', '.join(CONTAINERS)}; got {path.suffix!r}; rename it")
         if not 0 <= crf <= 51:
@@ -27,6 +29,7 @@ class VideoSink:
         _check_place(path)
         self.name = f"--save {path}"
         self._path, self._crf, self._overlay, self._n_frames = path, crf, overlay, n_frames
+        self._points = points
         self._writers: dict[int, tuple[VideoWriter, Overlay]] = {}
 
     def write(self, result: FrameResult) -> None:
@@ -34,7 +37,10 @@ class VideoSink:
         stream = result.frame.stream
         if stream.number not in self._writers:
             path = stream_path(self._path, stream)
-            self._writers[stream.number] = VideoWriter(path, result.frame, self._crf), Overlay(self._n_frames)
+            self._writers[stream.number] = (
+                VideoWriter(path, result.frame, self._crf),
+                Overlay(self._n_frames, self._points),
+            )
         writer, overlay = self._writers[stream.number]
         writer.write(result.frame, overlay.draw(result) if self._overlay else result.frame.image)
 

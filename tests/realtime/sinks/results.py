@@ -1,10 +1,12 @@
 """Makes FrameResults for the tests of sinks and events."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from knowledge_spreader.realtime.types import Face, FaceAUs, Frame, FrameResult, Stream
+from knowledge_spreader.realtime.types import Face, FaceAUs, Frame, FrameResult, Landmarks, Stream
+from tests.ks.face.posed_heads import about, mesh_of
 
 AUS = (1, 4, 12, 25)
 AUS_18 = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 45)
@@ -13,10 +15,8 @@ CAMERA = Stream("camera 0", live=True)
 _IMAGE = np.zeros((2, 2, 3), np.uint8)
 
 
-def frame(index=0, *, stream=FILE, pts=None, time_base=Fraction(1, 25), **kwargs):
-    return Frame(
-        _IMAGE, stream, index, index if pts is None else pts, time_base, captured_s=1000 + index / 25, **kwargs
-    )
+def frame(index=0, *, stream=FILE, pts=None, time_base=Fraction(1, 25), image=_IMAGE, **kwargs):
+    return Frame(image, stream, index, index if pts is None else pts, time_base, captured_s=1000 + index / 25, **kwargs)
 
 
 def answer(face_id=0, *, aus=AUS, rejected="", p=None, u=None, seed=0, calibrated=False):
@@ -28,6 +28,14 @@ def answer(face_id=0, *, aus=AUS, rejected="", p=None, u=None, seed=0, calibrate
     face = Face(face_id, (10.0, 20.5, 110.25, 140.5), np.zeros((6, 2)), 0.9375, rejected)
     with np.errstate(invalid="ignore"):
         return FaceAUs(face, tuple(aus), p, p >= 0.5, u, float("nan") if rejected else 0.75, 5, calibrated)
+
+
+def meshed(face, *, presence=0.875, blendshapes=True):
+    """The face with a mesh: a head that is turned, its person's gaze and blendshapes that count up."""
+    turn = about("y", -20) @ about("x", -10)  # to the person's left, and up
+    points = mesh_of(turn, (30.0, -20.0, 600.0))
+    values = np.arange(52, dtype=np.float32) / 64 if blendshapes else None
+    return replace(face, face=replace(face.face, landmarks=Landmarks(points, presence, values)))
 
 
 def result(index=0, *faces, aus=AUS, events=(), latency_ms=12.5, notes=(), **kwargs):

@@ -126,7 +126,9 @@ def test_a_channel_of_lsl_is_described_as_such() -> None:
     pytest.importorskip("pylsl", exc_type=(ImportError, RuntimeError))
     sink = LslSink(AUS, experimental=(4,))
     channels = ET.fromstring(sink._info(FILE, 0).as_xml()).iter("description")
-    assert [each.text for each in channels] == [au_meaning(au, (4,)) for au in AUS]
+    told = [each.text for each in channels]
+    assert told[: len(AUS)] == [au_meaning(au, (4,)) for au in AUS]
+    assert ["experimental" in each for each in told[len(AUS) :]] == [False, False, False, True, True]  # head, gaze
     sink.close()
 
 

@@ -60,6 +60,9 @@ def test_a_line_holds_all_that_is_known_about_a_frame(tmp_path):
                 "order_p": 0.75,
                 "window_frames": 5,
                 "calibrated": False,
+                "head": None,
+                "gaze": None,
+                "mesh_p": None,
             }
         ],
         "events": [{"face_id": 3, "au": "AU12", "onset_s": 1.5, "end_s": 2.25, "peak": 0.875}],

@@ -51,16 +51,19 @@ def test_an_inlet_gets_each_face_with_the_time_it_came_in(sink, pylsl):
     sink.write(each)
     for face, opened in zip(each.faces, inlets, strict=True):
         sample, stamp_s = opened.pull_sample(10.0)
-        assert sample == face.probability.tolist()
+        assert sample[: len(AUS)] == face.probability.tolist()
+        assert all(math.isnan(value) for value in sample[len(AUS) :])  # no face mesh
         assert stamp_s == pytest.approx(each.frame.captured_s + before_s, abs=1e-4)
 
 
 def test_the_stream_says_what_it_is(sink, pylsl):
     sink.write(result(0, answer(7), stream=CAMERA))
     info = inlet(pylsl, "camera 0 face 7").info(10.0)
-    assert (info.type(), info.nominal_srate(), info.channel_count()) == ("FACS", pylsl.IRREGULAR_RATE, len(AUS))
+    assert (info.type(), info.nominal_srate(), info.channel_count()) == ("FACS", pylsl.IRREGULAR_RATE, len(AUS) + 5)
     told = ET.fromstring(info.as_xml())
-    assert [label.text for label in told.iter("label")] == ["AU1", "AU4", "AU12", "AU25"]
+    labels = [label.text for label in told.iter("label")]
+    assert labels[: len(AUS)] == ["AU1", "AU4", "AU12", "AU25"]
+    assert labels[len(AUS) :] == ["head_yaw_deg", "head_pitch_deg", "head_roll_deg", "gaze_angle_x", "gaze_angle_y"]
     assert float(told.findtext("desc/synchronization/offset_mean")) == 0.025
     assert told.findtext("desc/synchronization/can_drop_samples") == "true"
 
@@ -70,7 +73,7 @@ def test_a_face_without_an_answer_is_nan_in_every_channel(sink, pylsl):
     opened = inlet(pylsl, "clip.mp4 face 2")
     sink.write(result(1, answer(2, rejected="turned")))
     sample, _ = opened.pull_sample(10.0)
-    assert len(sample) == len(AUS)
+    assert len(sample) == len(AUS) + 5
     assert all(math.isnan(value) for value in sample)
 
 

@@ -13,7 +13,8 @@ import pytest
 from knowledge_spreader.errors import DataError, MissingError
 from knowledge_spreader.realtime.sinks.finish import finish
 from knowledge_spreader.realtime.sinks.parquet_sink import ParquetSink, finish_parquet
-from knowledge_spreader.realtime.sinks.rows import columns, rows
+from knowledge_spreader.realtime.sinks.rows import rows
+from knowledge_spreader.realtime.sinks.table.columns import columns
 from knowledge_spreader.realtime.types import Stream
 from tests.realtime.kill import ROOT, write_and_kill
 from tests.realtime.sinks.results import AUS, answer, result

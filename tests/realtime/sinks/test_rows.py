@@ -5,7 +5,8 @@ import pytest
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.sinks.data_frame import rows_to_frame
-from knowledge_spreader.realtime.sinks.rows import columns, columns_of, printable, rows
+from knowledge_spreader.realtime.sinks.rows import printable, rows
+from knowledge_spreader.realtime.sinks.table.columns import columns, columns_of
 from knowledge_spreader.realtime.types import Stream
 from tests.realtime.sinks.results import AUS, answer, result
 
@@ -16,11 +17,23 @@ def named(result):
 
 
 def test_the_first_columns_are_openfaces_and_au_numbers_have_two_digits():
-    names = [column.name for column in columns((1, 12))]
+    """OpenFace's are written out as its RecorderCSV.cpp writes them; the reader of its CSV is in table/."""
+    names = [column.name for column in columns((1, 12, 24))]
+    aus = ["01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17", "20", "23", "25", "26"]
+    openface = [
+        *("frame", "face_id", "timestamp", "confidence", "success"),
+        *("gaze_0_x", "gaze_0_y", "gaze_0_z", "gaze_1_x", "gaze_1_y", "gaze_1_z", "gaze_angle_x", "gaze_angle_y"),
+        *("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"),
+        *(f"AU{au}_r" for au in (*aus, "45")),
+        *(f"AU{au}_c" for au in (*aus, "28", "45")),
+    ]
     assert names == [
-        *("frame", "face_id", "timestamp", "confidence", "success", "face_x", "face_y", "face_w", "face_h"),
-        *("AU01_c", "AU12_c", "AU01_p", "AU12_p", "AU01_u", "AU12_u"),
-        *("order_p", "window_frames", "calibrated", "reason", "stream", "epoch", "picture"),
+        *openface,
+        *("face_x", "face_y", "face_w", "face_h"),
+        *("AU24_c", "AU01_p", "AU12_p", "AU24_p", "AU01_u", "AU12_u", "AU24_u"),
+        *("order_p", "window_frames", "calibrated"),
+        *("head_yaw_deg", "head_pitch_deg", "head_roll_deg", "mesh_p"),
+        *("reason", "stream", "epoch", "picture"),
     ]
 
 
