@@ -231,6 +231,8 @@ def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
         max_faces=options.max_faces,
         min_face_px=options.min_face_px,
         runtime=options.face_runtime,
+        mesh=options.needs_mesh,
+        blendshapes=options.blendshapes,
     )
 
 

@@ -1,7 +1,8 @@
 """FaceFinder: the faces of each frame with their ids and crops.
 
     scene cut               all tracks end                                  realtime/faces/scene_cuts.py
-    held track              search where it was, as for training crops      ks/face/detector.py, ks/clips/crop_videos.py
+    held track              with landmarks, the face mesh where it was      mesh_follower.py, ks/face/face_mesh.py
+                            else the detector where it was                  ks/face/detector.py, ks/clips/crop_videos.py
     two tracks on one face  one of them is lost                             realtime/faces/tracks.py
     lost track              search where it was, and where it was going
     every SCAN_S            search the image, or a tile of it, for new faces
@@ -12,6 +13,7 @@ The schedule follows the frames' time stamps, so a file gives the same numbers h
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -32,6 +34,7 @@ from knowledge_spreader.face.detector import (
 )
 from knowledge_spreader.realtime.faces.all_scales import find_at_all_scales
 from knowledge_spreader.realtime.faces.head_pose import face_box
+from knowledge_spreader.realtime.faces.mesh_follower import MeshFollower, first_region, next_region
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, reject
 from knowledge_spreader.realtime.faces.scene_cuts import CutWatch
 from knowledge_spreader.realtime.faces.tracks import Track, Tracks, rivals
@@ -41,6 +44,8 @@ from knowledge_spreader.realtime.types import Face, Frame
 SCAN_S = 0.25  # while a face is held: the whole image and one tile in turn
 TILES_S = 0.25  # all tiles while there is no face; the whole image is then searched in every frame
 FINE_S, FINE_HELD_S = 1.0, 4.0  # one search of all fine tiles (24 at 1080p, 84 at 4K) without and with a held face
+CONFIRM_S = 0.5  # the detector looks again at a face that the mesh follows
+UNCONFIRMED_S = 2.0  # how long the mesh is believed without it
 _SMALL = 0.8  # of min_face_px: smaller faces that only fine tiles show are left out
 _LARGER = 1.2  # at max_faces, a new face replaces the smallest held face if it is this many times as wide
 
@@ -81,11 +86,17 @@ class FaceFinder:
         max_faces: int = 0,
         min_face_px: float = MIN_FACE_PX,
         runtime: str = OPENVINO,
+        mesh: bool = False,
+        blendshapes: bool = False,
     ) -> None:
-        """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small."""
+        """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small.
+
+        mesh: follow faces with the face mesh, and give them landmarks. blendshapes: with these.
+        """
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
         self._streams: dict[int, _StreamState] = {}
         self._detector = FaceDetector(model, quick=True, runtime=runtime)
+        self._follower = MeshFollower(blendshapes=blendshapes) if mesh or blendshapes else None
 
     def __enter__(self) -> Self:
         return self
@@ -120,22 +131,74 @@ class FaceFinder:
         found = self._look_for_others(state, frame, [face.box_xyxy_px for _, face in seen])
         entering = self._choose(tracks, found)
         seen = [(track, face) for track, face in seen if track in tracks.held]
-        seen += zip(tracks.take(entering, time_s), entering, strict=True)
+        seen += self._enter(tracks.take(entering, time_s), entering, frame)
         shown = [one for track, face in seen if (one := self._show(tracks, track, face, frame))]
         return _by_size(shown) if frame.stream.stills else sorted(shown, key=lambda one: one.face.face_id)
 
     def _look_for_held(self, tracks: Tracks, frame: Frame) -> list[tuple[Track, DetectedFace]]:
         """The held faces that are found again. The others become lost."""
         seen: list[tuple[Track, DetectedFace]] = []
+        followed = self._follow(tracks.held, frame)
         for track in list(tracks.held):
-            face = next(iter(self._detector.find(frame.image, track.near)), None)
+            face = followed.get(track.face_id) or next(iter(self._detector.find(frame.image, track.near)), None)
             if face and track.is_seen_in(face, frame.time_s):
                 seen.append((track, face))
+                if self._follower and track.region is None:  # the detector saw it, so the face mesh may see it again
+                    track.region, track.confirmed_s = first_region(face), frame.time_s
             else:
                 tracks.lose(track)
         for track in rivals(seen, frame.time_s):
             tracks.lose(track)
         return [(track, face) for track, face in seen if track in tracks.held]
+
+    def _follow(self, held: Sequence[Track], frame: Frame) -> dict[int, DetectedFace]:
+        """The held faces that the face mesh sees, by id. The detector confirms each of them every CONFIRM_S."""
+        if self._follower is None:
+            return {}
+        tracks = [track for track in held if track.region is not None]
+        answers = self._follower.follow(frame.image, [track.region for track in tracks if track.region is not None])
+        for track in held:
+            track.landmarks = None
+        faces: dict[int, DetectedFace] = {}
+        for track, answer in zip(tracks, answers, strict=True):
+            if answer is not None and self._is_confirmed(track, answer[0], frame):
+                faces[track.face_id], track.landmarks = answer
+                assert track.region is not None
+                track.region = next_region(track.region, answer[1])
+            else:
+                track.region = None
+        return faces
+
+    def _is_confirmed(self, track: Track, face: DetectedFace, frame: Frame) -> bool:
+        """The face mesh may stay on what is no face, a hand or the back of a head; the detector does not.
+
+        A face that has turned too far for the detector is believed for UNCONFIRMED_S.
+        """
+        age_s = frame.time_s - track.confirmed_s
+        if 0 <= age_s < CONFIRM_S:
+            return True
+        if self._detector.find(frame.image, face.box_xyxy_px):
+            track.confirmed_s = frame.time_s
+            return True
+        return 0 <= age_s < UNCONFIRMED_S
+
+    def _enter(
+        self, tracks: Sequence[Track], faces: Sequence[DetectedFace], frame: Frame
+    ) -> list[tuple[Track, DetectedFace]]:
+        """Entering faces: what the detector saw, or what the face mesh sees there."""
+        if self._follower is None:
+            return list(zip(tracks, faces, strict=True))
+        regions = [first_region(face) for face in faces]
+        entered = []
+        answers = self._follower.follow(frame.image, regions)
+        for track, face, region, answer in zip(tracks, faces, regions, answers, strict=True):
+            track.confirmed_s = frame.time_s
+            track.region, track.landmarks = region, None
+            if answer is not None:
+                track.landmarks = answer[1]
+                track.region = next_region(region, answer[1])
+            entered.append((track, face if answer is None else answer[0]))
+        return entered
 
     def _look_for_others(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
         """Faces other than the known ones: first at the places of lost tracks, then, when due, in the whole image."""
@@ -216,7 +279,8 @@ class FaceFinder:
             min_face_px=self._min_face_px,
             before=track.rejected,
         )
-        return FoundFace(Face(track.face_id, face_box(points), points, face.score, track.rejected, fresh), picture)
+        shown = Face(track.face_id, face_box(points), points, face.score, track.rejected, fresh, track.landmarks)
+        return FoundFace(shown, picture)
 
 
 def _by_size(faces: list[FoundFace]) -> list[FoundFace]:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from knowledge_spreader.arrays import F64
 from knowledge_spreader.face.alignment import PointFilter
 from knowledge_spreader.face.detector import NEW_SCORE, Box, DetectedFace, box_width, hold, overlap
+from knowledge_spreader.face.mesh_region import Region
+from knowledge_spreader.realtime.types import Landmarks
 
 KEPT_S = 2.0
 RIVALS = 0.5  # boxes that overlap more are the same face; two people cheek to cheek reach 0.2
@@ -44,6 +46,9 @@ class Track:
     born_s: float  # when it last started afresh
     speed_px_s: tuple[float, float] = (0.0, 0.0)
     damped: PointFilter = field(default_factory=PointFilter)
+    region: Region | None = None  # the square in which the face mesh looks for it; None: the mesh does not see it
+    landmarks: Landmarks | None = None  # of this frame
+    confirmed_s: float = -math.inf  # when the detector last saw a face there
     rejected: str = ""  # by the quality gate in the previous frame
     fresh: bool = True  # the next frame starts afresh: the filter and the window are emptied
 

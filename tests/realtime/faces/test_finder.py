@@ -9,6 +9,7 @@ import pytest
 
 from knowledge_spreader.face.alignment import crop
 from knowledge_spreader.face.detector import FaceDetector, overlap
+from knowledge_spreader.face.mesh_points import key_points
 from knowledge_spreader.realtime.faces.finder import FaceFinder, FoundFace
 from knowledge_spreader.realtime.types import Frame
 from tests.realtime.faces.moving_faces import MODEL, clip, every, frame, needs_media, picture, shot
@@ -18,9 +19,14 @@ STEP_S = 1 / 30
 Head = tuple[str, float, float, float]
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["detector", "mesh"])
+def with_mesh(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def one_finder():
-    with FaceFinder(MODEL, 224) as finder:
+def one_finder(with_mesh):
+    with FaceFinder(MODEL, 224, mesh=with_mesh) as finder:
         yield finder
 
 
@@ -211,7 +217,7 @@ def test_a_small_face_beside_a_large_one_is_found_within_three_seconds(finder):
     assert_at(seen[-1], {0: large, 1: small})
 
 
-def test_one_held_face_costs_one_look_a_frame_and_one_more_each_quarter_second(finder, monkeypatch):
+def test_one_held_face_costs_one_look_a_frame_and_one_more_each_quarter_second(finder, with_mesh, monkeypatch):
     looks = 0
     look = FaceDetector._look
 
@@ -224,7 +230,8 @@ def test_one_held_face_costs_one_look_a_frame_and_one_more_each_quarter_second(f
     monkeypatch.setattr(FaceDetector, "_look", counted)
     for time_s in every(STEP_S, STEP_S, 2 + STEP_S):
         finder.find(shot([("astronaut", 300, 150, 100)], time_s))
-    assert looks == 60 + 60 // 8  # each eighth frame is the first after a quarter of a second
+    scans = 60 // 8  # each eighth frame is the first after a quarter of a second
+    assert looks == scans + (60 // 15 if with_mesh else 60)  # the detector confirms the mesh's face every half second
 
 
 def test_without_a_face_the_tiles_are_looked_at_four_times_a_second(finder, monkeypatch):
@@ -253,13 +260,19 @@ def test_a_small_face_that_only_the_tiles_show_is_found_and_held(finder):
 # ---- the crop
 
 
-def test_the_crop_is_the_one_that_ks_crop_makes_from_the_damped_points(finder):
+def test_the_crop_is_the_one_that_ks_crop_makes_from_the_damped_points(finder, with_mesh):
     image = picture("skimage_astronaut.png")
     (found,) = finder.find(frame(image, 0.0))
     with FaceDetector(MODEL, quick=True) as detector:
         (face,) = detector.find(image)
-    np.testing.assert_array_equal(found.crop, crop(image, face.points_px, 224))
-    assert found.face.score == face.score
+    if with_mesh:
+        assert found.face.landmarks is not None
+        points = key_points(found.face.landmarks.points_px)
+        assert np.abs(points - face.points_px).max() < 0.15 * np.linalg.norm(face.points_px[1] - face.points_px[0])
+    else:
+        points = face.points_px
+        assert found.face.score == face.score
+    np.testing.assert_array_equal(found.crop, crop(image, points.astype(np.float32), 224))
     assert overlap(found.face.box_xyxy_px, face.box_xyxy_px) > 0.7
     assert (found.face.rejected, found.face.fresh) == ("", True)
 
