@@ -4,6 +4,8 @@ Measured on 196 pictures of 14 rendered people (heads turned up to 60 degrees, e
 the average, median 10.0; 19 of the 392 eyes without an answer.
 """
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from knowledge_spreader.face.blaze_face import BlazeFace
 from knowledge_spreader.face.face_mesh import FaceMesh
 from knowledge_spreader.face.gaze import gaze
 from knowledge_spreader.face.head_pose import head_pose
-from tests.ks.face.face_pictures import picture
+from knowledge_spreader.face.mesh_region import region_of_mesh
+from tests.ks.face.face_pictures import DEMO, frames, picture, regions
 from tests.ks.face.posed_heads import SIZE, about, mesh_of
 from tests.ks.face.test_head_pose import LONDON, looked_at
 
@@ -77,3 +80,20 @@ def test_people_who_look_into_the_camera_look_into_it():
     assert len(angles) > 30
     assert np.abs(np.degrees(np.mean(angles, 0))).max() < 2.5
     assert np.degrees(np.std(angles, 0)).max() < 6
+
+
+@pytest.mark.slow
+def test_a_blink_has_no_gaze_and_open_eyes_have_one():
+    """The demo's person blinks five times; AU 43 is how far the eyes are closed."""
+    with (DEMO / "clip.csv").open() as file:
+        closed = np.array([float(row["AU43"]) for row in csv.DictReader(file)])
+    mesh, region, unknown = FaceMesh(threads=1), None, []
+    for image in frames(DEMO / "clip.mp4"):
+        region = region or regions(image, BlazeFace(threads=1, min_score=0.5))[0]
+        points = mesh.find(image, [region]).points_px[0]
+        region = region_of_mesh(points)
+        found = gaze(points, head_pose(points, image.shape[1], image.shape[0]))
+        unknown.append([bool(np.isnan(eye).any()) for eye in (found.right, found.left)])
+    assert np.array(unknown)[closed > 0.8].all()
+    assert not np.array(unknown)[closed < 0.2].any()
+    assert ((closed > 0.8).sum(), (closed < 0.2).sum()) == (13, 170)
