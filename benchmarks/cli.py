@@ -199,7 +199,10 @@ def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_threads(live)
     add_face_model(live)
     live.add_argument(
-        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to compare with it"
+        "--landmarker",
+        type=Path,
+        metavar="FILE.task",
+        help="MediaPipe's face_landmarker.task, to compare with it; it sends usage metrics to Google",
     )
     live.add_argument(
         "--quick",

@@ -11,7 +11,7 @@ from typing import Any
 Row = dict[str, Any]
 
 
-PACKAGES = ("knowledge-spreader", "torch", "torchvision", "numpy", "mediapipe")
+PACKAGES = ("knowledge-spreader", "torch", "torchvision", "numpy", "openvino", "mediapipe")
 
 
 def origin_of_results() -> Row:

@@ -56,7 +56,9 @@ class Blendshapes:
             from mediapipe.tasks.python import vision
             from mediapipe.tasks.python.core.base_options import BaseOptions
         except (ImportError, OSError) as exc:
-            raise MissingError(f"MediaPipe cannot be loaded ({exc}); run: pip install mediapipe") from exc
+            raise MissingError(
+                f"MediaPipe cannot be loaded ({exc}); run: pip install 'knowledge-spreader[mediapipe]'"
+            ) from exc
         try:
             data = model.read_bytes()
         except OSError as exc:

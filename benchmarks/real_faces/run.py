@@ -183,7 +183,10 @@ def parser() -> argparse.ArgumentParser:
         "--labels", type=Path, default=LABELS, metavar="FILE.csv", help="the codes (default: the bundled labels.csv)"
     )
     made.add_argument(
-        "--landmarker", type=Path, metavar="FILE.task", help="MediaPipe's face_landmarker.task, to compare with it"
+        "--landmarker",
+        type=Path,
+        metavar="FILE.task",
+        help="MediaPipe's face_landmarker.task, to compare with it; it sends usage metrics to Google",
     )
     add_face_model(made)
     made.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")

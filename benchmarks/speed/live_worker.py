@@ -62,7 +62,9 @@ def _landmarker(request: Mapping[str, Any]) -> dict[str, Any]:
         from mediapipe.tasks.python import vision
         from mediapipe.tasks.python.core.base_options import BaseOptions
     except (ImportError, OSError) as exc:
-        raise MissingError(f"MediaPipe cannot be loaded ({exc})") from exc
+        raise MissingError(
+            f"MediaPipe cannot be loaded ({exc}); run: pip install 'knowledge-spreader[mediapipe]'"
+        ) from exc
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_buffer=Path(request["landmarker"]).read_bytes()),
         running_mode=vision.RunningMode.VIDEO,
