@@ -33,6 +33,10 @@ from knowledge_spreader.face.canonical_face import INDEX, PLACE_MM, WEIGHT
 
 _ROUNDS = 3  # after which the distance changes by less than 0.1 %
 
+_MIDDLE_MM = WEIGHT @ PLACE_MM  # (3,)
+_WEIGHED = WEIGHT[:, None] * (PLACE_MM - _MIDDLE_MM)  # (33, 3)
+_SPREAD = float((_WEIGHED * (PLACE_MM - _MIDDLE_MM)).sum())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadPose:
@@ -113,10 +117,8 @@ def _straight(place: F64) -> F64:
 
 def _laid_onto(found: F64) -> tuple[float, F64, F64]:
     """(scale, rotation, translation) that lay the rigid points (33, 3) onto the found ones, by least squares."""
-    middle, middle_mm = WEIGHT @ found, WEIGHT @ PLACE_MM
-    there, here = found - middle, PLACE_MM - middle_mm
-    left, stretch, right = np.linalg.svd((there * WEIGHT[:, None]).T @ here)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])  # a rotation, not a reflection
+    left, stretch, right = np.linalg.svd(found.T @ _WEIGHED)  # _WEIGHED sums to 0, so `found` need not be centred
+    sign = np.array([1.0, 1.0, math.copysign(1.0, np.linalg.det(left @ right))])  # a rotation, not a reflection
     turn = (left * sign) @ right
-    scale = float((stretch * sign).sum() / (WEIGHT @ (here**2).sum(1)))
-    return scale, turn, middle - scale * turn @ middle_mm
+    scale = float(stretch @ sign) / _SPREAD
+    return scale, turn, WEIGHT @ found - scale * turn @ _MIDDLE_MM
