@@ -16,6 +16,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import knowledge_spreader.opencv  # noqa: F401  # before PyAV, or windows hang
+
 if TYPE_CHECKING:
     from knowledge_spreader.config import TrainConfig
     from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model

@@ -117,5 +117,5 @@ def _font() -> "cv2.FontFace":
         return cv2.FontFace("sans")  # Rubik, inside OpenCV
     except AttributeError as exc:
         raise MissingError(
-            f"the overlay needs OpenCV 5 or later, found {cv2.__version__}; pip install -U opencv-contrib-python"
+            f"the overlay needs OpenCV 5 or later, found {cv2.__version__}; pip install -U opencv-python"
         ) from exc

@@ -16,7 +16,7 @@ import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError, MissingError
-from knowledge_spreader.opencv import cv2
+from knowledge_spreader.opencv import cv2, windows_hang
 from knowledge_spreader.realtime.overlay.draw import Overlay, text_size_px
 from knowledge_spreader.realtime.overlay.panel import INK
 from knowledge_spreader.realtime.overlay.text import darken, line_px, put, width_px
@@ -180,10 +180,12 @@ def _check_display() -> None:
     if not cv2.currentUIFramework():
         raise MissingError(
             "this OpenCV was built without windows; pip uninstall opencv-python-headless, then pip install "
-            "--force-reinstall opencv-contrib-python; or use --save"
+            "--force-reinstall opencv-python; or use --save"
         )
     if not sys.platform.startswith("linux"):
         return
+    if windows_hang():
+        raise MissingError("PyAV was imported before OpenCV, so windows hang; import knowledge_spreader first")
     if not os.environ.get("DISPLAY"):
         wayland = " (Wayland is there, but OpenCV's windows need XWayland)" if os.environ.get("WAYLAND_DISPLAY") else ""
         raise MissingError(f"no display: DISPLAY is not set{wayland}; {advice}")

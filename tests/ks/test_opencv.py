@@ -85,10 +85,16 @@ def test_a_broken_opencv_is_one_line_and_exit_2(tmp_path: Path, how: str, said: 
     assert "Traceback" not in done.stderr
 
 
-def test_help_does_not_wait_for_opencv() -> None:
-    code = (
-        "import sys\nfrom knowledge_spreader.realtime.cli.main import main\n"
-        "try:\n    main(['--help'])\nfinally:\n    print('cv2' in sys.modules)"
-    )
+@pytest.mark.parametrize("module", ["", ".realtime.cli.main", ".realtime.watch", ".displayed", ".frame_reader"])
+def test_opencv_comes_before_pyav_whatever_is_imported_first(module: str) -> None:
+    code = f"import sys, knowledge_spreader{module}\nprint([name for name in sys.modules if name in ('av', 'cv2')][0])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("False\n")
+    assert done.stdout == "cv2\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the wheels for Linux have a library in common")
+@pytest.mark.parametrize(("first", "said"), [("av", "True\n"), ("cv2", "False\n")])
+def test_who_imported_pyav_before_is_known(first: str, said: str) -> None:
+    """If the first case fails, PyAV's wheel has no such library any more, and the order has ceased to matter."""
+    code = f"import {first}\nfrom knowledge_spreader.opencv import windows_hang\nimport av\nprint(windows_hang())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == said

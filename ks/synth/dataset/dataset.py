@@ -26,7 +26,7 @@ from knowledge_spreader.synth.dataset.workers import film_all
 from knowledge_spreader.synth.motion.scripts import KINDS
 from knowledge_spreader.synth.rendering.gl import Graphics
 
-_MADE_WITH = ("knowledge-spreader", "moderngl", "numpy", "opencv-python-headless", "opencv-contrib-python", "av")
+_MADE_WITH = ("knowledge-spreader", "moderngl", "numpy", "opencv-python", "opencv-contrib-python", "av")
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,6 +262,15 @@ def test_without_a_display_there_is_one_clear_line_and_no_crash(variables, reaso
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the wheels for Linux have a library in common")
+def test_after_an_earlier_import_of_pyav_there_is_one_line_instead_of_a_window_that_hangs(screen):
+    code = "import av\n" + textwrap.dedent(PROBE)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "DISPLAY": screen[0]}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=60)
+    said = "PyAV was imported before OpenCV, so windows hang; import knowledge_spreader first\n"
+    assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)
+
+
 DISPLAY_DIES = """
     import sys
     from fractions import Fraction
