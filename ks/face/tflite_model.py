@@ -56,6 +56,8 @@ class TfliteModel:
             "INFERENCE_PRECISION_HINT": "f32",  # left alone, OpenVINO computes in bf16 where the CPU can
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
+            # Pinned, every model binds its first thread to the first core, and two models share that one.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads:
             properties["INFERENCE_NUM_THREADS"] = threads
