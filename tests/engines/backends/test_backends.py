@@ -152,7 +152,7 @@ def test_openvino_computes_in_fp32_unless_told_otherwise(tiny_file: ModelFile) -
 @pytest.mark.parametrize(
     ("module", "library", "extra"),
     [
-        ("knowledge_spreader.engines.backends.openvino_engine", "openvino", "openvino"),
+        ("knowledge_spreader.quiet_openvino", "openvino", "openvino"),
         ("knowledge_spreader.engines.backends.onnx_engine", "onnxruntime", "onnx"),
         ("knowledge_spreader.engines.backends.torch_engine", "torch", "gpu"),
         ("knowledge_spreader.engines.compile.quantize", "onnxruntime.quantization", "onnx"),
