@@ -34,8 +34,8 @@ class OpenVINOEngine:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-        # Pinned, every model binds its first thread to the first core, and two models share that one.
-        "ENABLE_CPU_PINNING": False,
+            # Pinned, every model binds its first thread to the first core, and two models share that one.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads:
             properties["INFERENCE_NUM_THREADS"] = threads
