@@ -7,8 +7,6 @@ A batch is the newest frame of each camera, or consecutive frames of a recording
 frames give the same numbers.
 """
 
-import queue
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -20,6 +18,7 @@ import numpy as np
 from knowledge_spreader.arrays import F32, sigmoid
 from knowledge_spreader.calibration.person_baseline import PersonView
 from knowledge_spreader.engines.base import Encoded, Engine, Prediction
+from knowledge_spreader.realtime.ahead import ahead
 from knowledge_spreader.realtime.faces.finder import FoundFace
 from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS, Occurrences
@@ -66,7 +65,10 @@ class Analyser:
         self.stages = stages or Stages()
 
     def look(self, frames: Sequence[Frame]) -> Looked:
-        """First half, without the engine: finds the faces. Call it with batches in order, from one thread at a time."""
+        """First half, without the engine: finds the faces. The frames of a stream must come in order.
+
+        Threads may look side by side if the finder allows it.
+        """
         with self.stages.measure("find", len(frames)):
             return Looked(tuple(frames), tuple(self._faces(frame) for frame in frames))
 
@@ -166,49 +168,21 @@ def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:
     return FaceAUs(face, aus, nan, np.zeros(len(aus), np.bool_), nan, float("nan"), 0)
 
 
-def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, ahead: int = 0) -> Iterator[FrameResult]:
-    """One FrameResult per frame, in order. ahead: batches that are read and looked at while the engine works.
+def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, size: int = 0) -> Iterator[FrameResult]:
+    """One FrameResult per frame, in order. size: batches that are read and looked at while the engine works.
 
-    With ahead > 0 a second thread decodes and finds faces, which costs no extra time on several cores. For live
-    sources leave it at 0: reading ahead only makes the frames older.
+    With size > 0 a second thread finds faces, which costs no extra time on several cores.
     """
-    looked = (analyser.look(frames) for frames in batches)
-    with closing(_ahead(looked, ahead) if ahead else looked) as ready:
+    looked = _looked(batches, analyser)
+    with closing(ahead(looked, size, "look ahead") if size else looked) as ready:
         for batch in ready:
             yield from analyser.answer(batch)
 
 
-def _ahead(items: Generator[Looked, None, None], size: int) -> Generator[Looked, None, None]:
-    """The items, computed up to `size` ahead in a thread. Its exceptions are raised here; it ends with its consumer."""
-    ready: queue.Queue[Looked | BaseException | None] = queue.Queue(size)
-    stop = threading.Event()
-
-    def put(item: Looked | BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def work() -> None:
-        try:
-            with closing(items):
-                for item in items:
-                    put(item)
-                    if stop.is_set():
-                        return
-            put(None)
-        except BaseException as exc:  # handed to the consumer
-            put(exc)
-
-    thread = threading.Thread(target=work, name="look ahead", daemon=True)
-    thread.start()
+def _looked(batches: Iterable[Sequence[Frame]], analyser: Analyser) -> Generator[Looked, None, None]:
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        for frames in batches:
+            yield analyser.look(frames)
     finally:
-        stop.set()
-        thread.join()
+        if isinstance(batches, Generator):
+            batches.close()

@@ -13,16 +13,20 @@ from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.face.detector_weights import find_face_model
+from knowledge_spreader.realtime.ahead import ahead
 from knowledge_spreader.realtime.faces.finder import FaceFinder
+from knowledge_spreader.realtime.faces.finders import FaceFinders
+from knowledge_spreader.realtime.live_run import analyse_live
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.pipeline import Analyser, analyse
-from knowledge_spreader.realtime.sources.live import Capture, newest
+from knowledge_spreader.realtime.sources.live import Capture
 from knowledge_spreader.realtime.sources.recorded import Recording
 from knowledge_spreader.realtime.sources.settle import settled
 from knowledge_spreader.realtime.sources.source_spec import Target, targets
 from knowledge_spreader.realtime.sources.stills import Photographs
 from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.stats.run_stats import Tally
+from knowledge_spreader.realtime.thread_counts import engine_threads, look_threads
 from knowledge_spreader.realtime.types import Frame, FrameResult
 from knowledge_spreader.spec import au_label
 
@@ -34,7 +38,8 @@ log = logging.getLogger(__name__)
 _BATCH = 4  # frames of a recording per batch on a CPU; larger batches are not faster
 _BATCH_GPU = 32
 _BATCH_BYTES = 1 << 26  # memory limit of the frames in a batch
-_AHEAD, _AHEAD_STILLS = 2, 1  # batches read while the engine works; a photograph of 100 megapixels is 300 MB
+_READ_AHEAD = 1  # batches of a recording
+_AHEAD, _AHEAD_STILLS = 2, 1  # batches looked at while the engine works; a photograph of 100 megapixels is 300 MB
 
 
 class Watch:
@@ -52,10 +57,14 @@ class Watch:
         self._open = ExitStack()
         with ExitStack() as opening:
             self.model: ModelFile = open_model(options.model or bundled_model())
-            engine = open_engine(self.model, options.device, options.precision, threads=options.threads)
+            streams = len(self._targets) if self.live else 0
+            threads = options.threads or engine_threads(streams)
+            engine = open_engine(self.model, options.device, options.precision, threads=threads)
             opening.callback(engine.close)
             face_model = find_face_model(options.own_face_model, options.face_runtime)
-            finder = opening.enter_context(_finder(face_model, self.model.spec.side_px, options))
+            self._lookers = look_threads(streams)
+            finders = [_finder(face_model, self.model.spec.side_px, options) for _ in range(self._lookers)]
+            finder = FaceFinders([opening.enter_context(finder) for finder in finders])
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
         self.choice = engine.choice
@@ -136,17 +145,17 @@ class Watch:
                 self.tally.opened(capture)
                 stack.callback(self.tally.ended, number)
             self.tally.start()
-            yield from analyse(self._newest(captures), self._analyser)
+            yield from analyse_live(
+                captures,
+                self._analyser,
+                self._stop,
+                lookers=self._lookers,
+                failed=self._left_out,
+                idle=lambda: self.idle(),
+            )
             for capture in captures:
                 if loss := capture.loss:
                     self.tally.failed(capture.stream.name, loss)
-
-    def _newest(self, captures: Sequence[Capture]) -> Iterator[list[Frame]]:
-        for frames in newest(captures, self._stop, self._left_out):
-            if frames:
-                yield frames
-            else:
-                self.idle()
 
     def _left_out(self, capture: Capture, exc: KSError) -> None:
         self.tally.failed(capture.stream.name, str(exc))
@@ -169,8 +178,10 @@ class Watch:
         with self._reader(target, number) as recording:
             self.tally.opened(recording)
             try:
-                ahead = _AHEAD_STILLS if target.stills else _AHEAD
-                yield from analyse(self._batches(recording), self._analyser, ahead)
+                batches = self._batches(recording)
+                if not target.stills:
+                    batches = ahead(batches, _READ_AHEAD, "read ahead")
+                yield from analyse(batches, self._analyser, _AHEAD_STILLS if target.stills else _AHEAD)
                 if recording.loss:
                     self.tally.failed(target.name, recording.loss)
             finally:
@@ -182,7 +193,7 @@ class Watch:
             return Photographs(target, number)
         return Recording(target, number, audio=self._options.audio, timeout_s=self._options.timeout_s)
 
-    def _batches(self, recording: Recording | Photographs) -> Iterator[list[Frame]]:
+    def _batches(self, recording: Recording | Photographs) -> Generator[list[Frame], None, None]:
         """Consecutive frames, limited by number and by memory."""
         batch: list[Frame] = []
         frames = iter(recording.frames())

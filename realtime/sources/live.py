@@ -208,35 +208,46 @@ class _Played:
 
 
 def newest(
-    captures: Sequence[Capture], stop: threading.Event, failed: Callable[[Capture, KSError], None] | None = None
+    captures: Sequence[Capture],
+    stop: threading.Event,
+    failed: Callable[[Capture, KSError], None] | None = None,
+    *,
+    wanted: Callable[[Capture], bool] = lambda _: True,
+    most: int = 0,
 ) -> Iterator[list[Frame]]:
     """The newest frame of each stream that has a new one, until all have ended or `stop` is set.
 
     Yields an empty list if nothing arrives for 0.25 s, so that the caller can keep a window alive. A source that fails
-    is dropped and passed to `failed`; without `failed`, or if it is the last source, its error is raised. All captures
-    must share one `news`; the caller enters and closes them.
+    is passed to `failed`, and the others go on; without `failed` its error is raised. wanted: which streams to take a
+    frame from now; who changes that notifies `news`. most: frames in a list, the streams in turn; 0: of all. All
+    captures must share one `news`; the caller enters and closes them.
     """
     news, working = captures[0].news, list(captures)
     assert all(capture.news is news for capture in captures), "captures must share one news"
     while not stop.is_set():
-        frames = []
+        frames: list[Frame] = []
         for capture in tuple(working):
+            if (most and len(frames) == most) or not wanted(capture):
+                continue
             try:
                 frame = capture.take()
             except KSError as exc:
-                if failed is None or len(working) == 1:
+                if failed is None:
                     raise
                 working.remove(capture)
                 failed(capture, exc)
             else:
-                frames += [frame] if frame is not None else []
+                if frame is not None:
+                    frames.append(frame)
+                    working.remove(capture)
+                    working.append(capture)  # its next turn comes last
         if frames:
             yield frames
             continue
         with news:
-            if any(capture.waiting for capture in working):
+            if any(capture.waiting and wanted(capture) for capture in working):
                 continue
-            if all(capture.ended for capture in working):
+            if all(capture.ended and not capture.waiting for capture in working):
                 return
             came = news.wait(_LOOK_S)
         if not came:
