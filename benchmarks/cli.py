@@ -26,6 +26,7 @@ from knowledge_spreader.files import write_json
 EXAMPLES = """\
   ks-bench engine --model mine.ks --json here.json --plot here.png
   ks-bench live --quick
+  ks-bench live --outputs all,no-pose --landmarker face_landmarker.task --json speed.json
   ks-bench compare a.json b.json
 """
 
@@ -81,7 +82,7 @@ def _engine(args: argparse.Namespace) -> None:
 
 
 def _live(args: argparse.Namespace) -> None:
-    from knowledge_spreader.benchmarks.speed.live import LiveBenchConfig, bench_live, print_live
+    from knowledge_spreader.benchmarks.speed.live import DEFAULT, LiveBenchConfig, bench_live, print_live
     from knowledge_spreader.engines.bundled import bundled_model
     from knowledge_spreader.realtime.demo import demo_clip
 
@@ -90,6 +91,7 @@ def _live(args: argparse.Namespace) -> None:
         clip=args.clip or demo_clip(),
         device=args.device,
         precisions=args.precisions,
+        outputs=args.outputs or (DEFAULT,),
         streams=args.streams or ((1, 2) if args.quick else (1, 2, 4)),
         faces=args.faces or ((1,) if args.quick else (1, 4)),
         threads=args.threads,
@@ -189,6 +191,14 @@ def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
         default=(),
         metavar="A,B",
         help="default: all that the file has for the device",
+    )
+    live.add_argument(
+        "--outputs",
+        type=words,
+        default=(),
+        metavar="A,B",
+        help="what the runs on the file compute: default (AUs, head pose, gaze), all (these, 478 landmarks, "
+        "blendshapes), no-pose (AUs only); default: default",
     )
     live.add_argument(
         "--streams", type=numbers, default=(), metavar="N,N", help="streams at once; default: 1,2,4, with --quick 1,2"

@@ -1,7 +1,8 @@
 """ks-bench live: measures the whole pipeline on this machine, on a file and on live streams.
 
-    end to end    a 720p file with one face: frames/s and ms per stage, in every precision that runs here; MediaPipe
-                  FaceLandmarker with blendshapes on the same file for comparison. They take turns.
+    end to end    a 720p file with one face: frames/s and ms per stage, in every precision that runs here and for all
+                  outputs that are asked for; MediaPipe FaceLandmarker with blendshapes on the same file for comparison.
+                  They take turns, and "times_mediapipe" is the median of the ratios within each turn.
     capacity      streams x faces at the clip's own rate: frames/s of each stream, share dropped, latency p50, p95, p99
 
 Each run has its own process. A stream is the file played in real time, so no camera or network is measured.
@@ -28,11 +29,17 @@ from knowledge_spreader.benchmarks.speed.machine import machine
 from knowledge_spreader.benchmarks.speed.workers import threads_environment
 from knowledge_spreader.engines.ks_file.model_file import ENCODER_INT8, ModelFile, open_model
 from knowledge_spreader.engines.open import PRECISIONS, pick
-from knowledge_spreader.errors import KSError
+from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.face.detector import OPENVINO
 from knowledge_spreader.face.detector_weights import find_face_model
 
 MEDIAPIPE = "MediaPipe FaceLandmarker"
+DEFAULT = "default"
+OUTPUTS: Mapping[str, Mapping[str, Any]] = {  # name -> options of ks-live
+    DEFAULT: {},  # AUs, head pose and gaze
+    "all": {"landmarks": "478", "blendshapes": True},  # these, 478 landmarks and 52 blendshapes
+    "no-pose": {"pose": False},  # AUs only
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class LiveBenchConfig:
     clip: Path
     device: str = "auto"
     precisions: tuple[str, ...] = ()  # () = all that the file has for the device
+    outputs: tuple[str, ...] = (DEFAULT,)  # of OUTPUTS, in the end-to-end runs
     streams: tuple[int, ...] = (1, 2, 4)
     faces: tuple[int, ...] = (1, 4)
     seconds: float = 10.0  # of each run
@@ -56,12 +64,14 @@ class LiveBenchConfig:
 
 def bench_live(config: LiveBenchConfig) -> Row:
     """Measures, and returns the content of the JSON file. Raises KSError if nothing can be run."""
+    if unknown := [name for name in config.outputs if name not in OUTPUTS]:
+        raise DataError(f"--outputs must be of {', '.join(OUTPUTS)}; got {', '.join(unknown)}")
     model = open_model(config.model)
     face_model = str(find_face_model(config.face_model, config.face_runtime))
     backend, _ = pick(config.device)
     precisions = config.precisions or _precisions(model, backend)
     with tempfile.TemporaryDirectory() as folder, Progress(disable=not config.progress, transient=True) as bar:
-        total = config.rounds * (len(precisions) + bool(config.landmarker))
+        total = config.rounds * (len(precisions) * len(config.outputs) + bool(config.landmarker))
         task = bar.add_task("live", total=total)
         videos = {n: Path(folder) / f"{n}.mp4" for n in sorted({1, *config.faces})}
         rates = {n: write_video(config.clip, path, faces=n, seconds=config.seconds) for n, path in videos.items()}
@@ -97,23 +107,30 @@ def _end_to_end(
     runs: dict[str, list[Row]] = {}
     for _ in range(config.rounds):
         for precision in precisions:
-            runs.setdefault(precision, []).append(_run({**base, "kind": "file", "precision": precision}))
-            tick()
+            for outputs in config.outputs:
+                name = precision if outputs == DEFAULT else f"{precision}, {outputs}"
+                asked = {**base, "kind": "file", "precision": precision, "options": OUTPUTS[outputs]}
+                runs.setdefault(name, []).append(_run(asked))
+                tick()
         if config.landmarker:
             asked = {**base, "kind": "landmarker", "landmarker": str(config.landmarker)}
             runs.setdefault(MEDIAPIPE, []).append(_run(asked))
             tick()
-    return [_middle(name, found) for name, found in runs.items()]
+    return [_middle(name, found, runs.get(MEDIAPIPE, ())) for name, found in runs.items()]
 
 
-def _middle(name: str, runs: Sequence[Row]) -> Row:
-    """The run of median speed, with the speeds of all runs."""
+def _middle(name: str, runs: Sequence[Row], beside: Sequence[Row]) -> Row:
+    """The run of median speed, with the speeds of all runs. beside: MediaPipe's, in the same turns."""
     if errors := [run["error"] for run in runs if "error" in run]:
         return {"what": name, "error": errors[0]}
     speeds = [run["fps"] for run in runs]
     middle = min(runs, key=lambda run: abs(run["fps"] - statistics.median(speeds)))
     kept = ("fps", "stages_ms", "engine", "rss_mb", "answers_per_frame")
-    return {"what": name, "fps_of_runs": speeds, **{key: middle[key] for key in kept if key in middle}}
+    row = {"what": name, "fps_of_runs": speeds, **{key: middle[key] for key in kept if key in middle}}
+    if name != MEDIAPIPE and beside and not any("error" in run for run in beside):
+        ratios = [fps / run["fps"] for fps, run in zip(speeds, beside, strict=True)]
+        row["times_mediapipe"] = round(statistics.median(ratios), 3)
+    return row
 
 
 def _capacity(base: Mapping[str, Any], video: Path, streams: int) -> Row:
@@ -145,14 +162,15 @@ def _run(request: Mapping[str, Any]) -> Row:
 def print_live(result: Row, console: Console) -> None:
     """Prints both tables."""
     table = Table(title="End to end, 1280 x 720 file, one face")
-    for column in ("", "frames/s", "ms a frame by stage, p50", "memory MB"):
+    for column in ("", "frames/s", "x MediaPipe", "ms a frame by stage, p50", "memory MB"):
         table.add_column(column, justify="left" if column in ("", "ms a frame by stage, p50") else "right")
     for row in result["end_to_end"]:
         if "error" in row:
-            table.add_row(row["what"], "-", row["error"], "-")
+            table.add_row(row["what"], "-", "-", row["error"], "-")
             continue
         stages = ", ".join(f"{name} {ms['p50']:.1f}" for name, ms in row["stages_ms"].items())
-        table.add_row(row["what"], f"{row['fps']:.1f}", stages, f"{row['rss_mb']:.0f}")
+        times = f"{row['times_mediapipe']:.2f}" if "times_mediapipe" in row else ""
+        table.add_row(row["what"], f"{row['fps']:.1f}", times, stages, f"{row['rss_mb']:.0f}")
     console.print(table)
     precision = next((row["precision"] for row in result["capacity"] if "error" not in row), "")
     table = Table(title=f"Capacity, live, {precision}, newest frame wins")

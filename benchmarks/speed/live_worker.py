@@ -45,6 +45,7 @@ def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
         face_model=request["face_model"],
         face_runtime=request["face_runtime"],
         policy="live" if live else "every-frame",
+        **request.get("options", {}),
     )
     faces = results = 0
     with watch(*[request["video"]] * request.get("streams", 1), options=options) as run:

@@ -31,13 +31,18 @@ def test_a_video_shows_as_many_faces_as_were_asked_for_and_lasts(tmp_path: Path,
 @pytest.mark.slow
 def test_the_whole_bench_runs_and_its_figures_hang_together(tmp_path: Path, face_model: Path) -> None:
     path = tmp_path / "live.json"
-    command = ["live", "--quick", "--streams", "1", "--faces", "1", "--precisions", "fp32,bf16", "--no-progress"]
+    command = ["live", "--quick", "--streams", "1", "--faces", "1", "--precisions", "fp32,bf16"]
+    command += ["--outputs", "default,all,no-pose", "--no-progress"]
     command += ["--device", "openvino", "--face-model", str(face_model), "--json", str(path)]
     command += ["--landmarker", str(SHARED / "face_landmarker.task")]
     assert main(command) == 0
     result = json.loads(path.read_text())
     rows = {row["what"]: row for row in result["end_to_end"]}
-    assert set(rows) == {"fp32", "bf16", "MediaPipe FaceLandmarker"}
+    ours = {"fp32", "fp32, all", "fp32, no-pose"}
+    assert set(rows) == {*ours, "bf16", "bf16, all", "bf16, no-pose", "MediaPipe FaceLandmarker"}
+    for name in ours:  # of one turn
+        ratio = rows[name]["fps"] / rows["MediaPipe FaceLandmarker"]["fps"]
+        assert rows[name]["times_mediapipe"] == pytest.approx(ratio, abs=1e-3)
     assert rows["fp32"]["fps"] > 0
     assert rows["fp32"]["answers_per_frame"] == pytest.approx(1, abs=0.05)
     assert {"read", "find", "encode", "predict"} <= set(rows["fp32"]["stages_ms"])
@@ -54,6 +59,7 @@ def test_the_whole_bench_runs_and_its_figures_hang_together(tmp_path: Path, face
         (["--model", "no_such.ks"], "no_such.ks"),
         (["--clip", "no_such.mp4"], "no_such.mp4"),
         (["--json", "."], "folder"),
+        (["--outputs", "all,faces"], "faces"),
     ],
 )
 def test_bad_input_is_one_line(
