@@ -9,16 +9,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import av
 
+from knowledge_spreader.arrays import U8
 from knowledge_spreader.benchmarks.speed.engine_worker import peak_rss_mb
+from knowledge_spreader.displayed import displayed
 from knowledge_spreader.errors import KSError, MissingError
+from knowledge_spreader.realtime.ahead import ahead
 from knowledge_spreader.realtime.options import Options
-from knowledge_spreader.realtime.stats.durations import Durations
+from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.watch import watch
 
 
@@ -57,7 +61,10 @@ def _watch(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _landmarker(request: Mapping[str, Any]) -> dict[str, Any]:
-    """MediaPipe's pipeline on the same file: decode, landmarks and 52 blendshapes for each frame."""
+    """MediaPipe's pipeline on the same file: landmarks and 52 blendshapes for each frame.
+
+    ahead: frames are decoded by another thread meanwhile, as in ks-live; else in turn with the landmarks.
+    """
     try:
         import mediapipe as mp
         from mediapipe.tasks.python import vision
@@ -71,25 +78,40 @@ def _landmarker(request: Mapping[str, Any]) -> dict[str, Any]:
         running_mode=vision.RunningMode.VIDEO,
         output_face_blendshapes=True,
     )
-    times, faces, frames = Durations(), 0, 0
-    with vision.FaceLandmarker.create_from_options(options) as landmarker, av.open(request["video"]) as container:
-        container.streams.video[0].thread_type = "AUTO"
+    stages, faces, frames = Stages(), 0, 0
+    decoded = _decoded(request["video"], stages)
+    with (
+        vision.FaceLandmarker.create_from_options(options) as landmarker,
+        closing(ahead(decoded, 4, "read ahead") if request["ahead"] else decoded) as pictures,
+    ):
         start = time.perf_counter()
-        for frame in container.decode(video=0):
-            picture = frame.to_ndarray(format="rgb24")
-            before = time.perf_counter()
-            image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
-            found = landmarker.detect_for_video(image, round(frame.time * 1000))
-            times.add((time.perf_counter() - before) * 1e3)
+        for picture, time_s in pictures:
+            with stages.measure("landmarks + blendshapes"):
+                image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
+                found = landmarker.detect_for_video(image, round(time_s * 1000))
             faces += len(found.face_blendshapes)
             frames += 1
         seconds = time.perf_counter() - start
     return {
         "fps": round(frames / seconds, 2),
-        "stages_ms": {"landmarks + blendshapes": times.percentiles(50, 95)},
+        "stages_ms": stages.report(),
         "frames": {"in": frames, "analysed": frames, "dropped": {}},
         "answers_per_frame": round(faces / max(frames, 1), 3),
     }
+
+
+def _decoded(video: str, stages: Stages) -> Generator[tuple[U8, float], None, None]:
+    """The pictures (H, W, 3) of a file and their times, decoded as ks-live does."""
+    with av.open(video) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        frames = container.decode(video=0)
+        while True:
+            with stages.measure("read"):
+                frame = next(frames, None)
+                picture = None if frame is None else displayed(frame)
+            if frame is None or picture is None:
+                return
+            yield picture, float(frame.time or 0.0)
 
 
 if __name__ == "__main__":
