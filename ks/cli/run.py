@@ -130,7 +130,7 @@ def add_torch_device(group: Group) -> None:
 
 def add_threads(group: Group) -> None:
     group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's default (default: 0)"
+        "--threads", type=int, default=0, metavar="N", help="CPU threads of the model; 0: what suits it (default: 0)"
     )
 
 
