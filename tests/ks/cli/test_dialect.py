@@ -25,6 +25,8 @@ OF_A_RUN = {  # options of ks-live that say what to watch, or where results go; 
         "events",
         "save",
         "overwrite",
+        "sound",
+        "draw_face",
         "show",
         "lsl",
         "stats",
