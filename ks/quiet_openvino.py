@@ -6,6 +6,7 @@ its own stub, which sends nothing. So we hide the package while OpenVINO is impo
 """
 
 import sys
+from functools import cache
 
 from knowledge_spreader.errors import MissingError
 
@@ -22,4 +23,16 @@ finally:
     else:
         sys.modules[_TELEMETRY] = _before
 
-__all__ = ["openvino"]
+
+@cache
+def core() -> "openvino.Core":
+    """The one Core of this process, never destroyed.
+
+    Each Core gives the thread an alternate signal stack, and takes it away when it goes. Python handles signals on that
+    stack. If two Cores go in the order in which they came, the second puts back the stack of the first, which is freed:
+    the next Ctrl-C would be a segmentation fault.
+    """
+    return openvino.Core()
+
+
+__all__ = ["core", "openvino"]

@@ -5,14 +5,12 @@ Slow imports are inside the fixtures, so that a test without torch does not wait
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from knowledge_spreader.config import TrainConfig
-from knowledge_spreader.face.mediapipe_detector import own_signal_stack
 from knowledge_spreader.spec import ModelSpec
 from tests.planted import SIDE_PX, Planted, write_planted
 
@@ -30,13 +28,6 @@ def one_thread() -> None:
     """Whatever an engine that another test opened has set."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def signal_stack() -> Iterator[None]:
-    """As it was, whatever a test does with MediaPipe; else the next Ctrl-C that a test sends ends the whole run."""
-    with own_signal_stack():
-        yield
 
 
 @pytest.fixture

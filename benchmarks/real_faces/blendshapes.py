@@ -25,7 +25,6 @@ import numpy as np
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import MissingError, ModelError, one_line
 from knowledge_spreader.face.detector import Box, box_width
-from knowledge_spreader.face.mediapipe_detector import own_signal_stack
 
 CUT = 0.3
 BLIND = frozenset({6, 9, 14, 23})
@@ -69,8 +68,7 @@ class Blendshapes:
         )
         self._mediapipe: Any = mediapipe
         try:
-            with own_signal_stack():
-                self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
+            self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as exc:
             raise ModelError(
                 f"--landmarker {model}: MediaPipe cannot use it as a face_landmarker.task; download that file again"
@@ -80,8 +78,7 @@ class Blendshapes:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        with own_signal_stack():
-            self._landmarker.close()
+        self._landmarker.close()
 
     def read(self, image: U8, box: Box) -> dict[int, float] | None:
         """AU -> 0 to 1 for the face in `box`; None if MediaPipe finds no face there. image: (H, W, 3) RGB."""

@@ -8,6 +8,7 @@ from knowledge_spreader.arrays import F32, U8
 from knowledge_spreader.engines.base import Choice, Encoded, Prediction, check_faces, check_window
 from knowledge_spreader.engines.ks_file.model_file import ENCODER, HEAD, ModelFile
 from knowledge_spreader.errors import ModelError, one_line
+from knowledge_spreader.quiet_openvino import core as shared_core
 from knowledge_spreader.quiet_openvino import openvino
 
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -21,7 +22,7 @@ class OpenVINOEngine:
 
     def __init__(self, model: ModelFile, precision: str = "fp32", *, threads: int = 0, why: str = "by name") -> None:
         assert precision in PRECISIONS, precision
-        core = openvino.Core()
+        core = shared_core()
         if precision == "bf16" and "BF16" not in capabilities(core):
             there = ", ".join(capabilities(core))
             raise ModelError(f"{cpu_name(core)} has no bfloat16 instructions (OpenVINO reports {there}); use fp32")

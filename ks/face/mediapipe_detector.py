@@ -4,11 +4,9 @@ The answers are those of blaze_face.py (tests/ks/face/test_against_mediapipe.py)
 It sends metrics of its use to Google, and has no switch for that; so one line says so.
 """
 
-import ctypes
 import logging
 import os
 import re
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -41,7 +39,7 @@ class MediaPipeBlazeFace:
             raise MissingError(f"{path}: cannot read the face model ({one_line(exc)}); check the path") from exc
         log.warning(REPORTS_HOME)
         try:
-            with _notes_to_log(), own_signal_stack():
+            with _notes_to_log():
                 options = vision.FaceDetectorOptions(
                     base_options=base_options(model_asset_buffer=weights), min_detection_confidence=min_score
                 )
@@ -64,7 +62,7 @@ class MediaPipeBlazeFace:
             raise
 
     def close(self) -> None:
-        with _notes_to_log(), own_signal_stack():
+        with _notes_to_log():
             self._detector.close()
 
     def detect(self, pictures: U8) -> list[list[Detection]]:
@@ -100,30 +98,6 @@ def _no_library(exc: Exception) -> MissingError:
     ours = "pip install 'knowledge-spreader[mediapipe]'"
     cure = "apt-get install libegl1 libgles2" if re.search("lib(EGL|GLES)", str(exc)) else ours
     return MissingError(f"MediaPipe cannot be loaded ({one_line(exc)}); leave --face-runtime out, or run: {cure}")
-
-
-class _Stack(ctypes.Structure):
-    """stack_t of Linux."""
-
-    _fields_ = (("place", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
-
-
-@contextmanager
-def own_signal_stack() -> Iterator[None]:
-    """Keeps this thread's alternate signal stack.
-
-    MediaPipe's runtime sets one of its own and frees it. Python's signal handlers run on it, so the next Ctrl-C would
-    be a segmentation fault. Seen on Linux; does nothing elsewhere.
-    """
-    if sys.platform != "linux":
-        yield
-        return
-    libc, before = ctypes.CDLL(None), _Stack()
-    libc.sigaltstack(None, ctypes.byref(before))
-    try:
-        yield
-    finally:
-        libc.sigaltstack(ctypes.byref(before), None)
 
 
 # MediaPipe's runtime writes notes to file descriptor 2 when it starts and stops. No option turns them off.

@@ -47,7 +47,9 @@ class TfliteModel:
         pixels: tuple[float, float] | None = None,
         threads: int = 1,
     ) -> None:
-        from knowledge_spreader.quiet_openvino import openvino  # takes 0.2 s; who only reads crops does not need it
+        from knowledge_spreader import quiet_openvino  # takes 0.2 s; who only reads crops does not need it
+
+        openvino = quiet_openvino.openvino
 
         self._item, self._answers = item, answers
         self._dtype = np.dtype(np.float32 if pixels is None else np.uint8)
@@ -61,7 +63,7 @@ class TfliteModel:
         }
         if threads:
             properties["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
+        core = quiet_openvino.core()
         try:
             model = core.read_model(path)
             model.reshape([1, *item])

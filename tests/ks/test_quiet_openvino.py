@@ -81,3 +81,21 @@ def test_without_openvino_the_error_names_the_remedy(tmp_path):
     said = run(code, tmp_path)
     assert said.endswith("run: pip install 'openvino>=2025.2'\n")
     assert said.count("\n") == 1
+
+
+def test_ctrl_c_after_several_models_have_come_and_gone_is_ctrl_c() -> None:
+    """Two Cores that go in the order in which they came leave a freed stack behind, on which signals are handled."""
+    code = (
+        "import gc, signal\n"
+        "from knowledge_spreader.face.blaze_face import BlazeFace\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "first, second = BlazeFace(), BlazeFace()\n"
+        "del first\n"
+        "gc.collect()\n"
+        "del second\n"
+        "gc.collect()\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('came')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "came\n"), done.stderr

@@ -129,9 +129,9 @@ def test_int8_is_near_torchs_answer(device: str, int8_file: ModelFile, tiny: KSM
 
 def test_bf16_is_near_torchs_answer_or_refused_by_a_cpu_without_it(tiny_file: ModelFile, tiny: KSModel) -> None:
     from knowledge_spreader.engines.backends.openvino_engine import capabilities
-    from knowledge_spreader.quiet_openvino import openvino
+    from knowledge_spreader.quiet_openvino import core
 
-    if "BF16" not in capabilities(openvino.Core()):
+    if "BF16" not in capabilities(core()):
         with pytest.raises(ModelError, match=r"no bfloat16 instructions .*FP32.*use fp32"):
             open_engine(tiny_file, "openvino", "bf16")
         return

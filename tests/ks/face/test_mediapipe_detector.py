@@ -166,20 +166,3 @@ def test_a_library_that_does_not_load_raises_missing_error(needs_mediapipe, monk
     monkeypatch.setattr(mediapipe_detector, "_import_mediapipe", lambda: (mediapipe, Broken, base_options))
     with pytest.raises(MissingError, match="libegl1"):
         FaceDetector(runtime="mediapipe")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the alternate signal stack is looked at on Linux only")
-def test_ctrl_c_after_mediapipe_is_still_ctrl_c() -> None:
-    """MediaPipe frees the stack on which Python handles signals."""
-    pytest.importorskip("mediapipe")
-    code = (
-        "import faulthandler, signal; faulthandler.enable()\n"
-        "from knowledge_spreader.face.detector import FaceDetector\n"
-        "from knowledge_spreader.face.detector_weights import find_face_model\n"
-        "FaceDetector(find_face_model(None), runtime='mediapipe').close()\n"
-        "try: signal.raise_signal(signal.SIGINT)\n"
-        "except KeyboardInterrupt: print('came')\n"
-    )
-    set_it = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    done = subprocess.run([sys.executable, "-c", set_it + code], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (0, "came\n"), done.stderr
