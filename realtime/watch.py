@@ -106,6 +106,11 @@ class Watch:
         return self.model.spec.aus
 
     @property
+    def targets(self) -> tuple[Target, ...]:
+        """The sources of the run, in order."""
+        return tuple(self._targets)
+
+    @property
     def takes_photographs(self) -> bool:
         """Whether a source is photographs, each a recording of its own."""
         return any(target.stills for target in self._targets)

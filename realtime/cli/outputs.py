@@ -2,18 +2,19 @@
 
 import argparse
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge_spreader.errors import MissingError
-from knowledge_spreader.realtime.cli.arguments import options_of
 from knowledge_spreader.realtime.sinks.base import Sink
 from knowledge_spreader.realtime.sinks.csv_sink import CsvSink
 from knowledge_spreader.realtime.sinks.events_sink import EventsSink
 from knowledge_spreader.realtime.sinks.jsonl_sink import JsonlSink
 from knowledge_spreader.realtime.sinks.table.columns import Extras
-from knowledge_spreader.realtime.sources.redact import is_url
-from knowledge_spreader.realtime.watch import Watch, parse_targets
+from knowledge_spreader.realtime.sources.source_spec import Target
+from knowledge_spreader.realtime.watch import Watch
 
 if TYPE_CHECKING:
     from knowledge_spreader.realtime.sinks.window_sink import WindowSink
@@ -51,7 +52,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
         from knowledge_spreader.realtime.sinks.video.video_sink import VideoSink
 
         if args.sound:
-            _check_sound(args)
+            _check_sound(args.save, watch.targets)
         sinks += [VideoSink(path, n_frames=watch.model.spec.n_frames, points=points) for path in args.save]
     if args.lsl:
         from knowledge_spreader.realtime.sinks.lsl_sink import LslSink
@@ -68,14 +69,13 @@ def _drawn_points(args: argparse.Namespace) -> str:
     return "68" if args.landmarks == "none" else str(args.landmarks)
 
 
-def _check_sound(args: argparse.Namespace) -> None:
+def _check_sound(paths: Sequence[Path], targets: Sequence[Target]) -> None:
     """Raises DataError if the sound of a recording cannot be saved. That of a stream is known when it is opened."""
     from knowledge_spreader.realtime.sinks.video.sound import check_recording
 
-    named = [source for source in args.source if source != "-" and not is_url(source)]
-    for target in parse_targets(named, options_of(args)):
+    for target in targets:
         if target.path is not None and target.path.is_file():
-            for saved in args.save:
+            for saved in paths:
                 check_recording(target.path, saved)
 
 

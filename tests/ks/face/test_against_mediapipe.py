@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from knowledge_spreader.face.blaze_face import BlazeFace
-from knowledge_spreader.face.blendshapes import NAMES, Blendshapes
-from knowledge_spreader.face.face_mesh import FaceMesh
+from knowledge_spreader.face.blendshapes import NAMES
 from knowledge_spreader.face.mesh_region import SIDE_PX, region_of_mesh
 from tests.ks.face.face_pictures import frames, picture, regions, small
 from tests.paths import SHARED
@@ -53,21 +52,6 @@ def landmarker(*, faces, present=0.5, video=False):
 def truth():
     with landmarker(faces=10) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def detector():
-    return BlazeFace(threads=1, min_score=0.5)
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return FaceMesh(threads=1)
-
-
-@pytest.fixture(scope="module")
-def blendshapes():
-    return Blendshapes(threads=1)
 
 
 # ---- detections

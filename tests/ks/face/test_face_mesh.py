@@ -7,20 +7,10 @@ import pytest
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.blaze_face import BlazeFace
-from knowledge_spreader.face.blendshapes import NAMES, USED, Blendshapes
-from knowledge_spreader.face.face_mesh import PRESENT, FaceMesh
+from knowledge_spreader.face.blendshapes import NAMES, USED
+from knowledge_spreader.face.face_mesh import PRESENT
 from knowledge_spreader.face.mesh_region import Region, region_of_mesh
 from tests.ks.face.face_pictures import DEMO, frames, regions
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return FaceMesh(threads=1)
-
-
-@pytest.fixture(scope="module")
-def blendshapes():
-    return Blendshapes(threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.face.blaze_face import BlazeFace
-from knowledge_spreader.face.face_mesh import PRESENT, FaceMesh
+from knowledge_spreader.face.face_mesh import PRESENT
 from knowledge_spreader.face.head_pose import focal_length_px, head_pose
 from knowledge_spreader.face.mesh_region import region_of_mesh
 from tests.ks.face.face_pictures import DEMO, frames, picture, regions
@@ -25,16 +24,6 @@ from tests.paths import SHARED
 
 MODEL, LONDON, MEDIA = SHARED / "models" / "face_landmarker.task", SHARED / "real_faces" / "london", SHARED / "media"
 TURNED = ("intel_head-pose-face-detection-female-and-male.gif", "intel_asl_again.mkv")
-
-
-@pytest.fixture(scope="module")
-def detector():
-    return BlazeFace(threads=1, min_score=0.5)
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return FaceMesh(threads=1)
 
 
 def looked_at(image, detector, mesh):
