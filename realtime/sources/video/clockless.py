@@ -24,14 +24,27 @@ class Clockless:
         self._last = -1
         self._packets = 0
         self._sender_s = 0.0
+        self._waited: tuple[int, float] | None = None  # the first packet that was waited for: its number and time
 
     def sent(self, now_s: float, waited_s: float) -> float:
         """A packet was read. Returns the time, in seconds, at which it was sent: of a recording, when it is due."""
         self._packets += 1
         if not self._arrives:
             return float((self._packets - 1) * self._step)
-        self._sender_s = now_s if waited_s > _WAITED_S or self._packets == 1 else self._sender_s + float(self._step)
+        if waited_s > _WAITED_S:
+            self._sender_s = now_s
+            self._learn_step(now_s)
+        else:
+            self._sender_s = now_s if self._packets == 1 else min(self._sender_s + float(self._step), now_s)
         return self._sender_s
+
+    def _learn_step(self, now_s: float) -> None:
+        """The stream's own rate may be wrong or missing: packets that were waited for tell how fast it comes."""
+        if self._waited is None:
+            self._waited = self._packets, now_s
+            return
+        packets = self._packets - self._waited[0]
+        self._step = Fraction((now_s - self._waited[1]) / packets)
 
     def shown(self, index: int, arrived_s: float) -> tuple[int, Fraction]:
         """(pts, time base) of picture `index` of the source."""
