@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_spreader.benchmarks.speed.live_videos import write_video
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.network_audit import WITHOUT_NETWORK, held_sockets, needs_proc, needs_strace, needs_unshare, run, sockets
 from tests.planted import Planted
+from tests.realtime.clips import slowed
 
 Command = list[object]
-LONG_S = 75.0
+LONG_S = 65.0  # the 195 pictures of the clip at 3 a second
 
 
 def live(home: Path) -> Command:
@@ -72,9 +72,9 @@ def test_no_socket_is_opened_and_no_number_of_the_user_is_kept(tmp_path: Path, m
 def test_no_socket_is_opened_while_a_live_run_lasts_for_more_than_a_minute(tmp_path: Path) -> None:
     """MediaPipe's runtime asked for Google's address after 20 to 100 s."""
     needs_strace()
-    write_video(demo_clip(), tmp_path / "long.mp4", faces=1, seconds=LONG_S)
+    clip = slowed(demo_clip(), tmp_path / "long.mp4", fps=3)
     begun_s = time.monotonic()
-    command = [*live(tmp_path)[:1], "--source", tmp_path / "long.mp4", "--policy", "live", "--csv", tmp_path / "a.csv"]
+    command = [*live(tmp_path)[:1], "--source", clip, "--policy", "live", "--csv", tmp_path / "a.csv"]
     assert sockets([*command, "--no-progress"], tmp_path) == []
     assert time.monotonic() - begun_s > LONG_S
 
