@@ -50,16 +50,25 @@ def test_the_note_names_them_and_there_is_none_without_them() -> None:
     assert [au_meaning(au, (7,)) for au in (7, 12)] == [f"lid tightener ({WORTH})", "lip corner puller"]
 
 
+TOLD = ["--device", "onnxruntime", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model with two experimental AUs."""
+    out = tmp_path_factory.mktemp("marked") / "m.ks"
+    assert compile_main([str(bundled_model()), "--out", str(out), "--experimental", "7,AU14", *TOLD]) == 0
+    return out
+
+
 @pytest.mark.slow
-def test_ks_compile_marks_a_model_keeps_the_mark_and_takes_it_off(tmp_path: Path) -> None:
+def test_ks_compile_marks_a_model_keeps_the_mark_and_takes_it_off(marked: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.ks"
-    told = ["--device", "onnxruntime", "--precision", "fp32"]
-    assert compile_main([str(bundled_model()), "--out", str(out), "--experimental", "7,AU14", *told]) == 0
+    assert open_model(marked).spec.experimental == (7, 14)
+    assert open_model(marked).weights_id == open_model(bundled_model()).weights_id
+    assert compile_main([str(marked), "--out", str(out), *TOLD]) == 0
     assert open_model(out).spec.experimental == (7, 14)
-    assert open_model(out).weights_id == open_model(bundled_model()).weights_id
-    assert compile_main([str(out), *told]) == 0
-    assert open_model(out).spec.experimental == (7, 14)
-    assert compile_main([str(out), "--experimental", "", *told]) == 0
+    assert compile_main([str(out), "--experimental", "", *TOLD]) == 0
     assert open_model(out).spec.experimental == ()
 
 
@@ -71,24 +80,11 @@ def test_an_au_that_the_model_lacks_is_one_line(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.slow
 def test_ks_live_says_it_once_and_so_do_its_files(
-    tmp_path: Path, face_model: Path, capsys: pytest.CaptureFixture[str]
+    marked: Path, tmp_path: Path, face_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, lines, report = tmp_path / "m.ks", tmp_path / "o.jsonl", tmp_path / "report.json"
-    compile_main(
-        [
-            str(bundled_model()),
-            "--out",
-            str(model),
-            "--experimental",
-            "7,14",
-            "--device",
-            "openvino",
-            "--precision",
-            "fp32",
-        ]
-    )
+    lines, report = tmp_path / "o.jsonl", tmp_path / "report.json"
     capsys.readouterr()
-    args = ["--demo", "--duration", "0.2", "--model", str(model), "--face-model", str(face_model), "--no-progress"]
+    args = ["--demo", "--duration", "0.2", "--model", str(marked), "--face-model", str(face_model), "--no-progress"]
     assert main([*args, "--jsonl", str(lines), "--report", str(report)]) == 0
     assert capsys.readouterr().err.count(f"m.ks: AU7, AU14 {WORTH}") == 1
     assert json.loads(report.read_text())["model"]["experimental"] == ["AU7", "AU14"]
