@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from knowledge_spreader.arrays import F64
-from knowledge_spreader.benchmarks.real_faces.run import FORMAT as REAL_FORMAT
-from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE
+from knowledge_spreader.benchmarks.real_faces.judge import MEDIAPIPE
+from knowledge_spreader.benchmarks.real_faces.report import FORMAT as REAL_FORMAT
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.evaluation.report import FORMAT as EVAL_FORMAT
 from knowledge_spreader.files import read_json

@@ -12,14 +12,12 @@ import numpy as np
 
 from knowledge_spreader import metrics
 from knowledge_spreader.arrays import F64, I64, Bools
-from knowledge_spreader.benchmarks.real_faces.labels import UNSURE
+from knowledge_spreader.benchmarks.real_faces.bootstrap import Interval, draw, drawn_auc, interval
+from knowledge_spreader.benchmarks.real_faces.coded import UNSURE
 
 MIN_EVIDENCE = 3
 HELD_OUT = (1, 2, 4, 5, 6, 10, 12, 15, 17, 25, 26, 43)  # AUs coded in the other sets of clips
-_DRAWS = 1000
 _ECE_BINS = 10
-
-Interval = tuple[float, float]  # 2.5 and 97.5 % of the draws
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +48,7 @@ class AUScore:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Means over the AUs of a group that have evidence."""
+    """Means over the AUs of a group that have evidence; false alarms over all AUs of the group that are coded."""
 
     aus: tuple[int, ...]
     auc: float
@@ -59,6 +57,7 @@ class Mean:
     f1_shown: float
     f1_best: float
     ece: float
+    false_alarms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +93,12 @@ def score(
     columns = {name: np.where(evidence, column, np.nan) for name, column in columns.items()}
     columns["ece"] = metrics.calibration_error(probability, labels, _ECE_BINS) + (0 if answers.calibrated else np.nan)
     columns["false_alarms"] = np.where(absent > 0, counts[:, metrics.FP] / np.maximum(absent, 1), np.nan)
-    draws = np.where(evidence, _drawn_auc(probability, labels, people), np.nan)
+    draws = np.where(evidence, drawn_auc(probability, labels, draw(people)), np.nan)
     rows = tuple(
-        AUScore(au, int(present[u]), int(absent[u]), auc_interval=_interval(draws[:, u]), **_at(columns, u))
+        AUScore(au, int(present[u]), int(absent[u]), auc_interval=interval(draws[:, u]), **_at(columns, u))
         for u, au in enumerate(aus)
     )
-    means = {name: _mean(columns, draws, evidence & np.isin(aus, list(group)), aus) for name, group in groups.items()}
+    means = {name: _mean(columns, draws, evidence, np.isin(aus, list(group)), aus) for name, group in groups.items()}
     return Scores(rows, means)
 
 
@@ -113,29 +112,13 @@ def _f1_shown(answers: Answers, labels: I64) -> F64:
     return metrics.f1(metrics.confusion(np.nan_to_num(answers.shown), labels, np.full(labels.shape[1], 0.5)))
 
 
-def _mean(columns: Mapping[str, F64], draws: F64, kept: Bools, aus: Sequence[int]) -> Mean:
+def _mean(columns: Mapping[str, F64], draws: F64, evidence: Bools, group: Bools, aus: Sequence[int]) -> Mean:
+    kept = evidence & group
     of_draw = np.array([metrics.mean(row) for row in draws[:, kept]])
     values = {name: metrics.mean(columns[name][kept]) for name in ("auc", "f1", "f1_shown", "f1_best", "ece")}
     return Mean(
-        tuple(au for au, keep in zip(aus, kept, strict=True) if keep), auc_interval=_interval(of_draw), **values
+        tuple(au for au, keep in zip(aus, kept, strict=True) if keep),
+        auc_interval=interval(of_draw),
+        false_alarms=metrics.mean(columns["false_alarms"][group]),
+        **values,
     )
-
-
-def _drawn_auc(probability: F64, labels: I64, people: Sequence[str]) -> F64:
-    """(_DRAWS, U) AUC of bootstrap draws of people with all their faces; nan where a draw lacks a class."""
-    rng = np.random.default_rng(0)
-    names = sorted(set(people))
-    faces_of = [np.flatnonzero(np.array(people) == name) for name in names]
-    draws = np.empty((_DRAWS, labels.shape[1]))
-    for row in draws:
-        faces = np.concatenate([faces_of[i] for i in rng.integers(len(names), size=len(names))])
-        row[:] = metrics.auc(probability[faces], labels[faces])
-    return draws
-
-
-def _interval(values: F64) -> Interval:
-    there = values[~np.isnan(values)]
-    if len(there) < _DRAWS // 2:  # too many draws lack an AU that only one person shows
-        return float("nan"), float("nan")
-    low, high = np.percentile(there, (2.5, 97.5))
-    return float(low), float(high)

@@ -19,11 +19,13 @@ from knowledge_spreader.benchmarks.model_card.tables import (
     real_table,
 )
 from knowledge_spreader.benchmarks.model_card.write import CARD, END, fill, main
-from knowledge_spreader.benchmarks.real_faces.labels import CodedFace
-from knowledge_spreader.benchmarks.real_faces.run import MEDIAPIPE, Answer, Run, report
-from knowledge_spreader.benchmarks.real_faces.scores import Answers, score
+from knowledge_spreader.benchmarks.real_faces.answers import Answer, Run
+from knowledge_spreader.benchmarks.real_faces.coded import CodedFace, CodedFaces
+from knowledge_spreader.benchmarks.real_faces.coded_sets import CodedSet
+from knowledge_spreader.benchmarks.real_faces.judge import MEDIAPIPE, judge
+from knowledge_spreader.benchmarks.real_faces.report import report
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.evaluation.report import Predictions, evaluate, without_nan
+from knowledge_spreader.evaluation.report import Predictions, evaluate
 from knowledge_spreader.files import write_json
 from tests.paths import ROOT
 
@@ -54,17 +56,12 @@ def real_report() -> dict[str, Any]:
     """What ks-real writes of seven faces of seven people."""
     people = [f"p{i}" for i in range(len(CODES))]
     faces = [CodedFace(f"{p}.png", 0, 0, p, None, tuple(row)) for p, row in zip(people, CODES.tolist(), strict=True)]
+    coded = CodedSet("l.csv", Path("l.csv"), Path("media"), "0" * 64, CodedFaces(AUS, tuple(faces)))
     rows = [dict(zip(AUS, row, strict=True)) for row in SAYS.tolist()]
-    answers = tuple(
-        Answer(face, "", row, {au: p > 0.5 for au, p in row.items()}, row)
-        for face, row in zip(faces, rows, strict=True)
-    )
-    run = Run(answers, "m.ks", "0123456789abcdef", "", "openvino", dict(zip(AUS, CUTS, strict=True)))
-    scores = {
-        who: score(Answers(SAYS.astype(np.float64), np.array(CUTS)), CODES, AUS, people, {"all AUs": AUS})
-        for who in ("model", MEDIAPIPE)
-    }
-    plain: dict[str, Any] = without_nan(json.loads(json.dumps(report(run, scores)), parse_constant=float))
+    answers = tuple(Answer("", row, {au: p > 0.5 for au, p in row.items()}, row) for row in rows)
+    run = Run((answers,), (), "m.ks", "0123456789abcdef", "", "openvino", dict(zip(AUS, CUTS, strict=True)))
+    told = report(run, judge(run, [coded], None, beside=True), [coded], None)
+    plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
 
 
