@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from knowledge_spreader.arrays import F64
-from knowledge_spreader.benchmarks.real_faces.judge import MEDIAPIPE
+from knowledge_spreader.benchmarks.real_faces.judge import MEDIAPIPE, MODEL
 from knowledge_spreader.benchmarks.real_faces.report import FORMAT as REAL_FORMAT
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.evaluation.report import FORMAT as EVAL_FORMAT
@@ -59,6 +59,27 @@ class RealAU:
 
 
 @dataclass(frozen=True, slots=True)
+class AtRest:
+    """One AU on portraits: shares of the faces that reach the threshold."""
+
+    rest: Score
+    interval: tuple[Score, Score]
+    smiles: Score
+    rest_mediapipe: Score
+
+
+@dataclass(frozen=True, slots=True)
+class RealPortraits:
+    """Portraits of people at rest and smiling."""
+
+    faces: tuple[int, int]  # at rest, smiling
+    people: int
+    no_answer: Score  # share of pictures
+    auc_smile: tuple[Score, Score]  # of AU12, smile against rest: the model, MediaPipe
+    aus: Mapping[int, AtRest]
+
+
+@dataclass(frozen=True, slots=True)
 class Real:
     """The report of ks-real on one `.ks` file."""
 
@@ -68,6 +89,7 @@ class Real:
     answered: int
     thresholds: Mapping[int, float]
     aus: Mapping[int, RealAU]
+    portraits: RealPortraits | None  # None: the report has none
 
 
 def read_inputs(eval_path: Path, real_path: Path) -> tuple[HeldOut, Real]:
@@ -135,7 +157,7 @@ def _reliability(tables: Any) -> F64:
 
 
 def _real(report: Mapping[str, Any]) -> Real:
-    ours = {row["au"]: row for row in report["scores"]["model"]["aus"]}
+    ours = {row["au"]: row for row in report["scores"][MODEL]["aus"]}
     theirs = {row["au"]: row for row in report["scores"][MEDIAPIPE]["aus"]}
     scores = ("auc", "f1", "false_alarms", "ece")
     aus = {
@@ -151,7 +173,27 @@ def _real(report: Mapping[str, Any]) -> Real:
     thresholds = {parse_aus(name)[0]: float(value) for name, value in report["thresholds"].items()}
     faces = report["faces"]
     answered = sum(not face["no_answer"] for face in faces)
-    return Real(str(report["weights"]), str(report["note"]), len(faces), answered, thresholds, aus)
+    portraits = _portraits(report["portraits"]) if report.get("portraits") else None
+    return Real(str(report["weights"]), str(report["note"]), len(faces), answered, thresholds, aus, portraits)
+
+
+def _portraits(report: Mapping[str, Any]) -> RealPortraits:
+    ours = {row["au"]: row for row in report["scores"][MODEL]["aus"]}
+    theirs = {row["au"]: row for row in report["scores"][MEDIAPIPE]["aus"]}
+    aus = {
+        au: AtRest(
+            rest=_score(row["at_rest"]),
+            interval=(_score(row["at_rest_interval"][0]), _score(row["at_rest_interval"][1])),
+            smiles=_score(row["smiles"]),
+            rest_mediapipe=_score(theirs[au]["at_rest"]),
+        )
+        for au, row in ours.items()
+    }
+    smiles = [bool(picture["smiles"]) for picture in report["pictures"]]
+    people = len({picture["person"] for picture in report["pictures"]})
+    no_answer = _score(report["scores"][MODEL]["no_answer"])
+    auc = (_score(ours[12]["auc_smile"]), _score(theirs[12]["auc_smile"])) if 12 in ours else (None, None)
+    return RealPortraits((smiles.count(False), smiles.count(True)), people, no_answer, auc, aus)
 
 
 def _score(value: Any) -> Score:

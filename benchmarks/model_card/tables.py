@@ -4,7 +4,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from knowledge_spreader.benchmarks.model_card.inputs import CLASSES, HeldOut, HeldOutAU, Real, RealAU, Score
+from knowledge_spreader.benchmarks.model_card.inputs import (
+    CLASSES,
+    HeldOut,
+    HeldOutAU,
+    Real,
+    RealAU,
+    RealPortraits,
+    Score,
+)
 from knowledge_spreader.benchmarks.real_faces.blendshapes import BLIND
 from knowledge_spreader.benchmarks.real_faces.scores import HELD_OUT, MIN_EVIDENCE
 from knowledge_spreader.spec import AU_NAMES, au_label
@@ -52,6 +60,25 @@ def real_table(real: Real) -> str:
         f"{real.faces} coded faces, {real.answered} with an answer. '{NO_EVIDENCE}': fewer than {MIN_EVIDENCE} faces "
         "surely show the AU, or lack it.\n95 %: over draws of people. *: MediaPipe's number hardly moves.",
         _markdown(columns, rows),
+    )
+
+
+def portraits_table(real: Real, portraits: RealPortraits) -> str:
+    """Share of portraits at rest and smiling that get each AU."""
+    rows = []
+    for au, of in portraits.aus.items():
+        shares = (_percent(of.rest), _between(of.interval, 100), _percent(of.smiles), _percent(of.rest_mediapipe))
+        rows.append([_named(au), *shares])
+    rest = _mean([of.rest for of in portraits.aus.values()])
+    theirs = _mean([of.rest_mediapipe for of in portraits.aus.values()])
+    rows.append(["mean", _percent(rest), "", "", _percent(theirs)])
+    auc, auc_mediapipe = map(_share, portraits.auc_smile)
+    return _text(
+        _about(real),
+        f"{portraits.faces[0]} faces at rest and {portraits.faces[1]} smiles of {portraits.people} people; "
+        f"{_percent(portraits.no_answer)} have no answer.\nSmile against rest by AU12: AUC {auc}, of MediaPipe "
+        f"{auc_mediapipe}. 95 %: over draws of people.",
+        _markdown(("AU", "at rest", "95 %", "smiling", "MediaPipe, at rest"), rows),
     )
 
 
@@ -132,8 +159,7 @@ def commands_block(text: str) -> str:
 
 
 def _real_row(au: int, of: RealAU) -> list[str]:
-    low, high = of.auc_interval
-    between = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    between = _between(of.auc_interval)
     theirs = _share(of.auc_mediapipe) + ("*" if au in BLIND and of.auc_mediapipe is not None else "")
     auc = NO_EVIDENCE if of.auc is None else _share(of.auc)
     return [
@@ -177,6 +203,13 @@ def _mean(values: Sequence[Score]) -> Score:
 
 def _share(value: Score) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _between(interval: tuple[Score, Score], times: int = 1) -> str:
+    """times: 100 for whole per cent."""
+    low, high = interval
+    digits = 2 if times == 1 else 0
+    return "" if low is None or high is None else f"{times * low:.{digits}f} to {times * high:.{digits}f}"
 
 
 def _percent(value: Score) -> str:

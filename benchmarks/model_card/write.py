@@ -16,6 +16,7 @@ from knowledge_spreader.benchmarks.model_card.tables import (
     commands_block,
     experimental,
     held_out_table,
+    portraits_table,
     real_table,
     settings_table,
     speed_table,
@@ -53,6 +54,8 @@ def _write(args: argparse.Namespace) -> None:
         "real": real_table(real),
         "calibration": calibration_table(held_out, real),
     }
+    if real.portraits:
+        tables["portraits"] = portraits_table(real, real.portraits)
     if args.speed:
         tables["speed"] = _speed(args.speed, real)
     if args.training:
@@ -103,7 +106,13 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = make_parser("ks-card", "Write the tables of a model card from the model's reports.", EXAMPLES)
     made.add_argument("--eval", type=Path, required=True, metavar="FILE.json", help="of ks-eval, on held-out people")
-    made.add_argument("--real", type=Path, required=True, metavar="FILE.json", help="of ks-real with --landmarker")
+    made.add_argument(
+        "--real",
+        type=Path,
+        required=True,
+        metavar="FILE.json",
+        help="of ks-real with --landmarker; its portraits give one more table",
+    )
     made.add_argument(
         "--speed", type=Path, metavar="FILE.json", help="of ks-bench live (default: keep the speed table)"
     )

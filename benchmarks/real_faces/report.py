@@ -12,6 +12,7 @@ from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.spec import au_label
 
 FORMAT = 1  # raise it when a key changes its meaning
+_DIGITS = 6  # of the answers; the models compute with 7
 
 
 def report(run: Run, judged: Judged, sets: Sequence[CodedSet], portraits: Portraits | None) -> dict[str, Any]:
@@ -52,16 +53,20 @@ def _portraits(run: Run, judged: Judged, portraits: Portraits) -> dict[str, Any]
 def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "no_answer": answer.reason,
-        "width_px": answer.width_px,
-        "turned_deg": answer.turned_deg,
-        "probability": _named(answer.probability),
+        "width_px": None if answer.width_px is None else round(answer.width_px, 1),
+        "turned_deg": None if answer.turned_deg is None else round(answer.turned_deg, 1),
+        "probability": _rounded(answer.probability),
         "occurrence": _named(answer.occurrence),
-        "blendshapes": _named(answer.blendshapes),
+        "blendshapes": _rounded(answer.blendshapes),
     }
 
 
 def _named(values: Mapping[int, Any] | None) -> dict[str, Any] | None:
     return None if values is None else {au_label(au): value for au, value in values.items()}
+
+
+def _rounded(values: Mapping[int, float] | None) -> dict[str, float] | None:
+    return None if values is None else {au_label(au): round(value, _DIGITS) for au, value in values.items()}
 
 
 def _plain(value: Any) -> Any:

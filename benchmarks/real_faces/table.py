@@ -24,7 +24,7 @@ from knowledge_spreader.benchmarks.real_faces.portraits import Portraits
 from knowledge_spreader.benchmarks.real_faces.scores import MIN_EVIDENCE, AUScore, Mean
 from knowledge_spreader.spec import au_label
 
-WIDE = 140  # characters, where the output is no terminal
+WIDE = 160  # characters, where the output is no terminal
 _CODED = ("present", "absent", "AUC", "\\[95 %]", "F1", "best", "alarms")
 _AT_REST = ("at rest", "\\[95 %]")
 _THEIRS = (f"{MEDIAPIPE}'s AUC", "F1")
@@ -56,7 +56,7 @@ def print_table(run: Run, judged: Judged, portraits: Portraits | None, console: 
 def _table(run: Run, judged: Judged) -> Table:
     beside, shown = MEDIAPIPE in judged.scores, bool(judged.portraits)
     table = Table(title=f"{run.model} ({run.note})" if run.note else run.model, title_justify="left")
-    table.add_column("AU")
+    table.add_column("AU", overflow="fold")
     columns = (*_CODED, *(_AT_REST if shown else ()), *(_THEIRS if beside else ()))
     for column in (*columns, *(_AT_REST[:1] if beside and shown else ())):
         table.add_column(column, justify="right", no_wrap=True)

@@ -35,6 +35,22 @@ CUTS = (0.5, 0.25, 0.5, 0.625)
 CODES = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
 SAYS = np.array([[9, 9, 1, 9], [8, 8, 2, 8], [7, 1, 3, 7], [3, 1, 7, 3], [2, 1, 8, 4], [1, 1, 9, 2], [1, 1, 9, 1]]) / 10
 
+PORTRAITS: dict[str, Any] = {  # what ks-real writes of three portraits, as far as the card reads it
+    "pictures": [{"person": "1", "smiles": False}, {"person": "2", "smiles": False}, {"person": "1", "smiles": True}],
+    "scores": {
+        "model": {
+            "no_answer": 0.25,
+            "aus": [
+                {"au": 12, "at_rest": 0.5, "at_rest_interval": [0.0, 1.0], "smiles": 1.0, "auc_smile": 0.94},
+                {"au": 7, "at_rest": 0.1, "at_rest_interval": [None, None], "smiles": None, "auc_smile": None},
+            ],
+        },
+        "MediaPipe": {
+            "aus": [{"au": 12, "at_rest": 0.25, "auc_smile": 0.95}, {"au": 7, "at_rest": None, "auc_smile": None}]
+        },
+    },
+}
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -172,6 +188,20 @@ def test_speed_and_training_are_written_where_they_are_given(files: tuple[Path, 
     assert write(files, how, "--training", settings) == 0
     assert "| people | 1, 2 |" in how.read_text()
     assert "| int8 | 50.1 " in files[2].read_text()  # not given: stays
+
+
+def test_portraits_are_a_table_where_the_report_has_them(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    page = tmp_path / "portraits.md"
+    page.write_text("prose\n<!-- table: portraits -->\nas it was\n<!-- end -->\n")
+    assert write(files, page) == 2  # no portraits in the report, so no table has a place in this page
+    change(files[1], lambda told: told.update(portraits=PORTRAITS))
+    assert write(files, page) == 0
+    table = page.read_text()
+    assert "2 faces at rest and 1 smiles of 2 people; 25.0 % have no answer" in table
+    assert "AUC 0.940, of MediaPipe 0.950" in table
+    assert cells(table, "AU12") == ["AU12 lip corner puller", "50.0 %", "0 to 100", "100.0 %", "25.0 %"]
+    assert cells(table, "AU7")[1:] == ["10.0 %", "", "", ""]
+    assert cells(table, "mean") == ["mean", "30.0 %", "", "", "25.0 %"]  # of those that have the share
 
 
 def test_a_note_of_the_model_stands_above_its_tables(files: tuple[Path, Path, Path]) -> None:
