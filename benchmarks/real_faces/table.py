@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -24,10 +25,10 @@ from knowledge_spreader.benchmarks.real_faces.portraits import Portraits
 from knowledge_spreader.benchmarks.real_faces.scores import MIN_EVIDENCE, AUScore, Mean
 from knowledge_spreader.spec import au_label
 
-WIDE = 160  # characters, where the output is no terminal
+WIDE = 140  # characters
 _CODED = ("present", "absent", "AUC", "\\[95 %]", "F1", "best", "alarms")
 _AT_REST = ("at rest", "\\[95 %]")
-_THEIRS = (f"{MEDIAPIPE}'s AUC", "F1")
+_THEIRS = (f"{MEDIAPIPE}\nAUC", "F1")
 _LEGEND = (
     f"-: fewer than {MIN_EVIDENCE} faces show the AU, or lack it. [95 %]: bootstrap over people. F1: at the "
     "threshold; best: at the threshold that is best on these same faces, an upper bound. alarms: share of the coded "
@@ -38,6 +39,7 @@ _LEGEND = (
 
 def print_table(run: Run, judged: Judged, portraits: Portraits | None, console: Console) -> None:
     """The table, then portraits, coverage and what the columns mean."""
+    console.width = max(console.width, WIDE)  # a narrower terminal wraps the lines; rich would cut digits off
     console.print(_table(run, judged))
     lines = _coverage_lines(judged.coverage) if judged.coverage.faces else []
     lines += _portrait_lines(judged.portraits, portraits) if portraits else []
@@ -55,7 +57,7 @@ def print_table(run: Run, judged: Judged, portraits: Portraits | None, console: 
 
 def _table(run: Run, judged: Judged) -> Table:
     beside, shown = MEDIAPIPE in judged.scores, bool(judged.portraits)
-    table = Table(title=f"{run.model} ({run.note})" if run.note else run.model, title_justify="left")
+    table = Table(title=f"{run.model} ({run.note})" if run.note else run.model, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("AU", overflow="fold")
     columns = (*_CODED, *(_AT_REST if shown else ()), *(_THEIRS if beside else ()))
     for column in (*columns, *(_AT_REST[:1] if beside and shown else ())):
