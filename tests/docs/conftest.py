@@ -11,12 +11,12 @@ import pytest
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.paths import ROOT
 
-FRAMES = 25  # of talk.mp4: one second
+FRAMES = 15  # of talk.mp4: 0.6 seconds
 
 
 @pytest.fixture(scope="session")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first second of the bundled clip."""
+    """The beginning of the bundled clip."""
     path = tmp_path_factory.mktemp("talk") / "talk.mp4"
     with av.open(str(demo_clip())) as clip, av.open(str(path), "w") as out:
         shape = clip.streams.video[0]

@@ -1,4 +1,4 @@
-"""Each example runs as a user runs it: a process, on the bundled clip or its first second."""
+"""Each example runs as a user runs it: a process, on the bundled clip or its beginning."""
 
 import shutil
 import socket
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from knowledge_spreader.engines.bundled import bundled_model
-from knowledge_spreader.engines.export.untrained import write_untrained
+from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.docs.conftest import FRAMES
 from tests.paths import ROOT
@@ -55,11 +55,10 @@ def test_a_timeline_is_drawn(desk: Path) -> None:
 
 
 @slow
-def test_two_models_are_compared_by_au(desk: Path) -> None:
-    write_untrained(desk / "tiny.ks")
-    said = run("compare_models.py", bundled_model(), "tiny.ks", "talk.mp4")
+def test_two_models_are_compared_by_au(desk: Path, tiny_file: ModelFile) -> None:
+    said = run("compare_models.py", bundled_model(), tiny_file.path, "talk.mp4")
     assert said.startswith(f"{FRAMES} faces with an answer by both")
-    assert sum(line.startswith("AU") for line in said.splitlines()) == 18
+    assert sum(line.startswith("AU") for line in said.splitlines()) == len(tiny_file.spec.aus)
 
 
 @slow

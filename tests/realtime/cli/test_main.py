@@ -45,6 +45,18 @@ def slow_copy(source: Path, target: Path, frames: int, fps: int = 8) -> Path:
     return target
 
 
+@pytest.fixture(scope="module")
+def short(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 24 frames."""
+    return slow_copy(media / CLIP, tmp_path_factory.mktemp("short") / "short.mp4", 24, fps=30)
+
+
+@pytest.fixture(scope="module")
+def slow(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 40 frames, 4 a second: at its own pace 10 s."""
+    return slow_copy(media / CLIP, tmp_path_factory.mktemp("slow") / "slow.mp4", 40, fps=4)
+
+
 def live(face_model: Path, *args: object) -> int:
     return main(["--no-progress", "--face-model", str(face_model), *map(str, args)])
 
@@ -84,29 +96,29 @@ def test_each_frame_has_a_row_with_its_exact_time(media: Path, face_model: Path,
 
 @pytest.mark.slow
 def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.csv"
-    assert live(face_model, "--source", media / "pyfeat_no_face.mp4", "--csv", out) == 0
+    clip, out = slow_copy(media / "pyfeat_no_face.mp4", tmp_path / "nobody.mp4", 24), tmp_path / "out.csv"
+    assert live(face_model, "--source", clip, "--csv", out) == 0
     table = pd.read_csv(out, skipinitialspace=True)
-    assert len(table) == len(pts_s(media / "pyfeat_no_face.mp4"))
+    assert len(table) == 24
     assert set(table["reason"]) == {"no face"}
     assert table.filter(regex="AU.._[cpu]").isna().all(axis=None)
 
 
 @pytest.mark.slow
 def test_live_and_file_give_the_same_numbers(media: Path, face_model: Path, tmp_path: Path) -> None:
-    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 16, fps=4)
+    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 10, fps=4)
     for policy in ("live", "every-frame"):
         assert live(face_model, "--source", clip, "--policy", policy, "--csv", tmp_path / f"{policy}.csv") == 0
     played, read = (pd.read_csv(tmp_path / f"{p}.csv", skipinitialspace=True) for p in ("live", "every-frame"))
-    assert len(read) == 16
+    assert len(read) == 10
     pd.testing.assert_frame_equal(played, read, atol=2e-6, rtol=0)
 
 
-def test_the_report_adds_up(media: Path, face_model: Path, tmp_path: Path) -> None:
+def test_the_report_adds_up(short: Path, face_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    assert live(face_model, "--source", media / CLIP, "--csv", tmp_path / "o.csv", "--report", path) == 0
+    assert live(face_model, "--source", short, "--csv", tmp_path / "o.csv", "--report", path) == 0
     report = json.loads(path.read_text())
-    assert report["frames"] == {"in": 72, "analysed": 72, "dropped": {}}
+    assert report["frames"] == {"in": 24, "analysed": 24, "dropped": {}}
     assert report["faces"] == 1
     assert report["fps"] > 0
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p95"] <= report["latency_ms"]["p99"]
@@ -120,7 +132,7 @@ def test_a_duration_ends_a_recording_at_its_frame_however_far_ahead_it_was_read(
     media: Path, face_model: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
-    assert live(face_model, "--source", media / CLIP, "--duration", "0.5s", "--csv", out) == 0
+    assert live(face_model, "--source", media / CLIP, "--no-pose", "--duration", "0.5s", "--csv", out) == 0
     wanted = [time_s for time_s in pts_s(media / CLIP) if time_s <= 0.5 + 1e-6]
     assert pd.read_csv(out, skipinitialspace=True)["timestamp"].tolist() == wanted
 
@@ -141,23 +153,22 @@ def test_too_much_for_the_machine_drops_frames_and_counts_them(media: Path, face
 
 
 @pytest.mark.slow
-def test_json_lines_on_stdout_are_nothing_but_json(media: Path, face_model: Path) -> None:
-    process = start(face_model, "--source", media / CLIP, "--jsonl", "-")
+def test_json_lines_on_stdout_are_nothing_but_json(short: Path, face_model: Path) -> None:
+    process = start(face_model, "--source", short, "--jsonl", "-")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert len([json.loads(line) for line in out.splitlines()]) == 72
-    assert "72 in, 72 analysed" in err
+    assert len([json.loads(line) for line in out.splitlines()]) == 24
+    assert "24 in, 24 analysed" in err
     assert "experimental" in err  # of AUs without evidence on real faces
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_signal_leaves_whole_files(
-    media: Path, face_model: Path, tmp_path: Path, number: signal.Signals, code: int
+    slow: Path, face_model: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 72, fps=4)  # at its own pace: 18 s
     out, video = tmp_path / "o.csv", tmp_path / "o.mp4"
-    args = ("--source", clip, "--policy", "live", "--csv", out, "--save", video, "--jsonl", "-")
+    args = ("--source", slow, "--policy", "live", "--no-pose", "--csv", out, "--save", video, "--jsonl", "-")
     process = start(face_model, *args)
     assert process.stdout is not None
     for _ in range(12):
@@ -182,7 +193,7 @@ def test_a_recording_that_is_cut_short_says_so_by_its_exit_code(media: Path, fac
     one = (media / "pyfeat_single_face.jpg").read_bytes()
     for i in range(3000):
         os.link(_written(tmp_path / "face.jpg", one), images / f"{i:04d}.jpg")
-    process = start(face_model, "--source", images, "--jsonl", "-")
+    process = start(face_model, "--source", images, "--no-pose", "--jsonl", "-")
     assert process.stdout is not None
     assert process.stdout.readline()
     process.send_signal(signal.SIGTERM)
@@ -198,24 +209,24 @@ def _written(path: Path, data: bytes) -> Path:
 
 
 def test_a_sink_that_fails_leaves_the_others_whole(
-    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full = tmp_path / "full.csv"
     full.symlink_to("/dev/full")
-    assert live(face_model, "--source", media / CLIP, "--csv", full, "--csv", tmp_path / "o.csv") == 2
-    assert len(pd.read_csv(tmp_path / "o.csv")) == 72
+    assert live(face_model, "--source", short, "--no-pose", "--csv", full, "--csv", tmp_path / "o.csv") == 2
+    assert len(pd.read_csv(tmp_path / "o.csv")) == 24
     assert "No space left" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
-    media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
     out = tmp_path / "o.csv"
-    assert live(face_model, "--source", bad, "--source", media / CLIP, "--csv", out) == 2
-    assert len(pd.read_csv(out)) == 72
+    assert live(face_model, "--source", bad, "--source", short, "--no-pose", "--csv", out) == 2
+    assert len(pd.read_csv(out)) == 24
     assert "bad.mp4" in capsys.readouterr().err
 
 
@@ -230,7 +241,7 @@ def test_a_source_that_cannot_go_on_leaves_the_others_alone(
     hollow = tmp_path / "hollow.mp4"
     hollow.write_bytes(data)
     out = tmp_path / "o.csv"
-    assert live(face_model, "--source", hollow, "--source", good, "--policy", "live", "--csv", out) == 2
+    assert live(face_model, "--source", hollow, "--source", good, "--policy", "live", "--no-pose", "--csv", out) == 2
     table = pd.read_csv(out, skipinitialspace=True)
     assert set(table["stream"]) == {str(good)}
     assert table["frame"].max() == 8
@@ -266,15 +277,15 @@ def test_bad_input_gets_one_line_and_exit_code_2(
 
 
 @pytest.mark.slow
-def test_the_python_interface_reads_like_the_command(media: Path, face_model: Path) -> None:
+def test_the_python_interface_reads_like_the_command(short: Path, face_model: Path) -> None:
     options = Options(face_model=str(face_model))
-    with watch(media / CLIP, options=options) as results:
+    with watch(short, options=options) as results:
         found = [result for result, _ in zip(results, range(5), strict=False)]
         assert [result.frame.index for result in found] == list(range(5))
         assert found[0].faces[0].probability.shape == (len(results.aus),)
     assert results.report()["frames"]["analysed"] in (5, 6)
-    rows = table(media / CLIP, options=options)
-    assert len(rows) == 72
+    rows = table(short, options=options)
+    assert len(rows) == 24
     assert rows["AU12_p"].dtype == np.float32 or rows["AU12_p"].dtype == np.float64
 
 
