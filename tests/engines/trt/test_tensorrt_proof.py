@@ -224,7 +224,7 @@ def test_a_damaged_graph_is_refused_by_the_real_parser_in_one_line(
 def test_a_real_builder_makes_plans_of_resnet18_in_every_precision(rtx: ModuleType, tmp_path: Path) -> None:
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
-    spec = ModelSpec(aus=(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24), side_px=112)  # weights are as many at any side
+    spec = ModelSpec(aus=(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24), side_px=32)  # weights are as many at any side
     torch.manual_seed(0)
     graphs = {name: graph.SerializeToString() for name, graph in to_onnx(folded(make_model(spec).eval()), spec).items()}
     int8 = int8_encoder(graphs[ENCODER], [noise(spec.side_px, 32)], "tensorrt")
