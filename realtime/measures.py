@@ -22,8 +22,11 @@ class Measures(NamedTuple):
 def measures_of(answer: FaceAUs, frame: Frame) -> Measures | None:
     """None without a face mesh. A face whose AUs are not predicted can have one."""
     landmarks = answer.face.landmarks
-    if landmarks is None:
-        return None
+    return None if landmarks is None else measures_of_mesh(landmarks, frame)
+
+
+def measures_of_mesh(landmarks: Landmarks, frame: Frame) -> Measures:
+    """Of the face mesh of a face in this frame."""
     height, width = frame.image.shape[:2]
     return _measures(landmarks, width, height)
 

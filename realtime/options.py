@@ -27,6 +27,7 @@ class Options:
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
     min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected
+    geometry: bool = True  # hear the geometry voice, if the model has one; needs the face mesh
     pose: bool = True  # find the face mesh, for head pose and gaze; landmarks and blendshapes need it anyway
     landmarks: str = "none"  # in the tables and JSON lines: none, 68 (of OpenFace) or 478 (of the face mesh)
     blendshapes: bool = False  # in the tables, JSON lines and LSL

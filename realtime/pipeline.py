@@ -1,7 +1,8 @@
 """analyse(): frames in, one FrameResult per frame out, in order, with a row for each face.
 
     frames -> look: find, track, crop -> encode: all faces of all frames in one batch
-           -> window per face -> predict -> baselines -> occurrence, events -> FrameResult
+           -> window per face -> predict -> person's baseline -> geometry voice -> neutral baseline
+           -> occurrence, events -> FrameResult
 
 A batch is the newest frame of each camera, or consecutive frames of a recording. Both run the same code, so the same
 frames give the same numbers.
@@ -26,6 +27,8 @@ from knowledge_spreader.realtime.temporal.neutral_baseline import Neutral
 from knowledge_spreader.realtime.temporal.person_baseline import People
 from knowledge_spreader.realtime.temporal.windows import Windows
 from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult
+from knowledge_spreader.realtime.voices import Voices
+from knowledge_spreader.spec import ModelSpec
 
 
 class Finder(Protocol):
@@ -56,12 +59,17 @@ class Analyser:
         hysteresis: float = HYSTERESIS,
         notes: tuple[str, ...] = (),
         stages: Stages | None = None,
+        voices: Voices | None = None,
+        spec: ModelSpec | None = None,
     ) -> None:
+        """voices: what is heard beside the crops. spec: with the thresholds for it; None: the engine's."""
         self._engine, self._finder, self._notes = engine, finder, notes
-        self._windows = Windows(engine.spec)
-        self._people = People(PersonView.of(engine.spec) if person else None)
+        self._spec = spec or engine.spec
+        self._voices = voices or Voices()
+        self._windows = Windows(self._spec)
+        self._people = People(PersonView.of(self._spec) if person else None)
         self._neutral = Neutral(neutral_s)
-        self._occurrences = Occurrences(engine.spec, hysteresis)
+        self._occurrences = Occurrences(self._spec, hysteresis)
         self.stages = stages or Stages()
 
     def look(self, frames: Sequence[Frame]) -> Looked:
@@ -77,6 +85,9 @@ class Analyser:
 
     def answer(self, looked: Looked) -> list[FrameResult]:
         """Second half, with the engine: one result for each frame of the batch."""
+        if self._voices.adds_blendshapes:
+            with self.stages.measure("blendshapes", len(looked.frames)):
+                looked = Looked(looked.frames, self._voices.with_blendshapes(looked.faces))
         waiting = iter(self._answers(looked))
         return [self._result(frame, faces, waiting) for frame, faces in zip(looked.frames, looked.faces, strict=True)]
 
@@ -118,7 +129,7 @@ class Analyser:
         rows = []
         for found in faces:
             if found.face.rejected:
-                rows.append(_unknown(found.face, self._engine.spec.aus))
+                rows.append(_unknown(found.face, self._spec.aus))
             else:
                 row, brought = self._row(frame, found.face, next(answers))
                 rows.append(row)
@@ -127,17 +138,20 @@ class Analyser:
         self._people.forget(frame.stream.number, frame.time_s)
         self._neutral.forget(frame.stream.number, frame.time_s)
         latency_ms = (time.perf_counter() - frame.captured_s) * 1e3
-        spec = self._engine.spec
+        spec = self._spec
         return FrameResult(frame, spec.aus, tuple(rows), tuple(events), latency_ms, self._notes, spec.experimental)
 
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
-        aus, differ = self._engine.spec.aus, answer.disagreement
+        aus = self._spec.aus
         if frame.stream.stills:  # without a past
-            p, present = answer.probability, self._occurrences.of_one(answer.probability)
+            p, apart = self._voices.hear(answer.probability, face, frame)
+            present, differ = self._occurrences.of_one(p), np.maximum(answer.disagreement, apart)
             return FaceAUs(face, aus, p, present, differ, answer.in_order, answer.window_frames), []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
-        probability, calibrated = self._neutral.apply(key, frame.time_s, relative)
+        heard, apart = self._voices.hear(relative, face, frame)
+        differ = np.maximum(answer.disagreement, apart)
+        probability, calibrated = self._neutral.apply(key, frame.time_s, heard)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
         row = FaceAUs(face, aus, probability, present, differ, answer.in_order, answer.window_frames, calibrated)
         return row, events

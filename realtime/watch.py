@@ -28,6 +28,7 @@ from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.stats.run_stats import Tally
 from knowledge_spreader.realtime.thread_counts import engine_threads, look_threads
 from knowledge_spreader.realtime.types import Frame, FrameResult
+from knowledge_spreader.realtime.voices import Voices
 from knowledge_spreader.spec import au_label
 
 if TYPE_CHECKING:
@@ -63,12 +64,15 @@ class Watch:
             opening.callback(engine.close)
             face_model = find_face_model(options.own_face_model, options.face_runtime)
             self._lookers = look_threads(streams)
-            finders = [_finder(face_model, self.model.spec.side_px, options) for _ in range(self._lookers)]
+            voice = self.model.geometry if options.geometry else None
+            mesh = options.needs_mesh or voice is not None
+            finders = [_finder(face_model, self.model.spec.side_px, options, mesh=mesh) for _ in range(self._lookers)]
             finder = FaceFinders([opening.enter_context(finder) for finder in finders])
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
         self.choice = engine.choice
         self._stages = Stages()
+        self.spec = self.model.spec_heard(geometry=voice is not None)  # with the thresholds in use
         self._analyser = Analyser(
             engine,
             finder,
@@ -77,12 +81,15 @@ class Watch:
             hysteresis=options.hysteresis,
             notes=notes,
             stages=self._stages,
+            voices=Voices(voice, blendshapes=options.blendshapes),
+            spec=self.spec,
         )
         described = {
             "file": str(self.model.path),
             "weights": self.model.weights_id,
             "note": self.model.note,
-            "experimental": list(map(au_label, self.model.spec.experimental)),
+            "experimental": list(map(au_label, self.spec.experimental)),
+            "geometry": voice is not None,
         }
         self.tally = Tally(engine.choice, described, self._stages)
         self.idle: Callable[[], None] = lambda: None  # called in a live run while no frame arrives
@@ -240,15 +247,14 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
     return found
 
 
-def _finder(model: Path, side_px: int, options: Options) -> FaceFinder:
+def _finder(model: Path, side_px: int, options: Options, *, mesh: bool) -> FaceFinder:
     return FaceFinder(
         model,
         side_px,
         max_faces=options.max_faces,
         min_face_px=options.min_face_px,
         runtime=options.face_runtime,
-        mesh=options.needs_mesh,
-        blendshapes=options.blendshapes,
+        mesh=mesh,
     )
 
 

@@ -14,11 +14,12 @@ from tests.paths import ROOT
 # What a room may import beside itself. A room that stands alone can be read alone, and used elsewhere.
 KNOWS_ONLY = {
     "ks/face": "ks/arrays ks/errors ks/files ks/spec ks/opencv ks/quiet_openvino",
+    "ks/geometry": "ks/arrays ks/errors ks/spec ks/metrics ks/face ks/calibration",
     "ks/method": "ks/arrays ks/errors ks/spec ks/config",
     "ks/datasets": "ks/arrays ks/errors ks/files ks/spec ks/metrics ks/frame_reader",
     "ks/calibration": "ks/arrays ks/errors ks/files ks/spec ks/metrics",
     "ks/synth/assets": "ks/arrays ks/errors ks/files",
-    "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec",
+    "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec ks/geometry",
     "realtime/sources": "ks/arrays ks/errors ks/files ks/opencv ks/frame_reader ks/image_file ks/displayed "
     "realtime/types",
     "realtime/faces": "ks/arrays ks/errors ks/opencv ks/face realtime/types",
@@ -50,7 +51,7 @@ TRAINING_STACK = "torch torchvision safetensors tensorboard matplotlib"
 OTHER_EXTRAS = "onnx onnxscript onnxruntime tensorrt cuda pandas pyarrow pylsl scipy moderngl"
 # and yet all of this can be imported: the live floors, and what of the training floor they may use,
 IMPORTS_WITHOUT = (
-    "ks/spec ks/errors ks/arrays ks/files ks/frame_reader ks/metrics ks/config ks/console ks/face ks/calibration "
+    "ks/spec ks/errors ks/arrays ks/files ks/frame_reader ks/metrics ks/config ks/console ks/face ks/geometry ks/calibration "
     "ks/datasets ks/clips/crop_cache ks/clips/crop_videos ks/evaluation/paper_results engines realtime"
 )
 # but for these few, which are reached only where somebody asked for what they need.

@@ -128,7 +128,10 @@ def _fp32(checkpoint: Path | None, config: CompileConfig, draft: Path) -> ModelF
 
 def _marked(file: ModelFile, experimental: tuple[int, ...] | None) -> ModelFile:
     """The same weights (and weights_id) with these AUs marked as experimental."""
-    return file if experimental is None else replace(file, spec=replace(file.spec, experimental=experimental))
+    if experimental is None:
+        return file
+    voice = file.geometry and replace(file.geometry, experimental=experimental)
+    return replace(file, spec=replace(file.spec, experimental=experimental), geometry=voice)
 
 
 def _runs(config: CompileConfig, spec: ModelSpec) -> list[U8]:
@@ -151,7 +154,10 @@ def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tu
     log.info("quantising to int8 for %s on %d faces", backend, sum(map(len, own)))
     encoder = int8_encoder(file.graph(ENCODER), own, backend)
     graphs = {name: file.graph(name) for name in file.sha256} | {ENCODER_INT8[backend]: encoder}
-    return write_model(draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note), rest
+    written = write_model(
+        draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note, file.geometry
+    )
+    return written, rest
 
 
 def _measure(file: ModelFile, config: CompileConfig, backend: str, precision: str, runs: list[U8]) -> Compiled:
@@ -212,4 +218,4 @@ def _write(out: Path, file: ModelFile, backend: str, compiled: Compiled) -> Mode
     graphs = {name: file.graph(name) for name in file.sha256}
     costs = {**file.costs, f"{backend} {precision}": {**compiled.cost.to_dict(), "real_faces": compiled.real}}
     precisions = {**file.precision, backend: precision}
-    return write_model(out, file.spec, graphs, file.torch_weights, precisions, costs, file.note)
+    return write_model(out, file.spec, graphs, file.torch_weights, precisions, costs, file.note, file.geometry)

@@ -1,6 +1,6 @@
 """A whole model in one `.ks` file: two graphs, their spec, and checksums. Read without onnx or torch.
 
-    manifest.json                  format, spec, size and sha256 of each graph, results of ks-compile
+    manifest.json                  format, spec, size and sha256 of each graph, results of ks-compile, geometry voice
     encoder.onnx  head.onnx        fp32: the reference for everything else
     encoder-int8-openvino.onnx     int8 for one backend; likewise -onnxruntime and -tensorrt
     encoder.onnx-half  ...         instead of encoder.onnx: the same graph with its weights stored as fp16
@@ -16,13 +16,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from knowledge_spreader.engines.ks_file.half_storage import Span, cut, whole
 from knowledge_spreader.errors import MissingError, ModelError, one_line
 from knowledge_spreader.files import whole_file
+from knowledge_spreader.geometry.voice import GeometryVoice
 from knowledge_spreader.spec import ModelSpec
 
 FORMAT = "knowledge-spreader model 1"
@@ -48,11 +49,19 @@ class ModelFile:
     costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "openvino int8" -> Cost (compile/parity.py)
     halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
     note: str = ""  # a warning for everyone who uses the model, like "untrained"
+    geometry: GeometryVoice | None = None  # heard beside the crops where there are landmarks
 
     @property
     def weights_id(self) -> str:
-        """Identifies the fp32 weights, independent of the rest of the file; for results and caches."""
-        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD]).encode()).hexdigest()[:16]
+        """Identifies the fp32 weights and the geometry voice, independent of the rest; for results and caches."""
+        voice = self.geometry.identity if self.geometry else ""
+        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD] + voice).encode()).hexdigest()[:16]
+
+    def spec_heard(self, *, geometry: bool) -> ModelSpec:
+        """The spec with the thresholds and experimental AUs that hold if the geometry voice is heard, or is not."""
+        if not geometry or self.geometry is None:
+            return self.spec
+        return replace(self.spec, thresholds=self.geometry.thresholds, experimental=self.geometry.experimental)
 
     def graph(self, name: str) -> bytes:
         """An ONNX graph of the file, checked against its checksum. Raises ModelError if it is damaged."""
@@ -109,9 +118,16 @@ def open_model(path: str | Path) -> ModelFile:
 
 def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
     graphs = {str(name): str(entry["sha256"]) for name, entry in manifest["graphs"].items()}
+    spec = ModelSpec.from_json(json.dumps(manifest["spec"]))
+    try:
+        voice = GeometryVoice.from_dict(manifest["geometry"]) if "geometry" in manifest else None
+    except ModelError as exc:
+        raise _damaged(path, exc) from exc
+    if voice and len(voice.bias) != len(spec.aus):
+        raise ValueError(f"geometry voice of {len(voice.bias)} AUs, model of {len(spec.aus)}")
     return ModelFile(
         path,
-        ModelSpec.from_json(json.dumps(manifest["spec"])),
+        spec,
         graphs,
         {str(k): (str(graph), str(name), bool(turned)) for k, (graph, name, turned) in manifest["torch"].items()},
         {str(k): str(v) for k, v in manifest["precision"].items()},
@@ -122,6 +138,7 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
             if entry.get("half")
         },
         str(manifest.get("note", "")),
+        voice,
     )
 
 
@@ -148,6 +165,7 @@ def write_model(
     precision: Mapping[str, str],
     costs: Mapping[str, Mapping[str, Any]],
     note: str = "",
+    geometry: GeometryVoice | None = None,
 ) -> ModelFile:
     """Writes the file whole or not at all, and opens it. Equal contents give equal bytes. Raises ModelError."""
     assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
@@ -169,6 +187,7 @@ def write_model(
         "precision": precision,
         "costs": costs,
         **({"note": note} if note else {}),
+        **({"geometry": geometry.to_dict()} if geometry else {}),
     }
     try:
         with whole_file(path, keep=True) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:

@@ -28,18 +28,19 @@ from knowledge_spreader.cli.run import (
     add_other_data,
     add_progress,
     add_torch_device,
+    base_rates,
     checkpoint_file,
     make_parser,
     run,
 )
 from knowledge_spreader.datasets import DATASETS
 from knowledge_spreader.device import pick_device
-from knowledge_spreader.errors import KSError, ModelError
+from knowledge_spreader.errors import ModelError
 from knowledge_spreader.evaluation.predict import answer, relative_to_person
 from knowledge_spreader.evaluation.report import without_nan
 from knowledge_spreader.evaluation.subjects import SUBJECTS, frames_of, material_of, settings
 from knowledge_spreader.files import write_json
-from knowledge_spreader.spec import au_label, parse_aus
+from knowledge_spreader.spec import au_label
 
 log = logging.getLogger(__name__)
 
@@ -245,7 +246,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--base-rates",
-        type=_base_rates,
+        type=base_rates,
         default=(),
         metavar="AU6=0.25,...",
         help="share of frames that show an AU in the recordings to analyse: the threshold is chosen for the best F1"
@@ -259,14 +260,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     return run(parser(), argv, _calibrate)
-
-
-def _base_rates(text: str) -> tuple[tuple[int, float], ...]:
-    try:
-        pairs = [part.split("=") for part in text.split(",")]
-        return tuple((parse_aus(au)[0], float(rate)) for au, rate in pairs)
-    except (ValueError, IndexError, KSError):
-        raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None
 
 
 def _calibrate(args: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 from knowledge_spreader.config import FACE_RUNTIMES
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import KSError
+from knowledge_spreader.spec import parse_aus
 
 Group = argparse.ArgumentParser | argparse._ArgumentGroup
 INTERRUPTED = "interrupted; finished files are complete"
@@ -166,3 +167,12 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(dict.fromkeys(int(part) for part in words(text)))
     except ValueError:
         raise argparse.ArgumentTypeError(f"wanted whole numbers separated by commas, e.g. 1,8; got {text!r}") from None
+
+
+def base_rates(text: str) -> tuple[tuple[int, float], ...]:
+    """'AU6=0.25,AU12=0.3' -> ((6, 0.25), (12, 0.3)). For argparse: raises ArgumentTypeError."""
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return tuple((parse_aus(au)[0], float(rate)) for au, rate in pairs)
+    except (ValueError, IndexError, KSError):
+        raise argparse.ArgumentTypeError(f"wanted AU=share, as in AU6=0.25,AU12=0.3; got {text!r}") from None

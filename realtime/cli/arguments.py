@@ -142,7 +142,14 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         "--pose",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="head pose and, experimental, gaze, from the face mesh (default: on; off saves its time)",
+        help="head pose and, experimental, gaze, from the face mesh (default: on)",
+    )
+    group.add_argument(
+        "--geometry",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="geometry voice: hear the face's landmarks beside its crop (default: on; no effect if the model has none; "
+        "off is the paper's model; --no-geometry --no-pose saves the time of the face mesh)",
     )
 
 
@@ -228,6 +235,7 @@ def options_of(args: argparse.Namespace) -> Options:
         hysteresis=args.hysteresis,
         min_face_px=args.min_face,
         max_faces=args.max_faces,
+        geometry=args.geometry,
         pose=args.pose or args.draw_face,
         landmarks=args.landmarks,
         blendshapes=args.blendshapes,

@@ -38,7 +38,7 @@ def _live(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         watch = stack.enter_context(_watch(args))
         log.info("%s", watch.choice)
-        for note in filter(None, (watch.model.note, experimental_note(watch.model.spec.experimental))):
+        for note in filter(None, (watch.model.note, experimental_note(watch.spec.experimental))):
             log.warning("%s: %s", watch.model.path.name, note)
         outputs = make_outputs(args, watch)
         sinks = stack.enter_context(Sinks(outputs.sinks))

@@ -43,7 +43,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
         from knowledge_spreader.realtime.sinks.parquet_sink import ParquetSink
 
         sinks += [ParquetSink(path, watch.aus, extras) for path in args.parquet]
-    sinks += [EventsSink(path, watch.aus, watch.model.spec.experimental) for path in args.events]
+    sinks += [EventsSink(path, watch.aus, watch.spec.experimental) for path in args.events]
     if args.save and watch.takes_photographs:
         from knowledge_spreader.realtime.sinks.video.picture_sink import PictureSink
 
@@ -57,7 +57,7 @@ def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     if args.lsl:
         from knowledge_spreader.realtime.sinks.lsl_sink import LslSink
 
-        sinks.append(LslSink(watch.aus, experimental=watch.model.spec.experimental, extras=extras))
+        sinks.append(LslSink(watch.aus, experimental=watch.spec.experimental, extras=extras))
     window = _window(args, watch.model.spec.n_frames, bool(sinks))
     return Outputs((*sinks, window) if window else tuple(sinks), window)
 

@@ -87,16 +87,15 @@ class FaceFinder:
         min_face_px: float = MIN_FACE_PX,
         runtime: str = OPENVINO,
         mesh: bool = False,
-        blendshapes: bool = False,
     ) -> None:
         """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small.
 
-        mesh: follow faces with the face mesh, and give them landmarks. blendshapes: with these.
+        mesh: follow faces with the face mesh, and give them landmarks.
         """
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
         self._streams: dict[int, _StreamState] = {}
         self._detector = FaceDetector(model, quick=True, runtime=runtime)
-        self._follower = MeshFollower(blendshapes=blendshapes) if mesh or blendshapes else None
+        self._follower = MeshFollower() if mesh else None
 
     def __enter__(self) -> Self:
         return self

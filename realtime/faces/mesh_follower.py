@@ -6,7 +6,6 @@ import numpy as np
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.face.blendshapes import Blendshapes
 from knowledge_spreader.face.detector import Box, DetectedFace
 from knowledge_spreader.face.face_mesh import PRESENT, FaceMesh
 from knowledge_spreader.face.mesh_points import key_points
@@ -22,11 +21,10 @@ _TURNED = 0.05  # radians
 
 
 class MeshFollower:
-    """blendshapes: compute them too. Use it from one thread at a time."""
+    """Use it from one thread at a time."""
 
-    def __init__(self, *, blendshapes: bool = False) -> None:
+    def __init__(self) -> None:
         self._mesh = FaceMesh()
-        self._blendshapes = Blendshapes() if blendshapes else None
 
     def follow(self, image: U8, regions: Sequence[Region]) -> list[tuple[DetectedFace, Landmarks] | None]:
         """The face in each square, or None if there is none. The score of a face is its presence."""
@@ -34,16 +32,15 @@ class MeshFollower:
             return []
         found = self._mesh.find(image, regions)
         present = [i for i, presence in enumerate(found.presence) if presence >= PRESENT]
-        shapes = self._blendshapes.values(found.points_px[present]) if self._blendshapes and present else None
         answers: list[tuple[DetectedFace, Landmarks] | None] = [None] * len(regions)
-        for row, i in enumerate(present):
+        for i in present:
             points, presence = found.points_px[i], float(found.presence[i])
             try:
                 six = key_points(points)
                 face = DetectedFace(_wider(face_box(six)), six.astype(np.float32), presence)
             except DataError:  # the points do not form a face
                 continue
-            answers[i] = face, Landmarks(points, presence, None if shapes is None else shapes[row])
+            answers[i] = face, Landmarks(points, presence)
         return answers
 
 

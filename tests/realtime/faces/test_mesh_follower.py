@@ -14,7 +14,7 @@ STEP_S = 1 / 30
 
 @pytest.fixture(scope="module")
 def one_finder():
-    with FaceFinder(MODEL, 224, mesh=True, blendshapes=True) as made:
+    with FaceFinder(MODEL, 224, mesh=True) as made:
         yield made
 
 

@@ -1,0 +1,1 @@
+"""The geometry voice: AUs from the points of a face."""

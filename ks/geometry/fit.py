@@ -1,0 +1,204 @@
+"""Learns the geometry voice of a model from rendered people and from portraits of real people.
+
+    AUs        o_g                                          why
+    LEARNED    logistic regression on the face's measures   mouths, cheeks and lids of rendered people move as real ones
+    MAPPED     the blendshapes that are the AU, as they are brows of rendered people lie anywhere, and a regression on
+                                                            them learns to mistrust a brow's height
+    others     not heard                                    blendshapes do not see them, nor do measures
+
+Both voices count equally: each is divided by how much it differs over the portraits, on which neither was trained. What
+is heard is calibrated on the rendered people, with o_g from regressions that have not seen the person. A threshold is
+the one with the best F1 for the base rates, and at least so high that only REST_ALARMS of the portraits that lack the
+AU reach it. MAPPED AUs have no frames to calibrate on: their threshold is probability .5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_spreader.arrays import F64, Bools, sigmoid
+from knowledge_spreader.calibration import platt_scaling
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.face.blendshapes import NAMES
+from knowledge_spreader.geometry.logistic import fit_logistic
+from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
+from knowledge_spreader.metrics import Labels
+from knowledge_spreader.spec import ModelSpec
+
+LEARNED = (6, 10, 12, 14, 15, 20, 24, 25, 26, 43)
+MAPPED: dict[int, tuple[str, ...]] = {
+    1: ("browInnerUp",),
+    2: ("browOuterUpLeft", "browOuterUpRight"),
+    5: ("eyeWideLeft", "eyeWideRight"),
+    7: ("eyeSquintLeft", "eyeSquintRight"),
+    17: ("mouthShrugLower",),
+}
+SHOWN_BY_PORTRAITS = frozenset({4, 6, 7, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26})  # smiles and held lips are posed for
+REST_ALARMS = 0.02
+MIN_PEOPLE, MIN_PORTRAITS, MIN_AT_REST = 20, 100, 30
+_RIDGE = 1e-2
+_FOLDS = 4
+_REST_WEIGHT = 0.25  # of the portraits, beside the rendered frames that show an AU and those that lack it
+_STILL = 0.3  # least spread of a feature
+_NO_SMILE = -2.0  # log-odds of the smile's blendshapes
+_HIGHEST = 0.99  # threshold
+_OF_MEASURES = slice(len(NAMES), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the crops and the points say about T faces."""
+
+    crops: F64  # (T, U) logits
+    features: F64  # (T, K) of voice.features
+    person: npt.NDArray[np.str_]  # (T,)
+
+    def __post_init__(self) -> None:
+        shapes = self.crops.shape[:1], self.features.shape, self.person.shape
+        wanted = (len(self.person),), (len(self.person), len(FEATURES)), (len(self.person),)
+        if shapes != wanted or not (np.isfinite(self.crops).all() and np.isfinite(self.features).all()):
+            raise DataError(f"wanted finite logits and features {wanted[1]} of each face; got {shapes}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _AU:
+    """The voice of one AU. The defaults are those of an AU that the points do not tell."""
+
+    threshold: float
+    weight: F64  # (K,)
+    bias: float = 0.0
+    offset: float = 0.0
+    crops_share: float = 1.0
+    points_share: float = 0.0
+
+
+def fit_voice(
+    spec: ModelSpec, rendered: Heard, labels: Labels, portraits: Heard, rates: Mapping[int, float] | None = None
+) -> GeometryVoice:
+    """labels: (T, U) 1, 0 or -1 of the rendered frames. rates: base rates of AUs; others are as in these frames.
+
+    Raises DataError if there are too few people, portraits or portraits at rest.
+    """
+    still = at_rest(spec, portraits)
+    people = len(set(rendered.person))
+    if people < MIN_PEOPLE or len(portraits.person) < MIN_PORTRAITS or still.sum() < MIN_AT_REST:
+        raise DataError(
+            f"the geometry voice needs {MIN_PEOPLE} rendered people, {MIN_PORTRAITS} portraits and {MIN_AT_REST} faces "
+            f"at rest among them; got {people}, {len(portraits.person)} and {int(still.sum())}"
+        )
+    middle, spread = np.median(portraits.features, axis=0), portraits.features.std(axis=0) + _STILL
+    data = _Data(
+        rendered=(rendered.features - middle) / spread,
+        person=rendered.person,
+        portraits=(portraits.features - middle) / spread,
+    )
+    found = []
+    for u, au in enumerate(spec.aus):
+        crops = rendered.crops[:, u], portraits.crops[:, u]
+        lacking = still if au in SHOWN_BY_PORTRAITS else np.ones(len(still), np.bool_)
+        if au in LEARNED:
+            found.append(_learned(data, crops, labels[:, u], lacking, (rates or {}).get(au, np.nan)))
+        elif au in MAPPED:
+            found.append(_mapped(data, crops[1], lacking, spread, MAPPED[au]))
+        else:
+            alone = spec.thresholds[u] if spec.thresholds else 0.5
+            found.append(_AU(_at_least(alone, crops[1][lacking]), np.zeros(len(FEATURES))))
+    thresholds = np.array([one.threshold for one in found])
+    own = np.array(spec.thresholds or (0.5,) * len(found))
+    return GeometryVoice(
+        middle=middle,
+        spread=spread,
+        weight=np.stack([one.weight for one in found]),
+        bias=np.array([one.bias for one in found]),
+        offset=np.array([one.offset for one in found]),
+        crops_share=np.array([one.crops_share for one in found]),
+        points_share=np.array([one.points_share for one in found]),
+        alone_offset=_logit(thresholds) - _logit(own),  # where the crops alone decide, it is as without the voice
+        alone_factor=np.ones(len(found)),
+        thresholds=tuple(thresholds.tolist()),
+        experimental=spec.experimental,
+    )
+
+
+def at_rest(spec: ModelSpec, portraits: Heard) -> Bools:
+    """(N,) the portraits on which neither voice sees a smile or parted lips."""
+    still = np.ones(len(portraits.person), np.bool_)
+    for au, most in ((12, -1.0), (25, 0.0)):
+        if au in spec.aus:
+            still &= portraits.crops[:, spec.aus.index(au)] < most
+    smile = [NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
+    return np.asarray(still & (portraits.features[:, smile].mean(1) < _NO_SMILE))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """Standardised features."""
+
+    rendered: F64  # (T, K)
+    person: npt.NDArray[np.str_]  # (T,)
+    portraits: F64  # (N, K)
+
+    def fit(self, rows: Bools, labels: npt.NDArray[np.integer], lacking: Bools) -> tuple[F64, float]:
+        """(K,) weights of measures, and the bias, from these rendered rows and the portraits that lack the AU."""
+        known = rows & (labels >= 0)
+        present = labels[known] == 1
+        none = self.portraits[lacking, _OF_MEASURES]
+        x = np.vstack([self.rendered[known, _OF_MEASURES], none])
+        y = np.concatenate([present, np.zeros(len(none))]).astype(np.float64)
+        share = np.where(present, 0.5 / max(present.sum(), 1), 0.5 / max((~present).sum(), 1))
+        share = np.concatenate([share, np.full(len(none), _REST_WEIGHT / len(none))])
+        weight = np.zeros(len(FEATURES))
+        weight[_OF_MEASURES], bias = fit_logistic(x, y, share, _RIDGE)
+        return weight, bias
+
+    def out_of_fold(self, labels: npt.NDArray[np.integer], lacking: Bools) -> F64:
+        """(T,) o_g, each frame's from a fit without its person."""
+        names, who = np.unique(self.person, return_inverse=True)
+        fold = np.random.default_rng(0).permutation(len(names))[who] % _FOLDS
+        o_g = np.zeros(len(who))
+        for k in range(_FOLDS):
+            weight, bias = self.fit(fold != k, labels, lacking)
+            o_g[fold == k] = self.rendered[fold == k] @ weight + bias
+        return o_g
+
+
+def _learned(data: _Data, crops: tuple[F64, F64], labels: npt.NDArray[np.integer], lacking: Bools, rate: float) -> _AU:
+    weight, bias = data.fit(np.ones(len(labels), np.bool_), labels, lacking)
+    shares = _equal(crops[1], data.portraits @ weight + bias)
+    rendered = shares[0] * crops[0] + shares[1] * data.out_of_fold(labels, lacking)
+    column = labels[:, None]
+    calibration = platt_scaling.fit(rendered[:, None], column)
+    scale, offset = float(calibration.scale[0]), float(calibration.bias[0])
+    best = platt_scaling.f1_thresholds(calibration.probability(rendered[:, None]), column, np.array([rate]))
+    portraits = shares[0] * crops[1] + shares[1] * (data.portraits @ weight + bias)
+    threshold = _at_least(float(best[0]), scale * portraits[lacking] + offset)
+    return _AU(threshold, weight, bias, offset, scale * shares[0], scale * shares[1])
+
+
+def _mapped(data: _Data, crops: F64, lacking: Bools, spread: F64, names: tuple[str, ...]) -> _AU:
+    weight = np.zeros(len(FEATURES))
+    for name in names:
+        place = NAMES.index(name)
+        weight[place] = spread[place] / len(names)  # o_g is in the blendshapes' own log-odds
+    points = data.portraits @ weight
+    shares = _equal(crops, points)
+    portraits = shares[0] * crops + shares[1] * points
+    offset = -float(np.quantile(portraits[lacking], 1 - REST_ALARMS))
+    return _AU(0.5, weight, 0.0, offset, *shares)
+
+
+def _equal(crops: F64, points: F64) -> tuple[float, float]:
+    """The shares of both voices: they differ equally over the portraits, and their mean is on the crops' scale."""
+    return 0.5, 0.5 * float(crops.std() / max(points.std(), 1e-6))
+
+
+def _at_least(threshold: float, lacking: F64) -> float:
+    """The threshold, raised until at most REST_ALARMS of the faces (logits) that lack the AU reach it."""
+    highest = float(sigmoid(np.quantile(lacking, 1 - REST_ALARMS, keepdims=True))[0])
+    return min(max(threshold, highest), _HIGHEST)
+
+
+def _logit(probability: F64) -> F64:
+    return np.log(probability / (1 - probability))

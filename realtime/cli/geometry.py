@@ -1,0 +1,134 @@
+"""ks-geometry: gives a model a geometry voice, learned from labelled recordings and portraits of real people."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from knowledge_spreader.arrays import sigmoid
+from knowledge_spreader.cli.outputs import MODEL, check_outputs, outputs
+from knowledge_spreader.cli.run import add_progress, add_threads, base_rates, make_parser, run, stdout_console
+from knowledge_spreader.datasets.manifest import load
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
+from knowledge_spreader.engines.open import DEVICES
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.geometry.fit import LEARNED, MAPPED, Heard, at_rest, fit_voice
+from knowledge_spreader.geometry.voice import GeometryVoice
+from knowledge_spreader.metrics import Labels
+from knowledge_spreader.realtime.gather import gather
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.spec import ModelSpec, au_label
+
+EXAMPLES = """\
+  ks-geometry --recordings rendered/manifest.csv --portraits faces/ --model mine.ks --out mine-with-points.ks
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = make_parser(
+        "ks-geometry",
+        "Give a model a geometry voice: it hears the landmarks of a face beside its crop. Rendered people teach it "
+        "mouths, cheeks and eyes, portraits of real people how faces differ at rest.",
+        EXAMPLES,
+    )
+    made.add_argument("--model", type=Path, metavar="FILE.ks", help="the model (default: the bundled one)")
+    made.add_argument(
+        "--recordings",
+        type=Path,
+        required=True,
+        metavar="FILE.csv",
+        help="labelled recordings, best of rendered people: the manifest.csv of a ks-synth dataset",
+    )
+    made.add_argument(
+        "--portraits",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FOLDER",
+        help="photographs of people, one face each, at rest or with a smile for the camera; may be repeated",
+    )
+    made.add_argument("--out", type=Path, required=True, metavar="FILE.ks", help="the model with the voice")
+    made.add_argument(
+        "--base-rates",
+        type=base_rates,
+        default=(),
+        metavar="AU6=0.25,...",
+        help="share of frames that show an AU in the recordings to analyse; thresholds are chosen for them "
+        "(default: as in --recordings)",
+    )
+    made.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
+    made.add_argument("--precision", default="auto", metavar="NAME", help="as in ks-live (default: %(default)s)")
+    add_threads(made)
+    add_progress(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(parser(), argv, _learn)
+
+
+def _learn(args: argparse.Namespace) -> None:
+    model = open_model(args.model or bundled_model())
+    reads = [("the recordings", args.recordings), *(("portraits", path) for path in args.portraits)]
+    check_outputs(outputs(("--out", args.out, MODEL)), [*reads, ("the model", model.path)])
+    for folder in args.portraits:
+        if not folder.is_dir():
+            raise DataError(f"--portraits {folder}: no such folder; give a folder of photographs")
+    options = Options(model=str(model.path), device=args.device, precision=args.precision, threads=args.threads)
+    rendered, labels = _recordings(args.recordings, model.spec, options, progress=args.progress)
+    portraits = _portraits(args.portraits, options, progress=args.progress)
+    voice = fit_voice(model.spec, rendered, labels, portraits, dict(args.base_rates))
+    written = _write(model, voice, args.out)
+    console = stdout_console()
+    _print_voice(model.spec, voice, portraits, console)
+    console.print(
+        f"{args.out}: weights {written.weights_id}; learned from {len(set(rendered.person))} people, "
+        f"{len(rendered.person)} frames, and {len(portraits.person)} portraits, "
+        f"{int(at_rest(model.spec, portraits).sum())} of them at rest",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _recordings(path: Path, spec: ModelSpec, options: Options, *, progress: bool) -> tuple[Heard, Labels]:
+    """What is heard in all frames with a label, and the labels."""
+    data = load(path, spec.aus)
+    everything = replace(options, policy="every-frame")
+    found = gather([video.source for video in data.videos], everything, progress=progress)
+    place = [{int(p): row for row, p in enumerate(video.pictures)} for video in data.videos]
+    rows = [place[s].get(int(f), -1) for s, f in zip(found.source, found.frame, strict=True)]
+    labels = np.stack([data.videos[s].labels[row] for s, row in zip(found.source, rows, strict=True)])
+    labels[np.array(rows) < 0] = -1
+    person = np.array([data.videos[s].subject for s in found.source])
+    return Heard(found.crops, found.features, person), labels
+
+
+def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> Heard:
+    everything = replace(options, policy="stills", min_face_px=0)
+    found = gather(folders, everything, progress=progress)
+    person = np.array([f"{s} {picture}" for s, picture in zip(found.source, found.picture, strict=True)])
+    return Heard(found.crops, found.features, person)
+
+
+def _write(model: ModelFile, voice: GeometryVoice, out: Path) -> ModelFile:
+    graphs = {name: model.graph(name) for name in model.sha256}
+    return write_model(out, model.spec, graphs, model.torch_weights, model.precision, model.costs, model.note, voice)
+
+
+def _print_voice(spec: ModelSpec, voice: GeometryVoice, portraits: Heard, console: Console) -> None:
+    table = Table(title="Geometry voice")
+    table.add_column("AU")
+    for column in ("learned from", "crops' share", "points' share", "threshold", "portraits that reach it"):
+        table.add_column(column, justify="left" if column == "learned from" else "right")
+    heard = sigmoid(voice.heard(portraits.crops, voice.logits(portraits.features)))
+    for u, au in enumerate(spec.aus):
+        source = "measures of rendered people" if au in LEARNED else "blendshapes" if au in MAPPED else "not heard"
+        reach = float((heard[:, u] >= voice.thresholds[u]).mean())
+        shares = f"{voice.crops_share[u]:.2f}", f"{voice.points_share[u]:.2f}"
+        table.add_row(au_label(au), source, *shares, f"{voice.thresholds[u]:.2f}", f"{100 * reach:.1f} %")
+    console.print(table)

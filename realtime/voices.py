@@ -1,0 +1,62 @@
+"""The geometry voice in a run: blendshapes of all faces of a batch, and the AUs that are heard with it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from knowledge_spreader.arrays import F32, F64, logit, sigmoid
+from knowledge_spreader.face.blendshapes import Blendshapes
+from knowledge_spreader.geometry.voice import GeometryVoice, features
+from knowledge_spreader.realtime.faces.finder import FoundFace
+from knowledge_spreader.realtime.measures import measures_of_mesh
+from knowledge_spreader.realtime.types import Face, Frame
+
+Faces = tuple[tuple[FoundFace, ...], ...]  # one tuple per frame
+
+
+class Voices:
+    """voice: None = the crops alone are heard. blendshapes: an output wants them."""
+
+    def __init__(self, voice: GeometryVoice | None = None, *, blendshapes: bool = False) -> None:
+        self._voice = voice
+        self._blendshapes = Blendshapes() if voice is not None or blendshapes else None
+
+    @property
+    def adds_blendshapes(self) -> bool:
+        return self._blendshapes is not None
+
+    def with_blendshapes(self, faces: Faces) -> Faces:
+        """The same faces; all that have landmarks have blendshapes too."""
+        meshes = [one.face.landmarks for of_frame in faces for one in of_frame if one.face.landmarks is not None]
+        if self._blendshapes is None or not meshes:
+            return faces
+        values = iter(self._blendshapes.values(np.stack([mesh.points_px for mesh in meshes])))
+
+        def told(one: FoundFace) -> FoundFace:
+            mesh = one.face.landmarks
+            if mesh is None:
+                return one
+            return replace(one, face=replace(one.face, landmarks=replace(mesh, blendshapes=next(values))))
+
+        return tuple(tuple(map(told, of_frame)) for of_frame in faces)
+
+    def hear(self, probability: F32, face: Face, frame: Frame) -> tuple[F32, F32]:
+        """The probability (U,) of all voices, and how far the geometry voice is from it, 0 to 1.
+
+        probability: of the crops, after the person's baseline.
+        """
+        if self._voice is None:
+            return probability, np.zeros_like(probability)
+        points = self._points(self._voice, face, frame)
+        heard = sigmoid(self._voice.heard(logit(probability).astype(np.float64), points))
+        if points is None:
+            return heard.astype(np.float32), np.zeros_like(probability)
+        apart = np.where(self._voice.points_share > 0, np.abs(sigmoid(points) - heard), 0)
+        return heard.astype(np.float32), apart.astype(np.float32)
+
+    def _points(self, voice: GeometryVoice, face: Face, frame: Frame) -> F64 | None:
+        mesh = face.landmarks
+        if mesh is None or mesh.blendshapes is None:
+            return None
+        pose = measures_of_mesh(mesh, frame).pose
+        return voice.logits(features(mesh.points_px, mesh.blendshapes, pose))

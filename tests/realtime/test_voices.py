@@ -1,0 +1,92 @@
+"""The geometry voice in a run: heard where a face has landmarks, and never where nobody asked."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knowledge_spreader import Options, watch
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
+from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
+from knowledge_spreader.realtime.demo import demo_clip
+from knowledge_spreader.realtime.types import Face, Frame, FrameResult, Stream
+from knowledge_spreader.realtime.voices import Voices
+from tests.ks.geometry.voices import a_voice
+
+
+def with_voice(path: Path, voice: GeometryVoice | None) -> ModelFile:
+    file = open_model(bundled_model())
+    graphs = {name: file.graph(name) for name in file.sha256}
+    return write_model(path, file.spec, graphs, file.torch_weights, file.precision, file.costs, geometry=voice)
+
+
+@pytest.fixture(scope="module")
+def voice() -> GeometryVoice:
+    """Hears nothing but jawOpen, for the first AU."""
+    u = len(open_model(bundled_model()).spec.aus)
+    return a_voice(u, crops_share=np.append(0.0, np.ones(u - 1)), points_share=np.append(1.0, np.zeros(u - 1)))
+
+
+@pytest.fixture(scope="module")
+def models(voice: GeometryVoice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {name: with_voice(folder / f"{name}.ks", one).path for name, one in (("with", voice), ("without", None))}
+
+
+def results(model: Path, **options: object) -> Iterator[FrameResult]:
+    with watch(demo_clip(), options=Options(model=str(model), **options)) as run:
+        for _, result in zip(range(16), run, strict=False):
+            yield result
+
+
+def probabilities(model: Path, **options: object) -> np.ndarray:
+    return np.array([row.probability for result in results(model, **options) for row in result.faces])
+
+
+def test_the_first_au_is_what_the_jaw_says_and_the_others_are_those_of_the_crops(models: dict[str, Path]) -> None:
+    jaw = FEATURES.index("jawOpen")
+    seen = 0
+    for heard, plain in zip(results(models["with"]), results(models["without"]), strict=True):
+        for row, alone in zip(heard.faces, plain.faces, strict=True):
+            if not row.success:
+                continue
+            shapes = row.face.landmarks.blendshapes
+            assert row.probability[0] == pytest.approx(np.clip(shapes[jaw], 1e-3, 1 - 1e-3), abs=1e-5)
+            assert row.probability[1:] == pytest.approx(alone.probability[1:], abs=1e-5)
+            assert alone.face.landmarks.blendshapes is None
+            seen += 1
+    assert seen > 10
+
+
+def test_without_it_the_answer_is_the_papers(models: dict[str, Path]) -> None:
+    assert (probabilities(models["with"], geometry=False) == probabilities(models["without"])).all()
+    assert (probabilities(models["with"], geometry=False, pose=False) != probabilities(models["with"])).any()
+
+
+def test_its_own_thresholds_and_marks_hold_where_it_is_heard(models: dict[str, Path], voice: GeometryVoice) -> None:
+    file = open_model(models["with"])
+    assert file.spec_heard(geometry=True).thresholds == voice.thresholds
+    assert file.spec_heard(geometry=False) == file.spec
+    with watch(demo_clip(), options=Options(model=str(models["with"]))) as run:
+        assert run.spec.thresholds == voice.thresholds
+        assert run.report()["model"]["geometry"] is True
+    with watch(demo_clip(), options=Options(model=str(models["with"]), geometry=False)) as run:
+        assert run.spec.thresholds == file.spec.thresholds
+        assert run.report()["model"]["geometry"] is False
+
+
+def test_the_voice_is_part_of_what_the_weights_are_called(models: dict[str, Path]) -> None:
+    names = {name: open_model(path).weights_id for name, path in models.items()}
+    assert names["with"] != names["without"] == open_model(bundled_model()).weights_id
+
+
+def test_a_face_without_landmarks_is_answered_by_the_crops(voice: GeometryVoice) -> None:
+    u = len(voice.bias)
+    face = Face(0, (0, 0, 64, 64), np.zeros((6, 2)), 0.9)
+    frame = Frame(np.zeros((64, 64, 3), np.uint8), Stream("a", 0), 0, 0, Fraction(1, 25), 0.0)
+    heard, apart = Voices(voice).hear(np.full(u, 0.5, np.float32), face, frame)
+    assert heard == pytest.approx(np.full(u, 1 / (1 + np.exp(-0.25))))
+    assert not apart.any()
