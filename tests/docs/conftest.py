@@ -2,14 +2,13 @@
 
 import os
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.paths import ROOT
+from tests.realtime.clips import piece
 
 FRAMES = 15  # of talk.mp4: 0.6 seconds
 
@@ -17,16 +16,7 @@ FRAMES = 15  # of talk.mp4: 0.6 seconds
 @pytest.fixture(scope="session")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginning of the bundled clip."""
-    path = tmp_path_factory.mktemp("talk") / "talk.mp4"
-    with av.open(str(demo_clip())) as clip, av.open(str(path), "w") as out:
-        shape = clip.streams.video[0]
-        stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
-        for i, frame in zip(range(FRAMES), clip.decode(video=0), strict=False):
-            frame.pts, frame.time_base = i, Fraction(1, 25)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return path
+    return piece(demo_clip(), tmp_path_factory.mktemp("talk") / "talk.mp4", range(FRAMES))
 
 
 @pytest.fixture

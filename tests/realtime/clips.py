@@ -94,6 +94,21 @@ def repeat_clip(source, path, times):
     return path
 
 
+def piece(source, path, frames, fps=25):
+    """Writes these frames, a range, of a video, at another rate. Without B-frames."""
+    with av.open(str(source)) as clip, av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=fps, options={"crf": "18", "tune": "zerolatency"})
+        for i, frame in enumerate(clip.decode(video=0)):
+            if i == frames.start:
+                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
+            if i in frames:
+                shown = frame.reformat(format="yuv420p")
+                shown.pts, shown.time_base = i - frames.start, Fraction(1, fps)
+                out.mux(stream.encode(shown))
+        out.mux(stream.encode(None))
+    return path
+
+
 def slowed(source, path, fps):
     """Writes a video's packets at this rate: the same pictures, for as long as they last at it. Quick to make."""
     with av.open(str(source)) as container, av.open(str(path), "w") as out:

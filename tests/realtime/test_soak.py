@@ -13,7 +13,7 @@ import pytest
 
 from tests.realtime.soak_run import FPS
 
-MINUTES = float(os.environ.get("KS_SOAK_MINUTES", "0.4"))
+MINUTES = float(os.environ.get("KS_SOAK_MINUTES", "0.3"))
 ROOT = Path(__file__).parents[2]
 
 

@@ -157,7 +157,7 @@ def test_rendered_heads_have_the_pose_that_they_were_given(detector, mesh):
     from knowledge_spreader.synth.rendering.scene import stage
 
     given, found = [], []
-    with Renderer(assets(), *SIZE, samples=2) as renderer:
+    with Renderer(assets(), *SIZE, samples=1) as renderer:
         for seed in range(4):
             renderer.set_person(cast(assets(), seed))
             camera = Camera(angle_deg=40, face=0.45)

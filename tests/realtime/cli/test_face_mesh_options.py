@@ -14,6 +14,7 @@ from knowledge_spreader.realtime.cli.main import main
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.watch import table
 from tests.paths import ROOT
+from tests.realtime.clips import piece
 
 CLIP = ROOT / "realtime" / "demo" / "clip.mp4"
 
@@ -68,7 +69,8 @@ def test_without_the_mesh_its_columns_are_empty(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_table_has_what_its_options_say_and_the_drawn_video_differs(tmp_path: Path) -> None:
-    found = table(CLIP, options=Options(landmarks="478", blendshapes=True))
+    opens_the_mouth = piece(CLIP, tmp_path / "piece.mp4", range(130, 146))
+    found = table(opens_the_mouth, options=Options(landmarks="478", blendshapes=True))
     assert found["mesh_x_477"].notna().all()
     assert found["blendshape_jawOpen"].max() > 0.3
     assert live("--save", tmp_path / "bare.mp4") == live("--save", tmp_path / "face.mp4", "--draw-face") == 0

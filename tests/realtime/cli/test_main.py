@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from knowledge_spreader import Options, table, watch
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.realtime.cli.main import main
 from tests.paths import ROOT
+from tests.realtime.clips import piece
 
 CLIP = "pyfeat_single_face.mp4"  # 72 frames, one face
 
@@ -30,31 +30,16 @@ def pts_s(path: Path) -> list[float]:
         return [float(frame.pts * stream.time_base) for frame in container.decode(stream) if frame.pts is not None]
 
 
-def slow_copy(source: Path, target: Path, frames: int, fps: int = 8) -> Path:
-    """The first frames of a clip, so slow that no machine is too slow for them."""
-    with av.open(str(source)) as clip, av.open(str(target), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"crf": "18", "tune": "zerolatency"})
-        for i, frame in enumerate(clip.decode(video=0)):
-            if i == frames:
-                break
-            if not i:
-                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-            frame.pts, frame.time_base = i, Fraction(1, fps)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return target
-
-
 @pytest.fixture(scope="module")
 def short(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 24 frames."""
-    return slow_copy(media / CLIP, tmp_path_factory.mktemp("short") / "short.mp4", 24, fps=30)
+    return piece(media / CLIP, tmp_path_factory.mktemp("short") / "short.mp4", range(24), fps=30)
 
 
 @pytest.fixture(scope="module")
 def slow(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 40 frames, 4 a second: at its own pace 10 s."""
-    return slow_copy(media / CLIP, tmp_path_factory.mktemp("slow") / "slow.mp4", 40, fps=4)
+    return piece(media / CLIP, tmp_path_factory.mktemp("slow") / "slow.mp4", range(40), fps=4)
 
 
 def live(face_model: Path, *args: object) -> int:
@@ -96,7 +81,7 @@ def test_each_frame_has_a_row_with_its_exact_time(media: Path, face_model: Path,
 
 @pytest.mark.slow
 def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Path, tmp_path: Path) -> None:
-    clip, out = slow_copy(media / "pyfeat_no_face.mp4", tmp_path / "nobody.mp4", 24), tmp_path / "out.csv"
+    clip, out = piece(media / "pyfeat_no_face.mp4", tmp_path / "nobody.mp4", range(24)), tmp_path / "out.csv"
     assert live(face_model, "--source", clip, "--csv", out) == 0
     table = pd.read_csv(out, skipinitialspace=True)
     assert len(table) == 24
@@ -106,7 +91,7 @@ def test_a_clip_without_a_face_has_rows_that_say_so(media: Path, face_model: Pat
 
 @pytest.mark.slow
 def test_live_and_file_give_the_same_numbers(media: Path, face_model: Path, tmp_path: Path) -> None:
-    clip = slow_copy(media / CLIP, tmp_path / "slow.mp4", 10, fps=4)
+    clip = piece(media / CLIP, tmp_path / "slow.mp4", range(10), fps=4)
     for policy in ("live", "every-frame"):
         assert live(face_model, "--source", clip, "--policy", policy, "--csv", tmp_path / f"{policy}.csv") == 0
     played, read = (pd.read_csv(tmp_path / f"{p}.csv", skipinitialspace=True) for p in ("live", "every-frame"))
@@ -234,7 +219,7 @@ def test_a_bad_recording_among_good_ones_is_named_and_the_rest_is_done(
 def test_a_source_that_cannot_go_on_leaves_the_others_alone(
     media: Path, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = slow_copy(media / CLIP, tmp_path / "good.mp4", 8, fps=4)
+    good = piece(media / CLIP, tmp_path / "good.mp4", range(8), fps=4)
     data = bytearray(good.read_bytes())
     start = data.index(b"mdat") + 4
     data[start : data.index(b"moov", start) - 8] = bytes(data.index(b"moov", start) - 8 - start)  # no picture is left

@@ -39,7 +39,7 @@ def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
         monkeypatch.setenv("DOOR", server.url(f"{USER}:{PASSWORD}@"))
         written = ["--csv", outputs["csv"], "--jsonl", outputs["jsonl"], "--events", outputs["eaf"]]
         written += ["--save", outputs["mp4"], "--report", outputs["report.json"]]
-        done = watch_the_door(face_model, *written, "--stats", "--duration", "3s")
+        done = watch_the_door(face_model, *written, "--stats", "--duration", "2s")
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     for path in outputs.values():
@@ -48,7 +48,7 @@ def test_a_stream_behind_a_password_is_watched_and_the_password_never_shown(
     assert USER not in said
     report = json.loads(outputs["report.json"].read_text())
     assert report["faces"] == 1
-    assert report["frames"]["in"] >= 60  # 25 a second
+    assert report["frames"]["in"] >= 40  # 25 a second
     assert report["frames"]["in"] == report["frames"]["analysed"] + sum(report["frames"]["dropped"].values())
     table = pd.read_csv(outputs["csv"], skipinitialspace=True)
     assert table["success"].mean() > 0.9
