@@ -23,7 +23,7 @@ class Options:
     face_model: str = ""  # BlazeFace file; "" = the packaged one
     face_runtime: str = OPENVINO  # what runs it
     policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings, stills for photographs
-    person: bool = True  # subtract the person baseline, if the model has learned one
+    person: bool = True  # subtract the person baseline, if the model has one and no geometry voice is heard
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
     min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected

@@ -1,7 +1,7 @@
 """analyse(): frames in, one FrameResult per frame out, in order, with a row for each face.
 
     frames -> look: find, track, crop -> encode: all faces of all frames in one batch
-           -> window per face -> predict -> person's baseline -> geometry voice -> neutral baseline
+           -> window per face -> predict -> person's baseline, or geometry voice -> neutral baseline
            -> occurrence, events -> FrameResult
 
 A batch is the newest frame of each camera, or consecutive frames of a recording. Both run the same code, so the same
@@ -146,14 +146,26 @@ class Analyser:
         if frame.stream.stills:  # without a past
             p, apart = self._voices.hear(answer.probability, face, frame)
             present, differ = self._occurrences.of_one(p), np.maximum(answer.disagreement, apart)
-            return FaceAUs(face, aus, p, present, differ, answer.in_order, answer.window_frames), []
+            strength = self._voices.intensity(p)
+            row = FaceAUs(face, aus, p, present, differ, answer.in_order, answer.window_frames, intensity=strength)
+            return row, []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
         heard, apart = self._voices.hear(relative, face, frame)
         differ = np.maximum(answer.disagreement, apart)
         probability, calibrated = self._neutral.apply(key, frame.time_s, heard)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
-        row = FaceAUs(face, aus, probability, present, differ, answer.in_order, answer.window_frames, calibrated)
+        row = FaceAUs(
+            face,
+            aus,
+            probability,
+            present,
+            differ,
+            answer.in_order,
+            answer.window_frames,
+            calibrated,
+            self._voices.intensity(probability),
+        )
         return row, events
 
 

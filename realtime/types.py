@@ -92,6 +92,7 @@ class FaceAUs:
     in_order: float  # temporal teacher's probability that the window is in its true order; nan if rejected
     window_frames: int  # different frames in the window, up to N; fewer at the start of a track
     calibrated: bool = False  # whether the person's neutral baseline is subtracted
+    intensity: F32 | None = None  # (U,) 0 to 5 (E); nan for AUs without; None: rejected, or the model tells none
 
     @property
     def success(self) -> bool:
@@ -109,6 +110,11 @@ class FaceAUs:
         Raises ModelError for an AU that the model does not predict.
         """
         return float(self.probability[self._place(au)])
+
+    def intensity_of(self, au: int) -> float:
+        """Intensity of this AU, 0 (absent) to 5 (FACS E); nan if it is not known. Raises like probability_of."""
+        place = self._place(au)
+        return float("nan") if self.intensity is None else float(self.intensity[place])
 
     def occurs(self, au: int) -> bool:
         """Whether this AU is present, with hysteresis; False if the face is rejected. Raises like probability_of."""

@@ -54,6 +54,12 @@ class Voices:
         apart = np.where(self._voice.points_share > 0, np.abs(sigmoid(points) - heard), 0)
         return heard.astype(np.float32), apart.astype(np.float32)
 
+    def intensity(self, probability: F32) -> F32 | None:
+        """(U,) 0 to 5 of the probability that is given out; nan for AUs without; None without a geometry voice."""
+        if self._voice is None or not self._voice.curves:
+            return None
+        return self._voice.intensity(logit(probability)).astype(np.float32)
+
     def _points(self, voice: GeometryVoice, face: Face, frame: Frame) -> F64 | None:
         mesh = face.landmarks
         if mesh is None or mesh.blendshapes is None:

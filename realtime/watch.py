@@ -76,7 +76,7 @@ class Watch:
         self._analyser = Analyser(
             engine,
             finder,
-            person=options.person,
+            person=options.person and voice is None,  # the voice is learned from logits without the baseline
             neutral_s=options.neutral_s,
             hysteresis=options.hysteresis,
             notes=notes,

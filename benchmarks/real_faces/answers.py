@@ -83,7 +83,7 @@ def run_model(
             else:
                 bar.advance(task, wanted.take(result, blendshapes))
         wanted.check_done(len(wanted.files))
-        spec, model = results.model.spec, results.model
+        spec, model = results.spec, results.model
         thresholds = dict(zip(spec.aus, spec.thresholds or (0.5,) * len(spec.aus), strict=True))
         shown = tuple(told.get(i, Answer()) for i in range(len(pictures)))
         return Run(

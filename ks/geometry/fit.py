@@ -12,7 +12,7 @@ the one with the best F1 for the base rates, and at least so high that only REST
 AU reach it. MAPPED AUs have no frames to calibrate on: their threshold is probability .5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from knowledge_spreader.arrays import F64, Bools, sigmoid
 from knowledge_spreader.calibration import platt_scaling
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.blendshapes import NAMES
+from knowledge_spreader.geometry.intensity import Agreement, IntensityCurve, agreement, fit_curve, out_of_fold
 from knowledge_spreader.geometry.logistic import fit_logistic
 from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
 from knowledge_spreader.metrics import Labels
@@ -44,6 +45,7 @@ _REST_WEIGHT = 0.25  # of the portraits, beside the rendered frames that show an
 _STILL = 0.3  # least spread of a feature
 _NO_SMILE = -2.0  # log-odds of the smile's blendshapes
 _HIGHEST = 0.99  # threshold
+LEAST_ICC = 0.6  # with the true intensities; an AU below it has none
 _OF_MEASURES = slice(len(NAMES), None)
 
 
@@ -72,12 +74,28 @@ class _AU:
     offset: float = 0.0
     crops_share: float = 1.0
     points_share: float = 0.0
+    apart: F64 | None = None  # (T,) the heard logit of rendered frames, by a fit that has not seen the person
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoiceFit:
+    """The voice, and how well intensities agree with the true ones on people that the fit has not seen."""
+
+    voice: GeometryVoice
+    intensity: tuple[Agreement | None, ...]  # (U,); None: no true intensities
 
 
 def fit_voice(
-    spec: ModelSpec, rendered: Heard, labels: Labels, portraits: Heard, rates: Mapping[int, float] | None = None
-) -> GeometryVoice:
+    spec: ModelSpec,
+    rendered: Heard,
+    labels: Labels,
+    portraits: Heard,
+    rates: Mapping[int, float] | None = None,
+    intensities: F64 | None = None,
+) -> VoiceFit:
     """labels: (T, U) 1, 0 or -1 of the rendered frames. rates: base rates of AUs; others are as in these frames.
+
+    intensities: (T, U) 0 to 5, the true ones of the rendered frames; None: the voice tells no intensity.
 
     Raises DataError if there are too few people, portraits or portraits at rest.
     """
@@ -107,7 +125,8 @@ def fit_voice(
             found.append(_AU(_at_least(alone, crops[1][lacking]), np.zeros(len(FEATURES))))
     thresholds = np.array([one.threshold for one in found])
     own = np.array(spec.thresholds or (0.5,) * len(found))
-    return GeometryVoice(
+    curves, agreements = _intensity(data, found, rendered.crops, intensities)
+    voice = GeometryVoice(
         middle=middle,
         spread=spread,
         weight=np.stack([one.weight for one in found]),
@@ -119,7 +138,26 @@ def fit_voice(
         alone_factor=np.ones(len(found)),
         thresholds=tuple(thresholds.tolist()),
         experimental=spec.experimental,
+        curves=curves,
     )
+    return VoiceFit(voice, agreements)
+
+
+def _intensity(
+    data: "_Data", found: Sequence[_AU], crops: F64, intensities: F64 | None
+) -> tuple[tuple[IntensityCurve | None, ...], tuple[Agreement | None, ...]]:
+    """A curve for each AU whose intensities agree with the true ones on people that were left out."""
+    if intensities is None:
+        return (), (None,) * len(found)
+    curves: list[IntensityCurve | None] = []
+    agreements = []
+    for u, one in enumerate(found):
+        # Blendshapes of rendered brows say little: for MAPPED AUs the curve is the crops', on whose scale both are.
+        logit, shift = (crops[:, u], one.offset) if one.apart is None else (one.apart, 0.0)
+        said = agreement(out_of_fold(logit, intensities[:, u], data.folds), intensities[:, u])
+        agreements.append(said)
+        curves.append(fit_curve(logit, intensities[:, u]).shifted(shift) if said.icc >= LEAST_ICC else None)
+    return tuple(curves), tuple(agreements)
 
 
 def at_rest(spec: ModelSpec, portraits: Heard) -> Bools:
@@ -153,11 +191,16 @@ class _Data:
         weight[_OF_MEASURES], bias = fit_logistic(x, y, share, _RIDGE)
         return weight, bias
 
+    @property
+    def folds(self) -> npt.NDArray[np.intp]:
+        """(T,) the fold of each frame's person."""
+        names, who = np.unique(self.person, return_inverse=True)
+        return np.asarray(np.random.default_rng(0).permutation(len(names))[who] % _FOLDS)
+
     def out_of_fold(self, labels: npt.NDArray[np.integer], lacking: Bools) -> F64:
         """(T,) o_g, each frame's from a fit without its person."""
-        names, who = np.unique(self.person, return_inverse=True)
-        fold = np.random.default_rng(0).permutation(len(names))[who] % _FOLDS
-        o_g = np.zeros(len(who))
+        fold = self.folds
+        o_g = np.zeros(len(fold))
         for k in range(_FOLDS):
             weight, bias = self.fit(fold != k, labels, lacking)
             o_g[fold == k] = self.rendered[fold == k] @ weight + bias
@@ -174,7 +217,7 @@ def _learned(data: _Data, crops: tuple[F64, F64], labels: npt.NDArray[np.integer
     best = platt_scaling.f1_thresholds(calibration.probability(rendered[:, None]), column, np.array([rate]))
     portraits = shares[0] * crops[1] + shares[1] * (data.portraits @ weight + bias)
     threshold = _at_least(float(best[0]), scale * portraits[lacking] + offset)
-    return _AU(threshold, weight, bias, offset, scale * shares[0], scale * shares[1])
+    return _AU(threshold, weight, bias, offset, scale * shares[0], scale * shares[1], scale * rendered + offset)
 
 
 def _mapped(data: _Data, crops: F64, lacking: Bools, spread: F64, names: tuple[str, ...]) -> _AU:

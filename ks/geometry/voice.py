@@ -23,6 +23,7 @@ from knowledge_spreader.arrays import F64, Floats
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.face.blendshapes import NAMES
 from knowledge_spreader.face.head_pose import HeadPose
+from knowledge_spreader.geometry.intensity import IntensityCurve
 from knowledge_spreader.geometry.measures import MEASURES, measures
 
 FEATURES = (*NAMES, *MEASURES)  # K = 115
@@ -51,6 +52,7 @@ class GeometryVoice:
     alone_factor: F64  # (U,)
     thresholds: tuple[float, ...]  # of the probability that is heard; the spec's are for the crops alone
     experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces, with this voice
+    curves: tuple[IntensityCurve | None, ...] = ()  # of intensity; None: not shown for this AU; () = for none
 
     def __post_init__(self) -> None:
         u, k = len(self.bias), len(FEATURES)
@@ -63,6 +65,8 @@ class GeometryVoice:
             raise ModelError("geometry voice: spreads must be above 0")
         if len(self.thresholds) != u or not all(0 < t < 1 for t in self.thresholds):
             raise ModelError(f"geometry voice: wanted {u} thresholds between 0 and 1; got {list(self.thresholds)}")
+        if len(self.curves) not in (0, u):
+            raise ModelError(f"geometry voice: {u} AUs need as many intensity curves; got {len(self.curves)}")
 
     def logits(self, features: Floats) -> F64:
         """o_g (U,) or (T, U) of features (K,) or (T, K)."""
@@ -74,6 +78,14 @@ class GeometryVoice:
             return np.asarray(self.alone_offset + self.alone_factor * crops)
         return np.asarray(self.offset + self.crops_share * crops + self.points_share * points)
 
+    def intensity(self, heard: Floats) -> F64:
+        """(U,) heard logits -> (U,) intensities 0 to 5; nan for AUs whose intensity is not shown."""
+        found = np.full(len(self.bias), np.nan)
+        for u, curve in enumerate(self.curves):
+            if curve is not None:
+                found[u] = curve(heard[u])
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """JSON types; the inverse of from_dict up to 7 digits."""
         arrays = {name: _rounded(getattr(self, name)) for name in _ARRAYS}
@@ -82,6 +94,9 @@ class GeometryVoice:
             **arrays,
             "thresholds": list(self.thresholds),
             "experimental": list(self.experimental),
+            "curves": [
+                curve and {name: _rounded(np.array(getattr(curve, name))) for name in _CURVE} for curve in self.curves
+            ],
         }
 
     @classmethod
@@ -93,9 +108,13 @@ class GeometryVoice:
             arrays = {name: np.array(values[name], np.float64) for name in _ARRAYS}
             thresholds = tuple(float(x) for x in values["thresholds"])
             experimental = tuple(int(x) for x in values["experimental"])
+            curves = tuple(
+                curve and IntensityCurve(*(tuple(map(float, curve[name])) for name in _CURVE))
+                for curve in values.get("curves", ())
+            )
         except (KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"geometry voice: {exc!r}; use another model file") from exc
-        return cls(**arrays, thresholds=thresholds, experimental=experimental)
+        return cls(**arrays, thresholds=thresholds, experimental=experimental, curves=curves)
 
     @property
     def identity(self) -> str:
@@ -103,6 +122,7 @@ class GeometryVoice:
         return json.dumps({name: _rounded(getattr(self, name)) for name in _ARRAYS})
 
 
+_CURVE = ("logits", "intensities")
 _ARRAYS = (
     *("middle", "spread", "weight", "bias", "offset", "crops_share", "points_share"),
     *("alone_offset", "alone_factor"),

@@ -1,6 +1,7 @@
 """ks-geometry: gives a model a geometry voice, learned from labelled recordings and portraits of real people."""
 
 import argparse
+import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from knowledge_spreader.arrays import sigmoid
+from knowledge_spreader.arrays import F64, sigmoid
 from knowledge_spreader.cli.outputs import MODEL, check_outputs, outputs
 from knowledge_spreader.cli.run import add_progress, add_threads, base_rates, make_parser, run, stdout_console
 from knowledge_spreader.datasets.manifest import load
+from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.engines.open import DEVICES
-from knowledge_spreader.errors import DataError
-from knowledge_spreader.geometry.fit import LEARNED, MAPPED, Heard, at_rest, fit_voice
+from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.geometry.fit import LEARNED, LEAST_ICC, MAPPED, Heard, VoiceFit, at_rest, fit_voice
+from knowledge_spreader.geometry.intensity import HIGHEST
 from knowledge_spreader.geometry.voice import GeometryVoice
-from knowledge_spreader.metrics import Labels
 from knowledge_spreader.realtime.gather import gather
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.spec import ModelSpec, au_label
@@ -52,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="photographs of people, one face each, at rest or with a smile for the camera; may be repeated",
     )
+    made.add_argument(
+        "--intensities",
+        type=Path,
+        metavar="FOLDER",
+        help="true intensities of --recordings: the truth/ folder of a ks-synth dataset (default: none are told)",
+    )
     made.add_argument("--out", type=Path, required=True, metavar="FILE.ks", help="the model with the voice")
     made.add_argument(
         "--base-rates",
@@ -80,12 +88,16 @@ def _learn(args: argparse.Namespace) -> None:
         if not folder.is_dir():
             raise DataError(f"--portraits {folder}: no such folder; give a folder of photographs")
     options = Options(model=str(model.path), device=args.device, precision=args.precision, threads=args.threads)
-    rendered, labels = _recordings(args.recordings, model.spec, options, progress=args.progress)
+    data = load(args.recordings, model.spec.aus)
+    truth = _truth(args.intensities, data)
+    rendered, rows = _recordings(data, options, progress=args.progress)
     portraits = _portraits(args.portraits, options, progress=args.progress)
-    voice = fit_voice(model.spec, rendered, labels, portraits, dict(args.base_rates))
-    written = _write(model, voice, args.out)
-    console = stdout_console()
-    _print_voice(model.spec, voice, portraits, console)
+    labels = np.stack([data.videos[v].labels[row] for v, row in rows])
+    intensities = np.stack([truth[v][row] for v, row in rows]) if truth else None
+    fitted = fit_voice(model.spec, rendered, labels, portraits, dict(args.base_rates), intensities)
+    written = _write(model, fitted.voice, args.out)
+    console = stdout_console(wide=120)
+    _print_voice(model.spec, fitted, portraits, console)
     console.print(
         f"{args.out}: weights {written.weights_id}; learned from {len(set(rendered.person))} people, "
         f"{len(rendered.person)} frames, and {len(portraits.person)} portraits, "
@@ -95,17 +107,37 @@ def _learn(args: argparse.Namespace) -> None:
     )
 
 
-def _recordings(path: Path, spec: ModelSpec, options: Options, *, progress: bool) -> tuple[Heard, Labels]:
-    """What is heard in all frames with a label, and the labels."""
-    data = load(path, spec.aus)
-    everything = replace(options, policy="every-frame")
-    found = gather([video.source for video in data.videos], everything, progress=progress)
-    place = [{int(p): row for row, p in enumerate(video.pictures)} for video in data.videos]
-    rows = [place[s].get(int(f), -1) for s, f in zip(found.source, found.frame, strict=True)]
-    labels = np.stack([data.videos[s].labels[row] for s, row in zip(found.source, rows, strict=True)])
-    labels[np.array(rows) < 0] = -1
-    person = np.array([data.videos[s].subject for s in found.source])
-    return Heard(found.crops, found.features, person), labels
+def _recordings(data: DataSet, options: Options, *, progress: bool) -> tuple[Heard, list[tuple[int, int]]]:
+    """What is heard in all frames of the data set, and of each: which video, which row of its labels."""
+    found = gather([video.source for video in data.videos], replace(options, policy="every-frame"), progress=progress)
+    place = [{int(picture): row for row, picture in enumerate(video.pictures)} for video in data.videos]
+    rows = [(int(v), place[v].get(int(f), -1)) for v, f in zip(found.source, found.frame, strict=True)]
+    kept = np.array([row >= 0 for _, row in rows])
+    person = np.array([data.videos[v].subject for v in found.source])
+    heard = Heard(found.crops[kept], found.features[kept], person[kept])
+    return heard, [row for row, keep in zip(rows, kept, strict=True) if keep]
+
+
+def _truth(folder: Path | None, data: DataSet) -> list[F64]:
+    """(T, U) intensities 0 to 5 of each video; none without a folder. nan: the AU is not in the table.
+
+    The tables are those of `ks-synth dataset`: VIDEO.csv with frame, AU01, AU02, ... from 0 to 1.
+    """
+    if folder is None:
+        return []
+    tables = []
+    for video in data.videos:
+        path = folder / f"{video.name}.csv"
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            table = np.array([[float(row[f"AU{au:02d}"]) for au in data.aus] for row in rows]) * HIGHEST
+        except (OSError, KeyError, ValueError, csv.Error) as exc:
+            raise DataError(f"{path}: no table of intensities as ks-synth writes it ({one_line(exc)})") from exc
+        if table.shape != video.labels.shape or not np.isfinite(table).all():
+            raise DataError(f"{path}: wanted {video.labels.shape} intensities from 0 to 1; got {table.shape}")
+        tables.append(table)
+    return tables
 
 
 def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> Heard:
@@ -120,15 +152,24 @@ def _write(model: ModelFile, voice: GeometryVoice, out: Path) -> ModelFile:
     return write_model(out, model.spec, graphs, model.torch_weights, model.precision, model.costs, model.note, voice)
 
 
-def _print_voice(spec: ModelSpec, voice: GeometryVoice, portraits: Heard, console: Console) -> None:
+def _print_voice(spec: ModelSpec, fitted: VoiceFit, portraits: Heard, console: Console) -> None:
+    voice = fitted.voice
     table = Table(title="Geometry voice")
     table.add_column("AU")
-    for column in ("learned from", "crops' share", "points' share", "threshold", "portraits that reach it"):
-        table.add_column(column, justify="left" if column == "learned from" else "right")
+    table.add_column("learned from", no_wrap=True)
+    for column in ("crops' share", "points' share", "threshold", "portraits", "ICC", "MAE"):
+        table.add_column(column, justify="right")
     heard = sigmoid(voice.heard(portraits.crops, voice.logits(portraits.features)))
     for u, au in enumerate(spec.aus):
-        source = "measures of rendered people" if au in LEARNED else "blendshapes" if au in MAPPED else "not heard"
+        source = "rendered people" if au in LEARNED else "blendshapes" if au in MAPPED else "not heard"
         reach = float((heard[:, u] >= voice.thresholds[u]).mean())
         shares = f"{voice.crops_share[u]:.2f}", f"{voice.points_share[u]:.2f}"
-        table.add_row(au_label(au), source, *shares, f"{voice.thresholds[u]:.2f}", f"{100 * reach:.1f} %")
+        agreed = fitted.intensity[u]
+        figures = ("", "") if agreed is None else (f"{agreed.icc:.2f}", f"{agreed.mae:.2f}")
+        table.add_row(au_label(au), source, *shares, f"{voice.thresholds[u]:.2f}", f"{100 * reach:.1f} %", *figures)
     console.print(table)
+    console.print(
+        "portraits: share that reaches the threshold. ICC(3,1), MAE: of intensities 0 to 5 with the true ones, people "
+        f"left out; told where the ICC is {LEAST_ICC:g} or more.",
+        soft_wrap=True,
+    )

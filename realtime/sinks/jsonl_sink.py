@@ -11,8 +11,8 @@
     faces           a list, empty without a face:
         face_id, box_xyxy_px [left, top, right, bottom], score 0 to 1, success true or false
         reason          why success is false: "small", "turned", "blurred", "edge"; else null
-        aus             {"AU12": {"p": probability, "c": present or not, "u": disagreement of the branches}};
-                        null if success is false
+        aus             {"AU12": {"p": probability, "c": present or not, "u": disagreement of the voices,
+                        "r": intensity 0 to 5, or null}}; null if success is false
         order_p         probability that the window is in its true order; null if success is false
         window_frames   different frames in the window
         calibrated      whether the person's neutral baseline is subtracted
@@ -137,13 +137,15 @@ def _list(values: Floats | tuple[float, ...], digits: int) -> list[float] | None
 
 def _aus(answer: FaceAUs, aus: tuple[int, ...]) -> dict[str, Any]:
     p, u = known(answer.probability), known(answer.disagreement)
+    r = [None] * len(aus) if answer.intensity is None else known(answer.intensity)
     return {
         au_label(au): {
             "p": None if p_au is None else round(p_au, _DIGITS),
             "c": None if p_au is None else on,
             "u": None if u_au is None else round(u_au, _DIGITS),
+            "r": None if r_au is None else round(r_au, 2),
         }
-        for au, p_au, on, u_au in zip(aus, p, answer.occurrence.tolist(), u, strict=True)
+        for au, p_au, on, u_au, r_au in zip(aus, p, answer.occurrence.tolist(), u, r, strict=True)
     }
 
 

@@ -20,7 +20,7 @@ First those of OpenFace 2.2, in its order, so that programs that read its CSV ca
     pose_Rx pose_Ry pose_Rz        its rotation R = Rx Ry Rz, radians: positive is nose down, nose to the picture's
                     left, forehead to the picture's right
     x_0 ... x_67 y_0 ... y_67      with landmarks "68": points in pixels of the frame (ks/face/landmarks_68.py)
-    AU01_r ... AU45_r              always empty: the model predicts occurrence, not intensity
+    AU01_r ... AU45_r              intensity, 0 (absent) to 5 (FACS E), where the model tells it
     AU12_c          1: the AU is present (with hysteresis, but in photographs), 0: it is absent. AU01_c ... AU45_c are
                     those of OpenFace, empty where the model does not have the AU
 
@@ -85,12 +85,13 @@ def _row(frame: Frame, answer: FaceAUs, aus: Sequence[int], extras: Extras) -> R
     face, mesh = answer.face, answer.face.landmarks
     left, top, right, bottom = face.box_xyxy_px
     c, p, u = _by_au(answer, aus)
+    intensity = _intensities(answer, aus)
     gaze_and_pose, degrees = _from_mesh(answer, frame)
     return (
         *_start(frame, face.face_id, face.score, success=answer.success),
         *gaze_and_pose,
         *(_flat(landmarks_68(mesh.points_px) if mesh else None, 2 * POINTS_68) if extras.landmarks == "68" else ()),
-        *[None] * len(OPENFACE_R),
+        *[intensity.get(au) for au in OPENFACE_R],
         *[c.get(au) for au in OPENFACE_C],
         float(left),
         float(top),
@@ -133,6 +134,10 @@ def _by_au(
     p = known(answer.probability)
     there = [None if share is None else on for share, on in zip(p, answer.occurrence.tolist(), strict=True)]
     return dict(zip(aus, there, strict=True)), p, known(answer.disagreement)
+
+
+def _intensities(answer: FaceAUs, aus: Sequence[int]) -> dict[int, float | None]:
+    return {} if answer.intensity is None else dict(zip(aus, known(answer.intensity), strict=True))
 
 
 def _from_mesh(answer: FaceAUs, frame: Frame) -> tuple[list[float | None], list[float | None]]:

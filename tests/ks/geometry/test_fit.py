@@ -40,7 +40,7 @@ def learned():
     rest = Heard(
         RNG.normal(-4, 1, (PORTRAITS, 4)), faces(PORTRAITS, np.zeros(PORTRAITS)), np.arange(PORTRAITS).astype(str)
     )
-    return rendered, labels, rest, fit_voice(SPEC, rendered, labels, rest, {12: 0.25})
+    return rendered, labels, rest, fit_voice(SPEC, rendered, labels, rest, {12: 0.25}).voice
 
 
 def test_the_mouths_corners_are_found_to_be_a_smile(learned) -> None:

@@ -1,5 +1,7 @@
 """Rows of a frame's result, and rows as a data frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,18 @@ def test_no_rows_become_an_empty_typed_data_frame():
     table = rows_to_frame([], AUS)
     assert len(table) == 0
     assert str(table["AU12_p"].dtype) == "float32"
+
+
+def test_intensities_stand_in_openfaces_columns_and_what_is_not_known_is_empty():
+    told = replace(answer(), intensity=np.array([1.5, np.nan, 4.25, 0.0], np.float32))  # AUs 1, 4, 12, 25
+    (row,) = rows(result(0, told))
+    cells = dict(zip([column.name for column in columns(AUS)], row, strict=True))
+    assert {name: cells[f"{name}_r"] for name in ("AU01", "AU04", "AU12", "AU25", "AU06")} == {
+        "AU01": 1.5,
+        "AU04": None,
+        "AU12": 4.25,
+        "AU25": 0.0,
+        "AU06": None,
+    }
+    assert (told.intensity_of(12), np.isnan(told.intensity_of(4))) == (4.25, True)
+    assert np.isnan(answer().intensity_of(12))
