@@ -26,7 +26,7 @@ from knowledge_spreader.files import write_json
 EXAMPLES = """\
   ks-bench engine --model mine.ks --json here.json --plot here.png
   ks-bench live --quick
-  ks-bench live --outputs all,no-pose --landmarker face_landmarker.task --json speed.json
+  ks-bench live --outputs all,crops --landmarker face_landmarker.task --json speed.json
   ks-bench compare a.json b.json
 """
 
@@ -198,7 +198,7 @@ def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
         default=(),
         metavar="A,B",
         help="what the runs on the file compute: default (AUs, head pose, gaze), all (these, 478 landmarks, "
-        "blendshapes), no-pose (AUs only); default: default",
+        "blendshapes), crops (AUs of the crops alone, no face mesh); default: default",
     )
     live.add_argument(
         "--streams", type=numbers, default=(), metavar="N,N", help="streams at once; default: 1,2,4, with --quick 1,2"

@@ -129,7 +129,7 @@ class Analyser:
         rows = []
         for found in faces:
             if found.face.rejected:
-                rows.append(_unknown(found.face, self._spec.aus))
+                rows.append(_unknown(self._voices.shown(found.face), self._spec.aus))
             else:
                 row, brought = self._row(frame, found.face, next(answers))
                 rows.append(row)
@@ -147,7 +147,8 @@ class Analyser:
             p, apart = self._voices.hear(answer.probability, face, frame)
             present, differ = self._occurrences.of_one(p), np.maximum(answer.disagreement, apart)
             strength = self._voices.intensity(p)
-            row = FaceAUs(face, aus, p, present, differ, answer.in_order, answer.window_frames, intensity=strength)
+            shown = self._voices.shown(face)
+            row = FaceAUs(shown, aus, p, present, differ, answer.in_order, answer.window_frames, intensity=strength)
             return row, []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
@@ -156,7 +157,7 @@ class Analyser:
         probability, calibrated = self._neutral.apply(key, frame.time_s, heard)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
         row = FaceAUs(
-            face,
+            self._voices.shown(face),
             aus,
             probability,
             present,

@@ -15,10 +15,10 @@ Faces = tuple[tuple[FoundFace, ...], ...]  # one tuple per frame
 
 
 class Voices:
-    """voice: None = the crops alone are heard. blendshapes: an output wants them."""
+    """voice: None = the crops alone are heard. blendshapes: an output wants them. mesh: an output wants landmarks."""
 
-    def __init__(self, voice: GeometryVoice | None = None, *, blendshapes: bool = False) -> None:
-        self._voice = voice
+    def __init__(self, voice: GeometryVoice | None = None, *, blendshapes: bool = False, mesh: bool = True) -> None:
+        self._voice, self._mesh = voice, mesh
         self._blendshapes = Blendshapes() if voice is not None or blendshapes else None
 
     @property
@@ -53,6 +53,10 @@ class Voices:
             return heard.astype(np.float32), np.zeros_like(probability)
         apart = np.where(self._voice.points_share > 0, np.abs(sigmoid(points) - heard), 0)
         return heard.astype(np.float32), apart.astype(np.float32)
+
+    def shown(self, face: Face) -> Face:
+        """The face as it is given out: without the landmarks that only the voice wanted."""
+        return face if self._mesh or face.landmarks is None else replace(face, landmarks=None)
 
     def intensity(self, probability: F32) -> F32 | None:
         """(U,) 0 to 5 of the probability that is given out; nan for AUs without; None without a geometry voice."""

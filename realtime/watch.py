@@ -81,7 +81,7 @@ class Watch:
             hysteresis=options.hysteresis,
             notes=notes,
             stages=self._stages,
-            voices=Voices(voice, blendshapes=options.blendshapes),
+            voices=Voices(voice, blendshapes=options.blendshapes, mesh=options.needs_mesh),
             spec=self.spec,
         )
         described = {

@@ -87,7 +87,8 @@ class Real:
     note: str
     faces: int
     answered: int
-    thresholds: Mapping[int, float]
+    thresholds: Mapping[int, float]  # in use
+    crops_thresholds: Mapping[int, float]  # of the checkpoint
     aus: Mapping[int, RealAU]
     portraits: RealPortraits | None  # None: the report has none
 
@@ -103,10 +104,10 @@ def read_inputs(eval_path: Path, real_path: Path) -> tuple[HeldOut, Real]:
             f"{eval_path} has AUs {list(held_out.aus)}, {real_path} {list(real.thresholds)}; give reports of one model"
         )
     for au, row in held_out.aus.items():
-        if abs(row.threshold - real.thresholds[au]) > _SAME:
+        if abs(row.threshold - real.crops_thresholds[au]) > _SAME:
             raise DataError(
-                f"the threshold of {au_label(au)} is {row.threshold:g} in {eval_path} and {real.thresholds[au]:g} in "
-                f"{real_path}: two models; evaluate the checkpoint that the .ks file was compiled from"
+                f"the threshold of {au_label(au)} is {row.threshold:g} in {eval_path} and "
+                f"{real.crops_thresholds[au]:g} in {real_path}: two models; evaluate the checkpoint that the .ks file was compiled from"
             )
     return held_out, real
 
@@ -170,11 +171,12 @@ def _real(report: Mapping[str, Any]) -> Real:
         )
         for au, row in ours.items()
     }
-    thresholds = {parse_aus(name)[0]: float(value) for name, value in report["thresholds"].items()}
+    thresholds = _thresholds(report["thresholds"])
+    of_crops = _thresholds(report.get("crops_thresholds", report["thresholds"]))
     faces = report["faces"]
     answered = sum(not face["no_answer"] for face in faces)
     portraits = _portraits(report["portraits"]) if report.get("portraits") else None
-    return Real(str(report["weights"]), str(report["note"]), len(faces), answered, thresholds, aus, portraits)
+    return Real(str(report["weights"]), str(report["note"]), len(faces), answered, thresholds, of_crops, aus, portraits)
 
 
 def _portraits(report: Mapping[str, Any]) -> RealPortraits:
@@ -194,6 +196,10 @@ def _portraits(report: Mapping[str, Any]) -> RealPortraits:
     no_answer = _score(report["scores"][MODEL]["no_answer"])
     auc = (_score(ours[12]["auc_smile"]), _score(theirs[12]["auc_smile"])) if 12 in ours else (None, None)
     return RealPortraits((smiles.count(False), smiles.count(True)), people, no_answer, auc, aus)
+
+
+def _thresholds(named: Mapping[str, Any]) -> dict[int, float]:
+    return {parse_aus(name)[0]: float(value) for name, value in named.items()}
 
 
 def _score(value: Any) -> Score:

@@ -22,6 +22,7 @@ from knowledge_spreader.realtime.measures import measures_of
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.types import FaceAUs, FrameResult
 from knowledge_spreader.realtime.watch import Watch, parse_targets
+from knowledge_spreader.spec import ModelSpec
 
 NOT_FOUND = "not found"
 
@@ -48,7 +49,9 @@ class Run:
     weights: str
     note: str  # of the model file, such as "untrained"
     engine: str
-    thresholds: Mapping[int, float]  # of all AUs of the model, in its order
+    thresholds: Mapping[int, float]  # those in use, of all AUs of the model, in its order
+    crops_thresholds: Mapping[int, float]  # those that hold without the geometry voice
+    geometry: bool  # whether the geometry voice was heard
 
     @property
     def aus(self) -> tuple[int, ...]:
@@ -83,12 +86,23 @@ def run_model(
             else:
                 bar.advance(task, wanted.take(result, blendshapes))
         wanted.check_done(len(wanted.files))
-        spec, model = results.spec, results.model
-        thresholds = dict(zip(spec.aus, spec.thresholds or (0.5,) * len(spec.aus), strict=True))
+        model = results.model
         shown = tuple(told.get(i, Answer()) for i in range(len(pictures)))
         return Run(
-            wanted.answers(), shown, str(model.path), model.weights_id, model.note, str(results.choice), thresholds
+            coded=wanted.answers(),
+            portraits=shown,
+            model=str(model.path),
+            weights=model.weights_id,
+            note=model.note,
+            engine=str(results.choice),
+            thresholds=_thresholds(results.spec),
+            crops_thresholds=_thresholds(model.spec),
+            geometry=options.geometry and model.geometry is not None,
         )
+
+
+def _thresholds(spec: ModelSpec) -> dict[int, float]:
+    return dict(zip(spec.aus, spec.thresholds or (0.5,) * len(spec.aus), strict=True))
 
 
 class _Wanted:

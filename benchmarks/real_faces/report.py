@@ -29,7 +29,9 @@ def report(run: Run, judged: Judged, sets: Sequence[CodedSet], portraits: Portra
     found = {
         "format": FORMAT,
         **{name: getattr(run, name) for name in ("model", "weights", "note", "engine")},
+        "geometry": run.geometry,
         "thresholds": _named(run.thresholds),
+        "crops_thresholds": _named(run.crops_thresholds),
         "left_out": list(map(au_label, judged.left_out)),
         "scores": {who: asdict(of) for who, of in judged.scores.items()},
         "sets": [{**asdict(of), "sha256": one.sha256} for one, of in zip(sets, judged.sets, strict=True)],

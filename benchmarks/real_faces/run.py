@@ -90,7 +90,13 @@ def parser() -> argparse.ArgumentParser:
         "--person",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="subtract the person's baseline, if the model was fitted with it (default: on)",
+        help="subtract the person's baseline, if the model was fitted with it, and no geometry voice (default: on)",
+    )
+    made.add_argument(
+        "--geometry",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hear the model's geometry voice, if it has one (default: on; off is the paper's model)",
     )
     add_json(made, "all figures, and each face's,")
     add_progress(made)
@@ -102,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _real(args: argparse.Namespace) -> None:
-    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person")
+    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person", "geometry")
     options = Options(**{name: getattr(args, name) for name in taken})
     sets = read_sets(_pairs(args))
     portraits = read_portraits(args.portraits) if args.portraits else None

@@ -66,6 +66,14 @@ def test_without_it_the_answer_is_the_papers(models: dict[str, Path]) -> None:
     assert (probabilities(models["with"], geometry=False, pose=False) != probabilities(models["with"])).any()
 
 
+def test_without_pose_it_is_heard_and_the_landmarks_are_kept_to_itself(models: dict[str, Path]) -> None:
+    for quiet, shown in zip(results(models["with"], pose=False), results(models["with"]), strict=True):
+        for one, other in zip(quiet.faces, shown.faces, strict=True):
+            assert one.face.landmarks is None
+            assert other.face.landmarks is not None
+            assert (one.probability == other.probability).all()
+
+
 def test_its_own_thresholds_and_marks_hold_where_it_is_heard(models: dict[str, Path], voice: GeometryVoice) -> None:
     file = open_model(models["with"])
     assert file.spec_heard(geometry=True).thresholds == voice.thresholds

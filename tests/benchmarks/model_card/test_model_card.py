@@ -75,7 +75,17 @@ def real_report() -> dict[str, Any]:
     coded = CodedSet("l.csv", Path("l.csv"), Path("media"), "0" * 64, CodedFaces(AUS, tuple(faces)))
     rows = [dict(zip(AUS, row, strict=True)) for row in SAYS.tolist()]
     answers = tuple(Answer("", row, {au: p > 0.5 for au, p in row.items()}, row) for row in rows)
-    run = Run((answers,), (), "m.ks", "0123456789abcdef", "", "openvino", dict(zip(AUS, CUTS, strict=True)))
+    run = Run(
+        (answers,),
+        (),
+        "m.ks",
+        "0123456789abcdef",
+        "",
+        "openvino",
+        cuts := dict(zip(AUS, CUTS, strict=True)),
+        cuts,
+        False,
+    )
     told = report(run, judge(run, [coded], None, beside=True), [coded], None)
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
@@ -222,7 +232,7 @@ def change(path: Path, how: Change) -> None:
         (1, lambda told: told["scores"]["model"]["aus"][0].pop("auc"), "no 'auc'"),
         (1, lambda told: told.update(format=9), "has format 9, wanted 1"),
         (1, lambda told: told["thresholds"].pop("AU6"), "one model"),
-        (1, lambda told: told["thresholds"].update(AU7=0.5), "the threshold of AU7 is 0.25 in .* and 0.5 in"),
+        (1, lambda told: told["crops_thresholds"].update(AU7=0.5), "the threshold of AU7 is 0.25 in .* and 0.5 in"),
         (0, lambda told: told.pop("format"), "no 'format'"),
         (0, lambda told: told["per_fold"][0].pop("ece"), "no 'ece'"),
         (0, lambda told: told["per_fold"].clear(), "a card describes one checkpoint, this report 0"),

@@ -69,7 +69,7 @@ def test_bf16_is_refused_in_words_or_run_where_the_cpu_has_it(face_model: Path) 
 
 @pytest.mark.parametrize(
     ("name", "pose", "landmarks", "blendshapes"),
-    [("default", True, "none", False), ("all", True, "478", True), ("no-pose", False, "none", False)],
+    [("default", True, "none", False), ("all", True, "478", True), ("crops", False, "none", False)],
 )
 def test_outputs_have_the_options_that_their_names_say(
     name: str, pose: bool, landmarks: str, blendshapes: bool
