@@ -51,8 +51,8 @@ TRAINING_STACK = "torch torchvision safetensors tensorboard matplotlib"
 OTHER_EXTRAS = "onnx onnxscript onnxruntime tensorrt cuda pandas pyarrow pylsl scipy moderngl"
 # and yet all of this can be imported: the live floors, and what of the training floor they may use,
 IMPORTS_WITHOUT = (
-    "ks/spec ks/errors ks/arrays ks/files ks/frame_reader ks/metrics ks/config ks/console ks/face ks/geometry ks/calibration "
-    "ks/datasets ks/clips/crop_cache ks/clips/crop_videos ks/evaluation/paper_results engines realtime"
+    "ks/spec ks/errors ks/arrays ks/files ks/frame_reader ks/metrics ks/config ks/console ks/face ks/geometry "
+    "ks/calibration ks/datasets ks/clips/crop_cache ks/clips/crop_videos ks/evaluation/paper_results engines realtime"
 )
 # but for these few, which are reached only where somebody asked for what they need.
 NEEDS_TORCH = "engines/backends/torch_engine engines/backends/torch_model engines/backends/torch_weights engines/export"

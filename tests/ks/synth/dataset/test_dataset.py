@@ -151,7 +151,7 @@ def test_frames_may_be_pictures(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_no_half_clip(tmp_path):
     skip_without_driver()
-    arguments = ["--assets", str(FOLDER), "dataset", "--out", str(tmp_path / "set"), "--people", "1", "--frames", "40"]
+    arguments = ["--assets", str(FOLDER), "dataset", "--out", str(tmp_path / "set"), "--people", "1", "--frames", "16"]
     said = refused_on_a_full_disk([*arguments, "--size", "96", "--shadow", "64", "--workers", "1"])
     assert "written" in said
     assert not list((tmp_path / "set/videos").iterdir())
