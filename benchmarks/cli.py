@@ -1,4 +1,4 @@
-"""ks-bench: measures how fast this machine runs a model, and compares two results."""
+"""ks-bench: measures how fast this machine runs a model and how late its answers are, and compares two results."""
 
 import argparse
 from collections.abc import Sequence
@@ -20,22 +20,24 @@ from knowledge_spreader.cli.run import (
     words,
 )
 from knowledge_spreader.engines.open import BACKENDS, DEVICES
-from knowledge_spreader.errors import KSError
+from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.files import write_json
 
 EXAMPLES = """\
   ks-bench engine --model mine.ks --json here.json --plot here.png
   ks-bench live --quick
   ks-bench live --outputs all,crops --landmarker face_landmarker.task --json speed.json
+  ks-bench lag --set rendered --json lag.json
   ks-bench compare a.json b.json
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    made = make_parser("ks-bench", "Measure how fast this machine runs a model, and compare two results.", EXAMPLES)
-    commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|compare|loader|model")
+    made = make_parser("ks-bench", "Measure how fast a model runs here and how late its answers are, compare results.", EXAMPLES)
+    commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|lag|compare|loader|model")
     _add_engine(commands)
     _add_live(commands)
+    _add_lag(commands)
     both = commands.add_parser("compare", help="compare two results row by row: B divided by A")
     both.add_argument("before", type=Path, metavar="A.json", help="a result of ks-bench engine")
     both.add_argument("after", type=Path, metavar="B.json", help="another one")
@@ -53,7 +55,7 @@ def _bench(args: argparse.Namespace) -> None:
     for path in filter(None, (getattr(args, "json", None), getattr(args, "plot", None))):
         if path.is_dir():
             raise KSError(f"{path} is a folder; give the name of a file")
-    commands = {"engine": _engine, "live": _live, "compare": _compare, "loader": _loader, "model": _model}
+    commands = {"engine": _engine, "live": _live, "lag": _lag, "compare": _compare, "loader": _loader, "model": _model}
     commands[args.command](args)
 
 
@@ -104,6 +106,28 @@ def _live(args: argparse.Namespace) -> None:
     )
     result = bench_live(config)
     print_live(result, stdout_console())
+    if args.json:
+        write_json(args.json, result)
+
+
+def _lag(args: argparse.Namespace) -> None:
+    from knowledge_spreader.benchmarks.lag.measure import follow
+    from knowledge_spreader.benchmarks.lag.report import figures, print_lag
+    from knowledge_spreader.engines.bundled import bundled_model
+    from knowledge_spreader.realtime.options import Options
+
+    if args.clips < 0:
+        raise DataError(f"--clips must be 0 or more; got {args.clips}")
+    options = Options(
+        model=str(args.model or bundled_model()),
+        device=args.device,
+        precision=args.precision,
+        threads=args.threads,
+        policy="every-frame",
+        geometry=args.geometry,
+    )
+    result = figures(follow(args.set, options, args.clips, progress=args.progress))
+    print_lag(result, stdout_console())
     if args.json:
         write_json(args.json, result)
 
@@ -222,6 +246,26 @@ def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     add_json(live)
     add_progress(live)
+
+
+def _add_lag(commands: "argparse._SubParsersAction[Parser]") -> None:
+    lag = commands.add_parser("lag", help="how late an AU is shown after its onset, on rendered clips; in stream time")
+    lag.add_argument("--set", type=Path, required=True, metavar="FOLDER", help="a folder that `ks-synth dataset` wrote")
+    lag.add_argument(
+        "--clips", type=int, default=0, metavar="N", help="only the first N clips by name; 0: all (default: 0)"
+    )
+    lag.add_argument("--model", type=Path, metavar="FILE.ks", help="default: the bundled model")
+    lag.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
+    lag.add_argument("--precision", default="auto", metavar="NAME", help="as in ks-live (default: %(default)s)")
+    add_threads(lag)
+    lag.add_argument(
+        "--geometry",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hear the model's geometry voice, if it has one (default: on; off is the paper's model)",
+    )
+    add_json(lag)
+    add_progress(lag)
 
 
 def _add_loader(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -107,8 +107,8 @@ def read_inputs(eval_path: Path, real_path: Path) -> tuple[HeldOut, Real]:
         if abs(row.threshold - real.crops_thresholds[au]) > _SAME:
             raise DataError(
                 f"the threshold of {au_label(au)} is {row.threshold:g} in {eval_path} and "
-                f"{real.crops_thresholds[au]:g} in {real_path}: two models; evaluate the checkpoint that the .ks file was "
-                "compiled from"
+                f"{real.crops_thresholds[au]:g} in {real_path}: two models; evaluate the checkpoint of the .ks "
+                "file"
             )
     return held_out, real
 

@@ -112,8 +112,8 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="person baseline: from each logit, subtract the person's running low quantile, with the weight per AU "
-        "that the model has learned; causal, converges within seconds (default: on; no effect with a geometry voice, or "
-        "if the model has none)",
+        "that the model has learned; causal, converges within seconds (default: on; without effect beside a geometry "
+        "voice, or if the model has none)",
     )
     group.add_argument(
         "--neutral",

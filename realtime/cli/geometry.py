@@ -24,7 +24,7 @@ from knowledge_spreader.geometry.intensity import HIGHEST
 from knowledge_spreader.geometry.voice import GeometryVoice
 from knowledge_spreader.realtime.gather import gather
 from knowledge_spreader.realtime.options import Options
-from knowledge_spreader.spec import ModelSpec, au_label
+from knowledge_spreader.spec import ModelSpec, au_label, parse_aus
 
 EXAMPLES = """\
   ks-geometry --recordings rendered/manifest.csv --portraits faces/ --model mine.ks --out mine-with-points.ks
@@ -69,6 +69,12 @@ def parser() -> argparse.ArgumentParser:
         help="share of frames that show an AU in the recordings to analyse; thresholds are chosen for them "
         "(default: as in --recordings)",
     )
+    made.add_argument(
+        "--experimental",
+        type=parse_aus,
+        metavar="7,14",
+        help="AUs not shown to work on real faces; every output marks them; '' = none (default: as in the model)",
+    )
     made.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
     made.add_argument("--precision", default="auto", metavar="NAME", help="as in ks-live (default: %(default)s)")
     add_threads(made)
@@ -94,10 +100,11 @@ def _learn(args: argparse.Namespace) -> None:
     portraits = _portraits(args.portraits, options, progress=args.progress)
     labels = np.stack([data.videos[v].labels[row] for v, row in rows])
     intensities = np.stack([truth[v][row] for v, row in rows]) if truth else None
-    fitted = fit_voice(model.spec, rendered, labels, portraits, dict(args.base_rates), intensities)
-    written = _write(model, fitted.voice, args.out)
+    spec = model.spec if args.experimental is None else replace(model.spec, experimental=args.experimental)
+    fitted = fit_voice(spec, rendered, labels, portraits, dict(args.base_rates), intensities)
+    written = _write(model, spec, fitted.voice, args.out)
     console = stdout_console(wide=120)
-    _print_voice(model.spec, fitted, portraits, console)
+    _print_voice(spec, fitted, portraits, console)
     console.print(
         f"{args.out}: weights {written.weights_id}; learned from {len(set(rendered.person))} people, "
         f"{len(rendered.person)} frames, and {len(portraits.person)} portraits, "
@@ -147,9 +154,9 @@ def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> 
     return Heard(found.crops, found.features, person)
 
 
-def _write(model: ModelFile, voice: GeometryVoice, out: Path) -> ModelFile:
+def _write(model: ModelFile, spec: ModelSpec, voice: GeometryVoice, out: Path) -> ModelFile:
     graphs = {name: model.graph(name) for name in model.sha256}
-    return write_model(out, model.spec, graphs, model.torch_weights, model.precision, model.costs, model.note, voice)
+    return write_model(out, spec, graphs, model.torch_weights, model.precision, model.costs, model.note, voice)
 
 
 def _print_voice(spec: ModelSpec, fitted: VoiceFit, portraits: Heard, console: Console) -> None:
