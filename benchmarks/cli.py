@@ -33,7 +33,9 @@ EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
-    made = make_parser("ks-bench", "Measure how fast a model runs here and how late its answers are, compare results.", EXAMPLES)
+    made = make_parser(
+        "ks-bench", "Measure how fast a model runs here and how late it answers; compare two results.", EXAMPLES
+    )
     commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|lag|compare|loader|model")
     _add_engine(commands)
     _add_live(commands)

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from knowledge_spreader.arrays import F64, I64
 from knowledge_spreader.benchmarks.lag.clips import Clip, read_clips
-from knowledge_spreader.benchmarks.lag.onsets import SEEN_S, Outcome, Shown, false_onsets, outcomes, rises
+from knowledge_spreader.benchmarks.lag.onsets import Outcome, Shown, counted, false_onsets, outcomes, rises
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.ks_file.model_file import open_model
 from knowledge_spreader.errors import DataError
@@ -33,7 +33,7 @@ class Followed:
     people: tuple[str, ...]  # (C,) who is in each clip
     onsets: tuple[tuple[int, int, Outcome], ...]  # (clip, AU's place, outcome)
     false: I64  # (C, U)
-    minutes: F64  # (C,) in which a false onset would be counted
+    minutes: F64  # (C,) with answers, in which a false onset would be counted
     answered: float  # share of the frames with an answer
     about: dict[str, Any]  # model, weights, note, geometry, engine
 
@@ -69,43 +69,42 @@ class _Told:
         self._clips, self._aus = clips, aus
         self._shown: dict[tuple[int, int], list[Shown]] = {}  # (clip, AU)
         self._open: dict[tuple[int, int, int], Shown] = {}  # (clip, face, AU)
-        self._first_s: dict[int, float] = {}  # time of the clip's first frame,
-        self._answer_s: dict[int, float] = {}  # and of its first answer
-        self._frames, self._answers = [0] * len(clips), 0
+        self._first_s: dict[int, float] = {}  # time of each clip's first frame
+        self._answered: list[list[bool]] = [[] for _ in clips]  # each frame of each clip
 
     def take(self, result: FrameResult) -> None:
         clip, time_s = result.frame.stream.number, result.frame.time_s
         first_s = self._first_s.setdefault(clip, time_s)
-        self._frames[clip] += 1
         widest = max(result.faces, key=lambda row: box_width(row.face.box_xyxy_px), default=None)
-        if widest is not None and widest.success:
-            self._answers += 1
-            self._answer_s.setdefault(clip, time_s)
+        answered = widest is not None and widest.success
+        new = widest is not None and (widest.face.fresh or not any(self._answered[clip]))
+        self._answered[clip].append(answered)
         for event in result.events:
             key = clip, event.face_id, event.au
             if event.end_s is not None:
                 if shown := self._open.pop(key, None):
                     shown.end_s = event.end_s - first_s
             elif widest is not None and event.face_id == widest.face_id:
-                from_start = event.onset_s <= self._answer_s[clip]
-                self._open[key] = Shown(event.onset_s - first_s, math.inf, from_start)
+                self._open[key] = Shown(event.onset_s - first_s, math.inf, from_start=new)
                 self._shown.setdefault((clip, event.au), []).append(self._open[key])
 
     def followed(self, about: dict[str, Any]) -> Followed:
         """Raises DataError if a video and its table differ in length."""
         onsets: list[tuple[int, int, Outcome]] = []
         false = np.zeros((len(self._clips), len(self._aus)), np.int64)
+        minutes = np.zeros(len(self._clips))
         for c, clip in enumerate(self._clips):
-            if self._frames[c] != len(clip.times_s):
+            answered = np.array(self._answered[c], bool)
+            if len(answered) != len(clip.times_s):
                 raise DataError(
-                    f"{clip.video}: {self._frames[c]} frames, but its table has {len(clip.times_s)}; draw it again"
+                    f"{clip.video}: {len(answered)} frames, but its table has {len(clip.times_s)}; draw it again"
                 )
+            frame_s = clip.times_s[-1] / (len(answered) - 1)
+            minutes[c] = frame_s * np.count_nonzero(answered & counted(clip.times_s)) / 60
             for u, au in enumerate(self._aus):
-                true = rises(clip.times_s, clip.present[:, u])
+                true = rises(clip.times_s, clip.present[:, u], answered)
                 found, free = outcomes(true, self._shown.get((c, au), []))
                 onsets += [(c, u, outcome) for outcome in found]
                 false[c, u] = false_onsets(free, clip.times_s, clip.present[:, u])
-        lasts_s = [clip.times_s[-1] * len(clip.times_s) / (len(clip.times_s) - 1) for clip in self._clips]
-        minutes = np.maximum(np.array(lasts_s) - SEEN_S, 0) / 60
-        people = tuple(clip.person for clip in self._clips)
-        return Followed(self._aus, people, tuple(onsets), false, minutes, self._answers / sum(self._frames), about)
+        people, share = tuple(clip.person for clip in self._clips), float(np.mean(np.concatenate(self._answered)))
+        return Followed(self._aus, people, tuple(onsets), false, minutes, share, about)

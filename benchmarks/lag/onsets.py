@@ -1,12 +1,13 @@
 """Onsets of one AU in one clip: the true ones, those of the pipeline, and which belong together.
 
     true onset    the first frame labelled present after a frame labelled absent; frames between them may be unknown.
-                  It counts if the AU was absent for SEEN_S before, and unknown for at most BLANK_S: longer, something
-                  hid the face. `ks-synth` calls an AU present from 15 % above the intensity at which it can be seen.
+                  `ks-synth` calls an AU present from 15 % above the intensity at which it can be seen. An onset counts
+                  if the AU was absent for SEEN_S before, if it was unknown for at most BLANK_S (longer, something hid
+                  it), and if the pipeline answered all the while: which faces get no answer is another question.
     found         an onset of the pipeline from EARLY_S before to LATE_S after it belongs to the nearest true onset.
                   Of several the first is taken; one that ended again before the true onset is none.
-    on before     the AU was on already: from the first answered frame of the clip, or for more than EARLY_S
-    false         an onset of the pipeline, taken by no true one, in a frame labelled absent; not in the first SEEN_S
+    on before     the AU was on already, for more than EARLY_S or since the first answer for this face
+    false         an onset of the pipeline, taken by no true one, in a frame labelled absent
 
 A clip starts without a past, so nothing is counted in its first SEEN_S.
 """
@@ -15,7 +16,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knowledge_spreader.arrays import F64, I8
+import numpy as np
+
+from knowledge_spreader.arrays import F64, I8, Bools
 
 SEEN_S, BLANK_S, EARLY_S, LATE_S = 0.2, 0.2, 0.4, 1.0
 _ABOUT = 1e-3  # time stamps are rounded to ms
@@ -36,7 +39,7 @@ class Shown:
 
     onset_s: float
     end_s: float = math.inf
-    from_start: bool = False  # since the first answered frame: that is no onset
+    from_start: bool = False  # since the first answer for its face: that is no onset
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Outcome:
     on_before: bool = False
 
 
-def rises(times_s: F64, labels: I8) -> list[Rise]:
-    """The true onsets. times_s, labels: (T,) of each frame; 1 present, 0 absent, below 0 unknown."""
+def rises(times_s: F64, labels: I8, answered: Bools) -> list[Rise]:
+    """The true onsets. times_s, labels, answered: (T,) of each frame; 1 present, 0 absent, below 0 unknown."""
     found = []
     absent = blank = None  # where the last run of absence began, and the unknown frames after it
     for i, label in enumerate(labels):
@@ -61,7 +64,9 @@ def rises(times_s: F64, labels: I8) -> list[Rise]:
             if absent is not None:
                 left = i if blank is None else blank
                 seen_s, blank_s = times_s[left] - times_s[absent], float(times_s[i] - times_s[left])
-                counts = bool(seen_s >= SEEN_S - _ABOUT and blank_s <= BLANK_S + _ABOUT)
+                clear = seen_s >= SEEN_S - _ABOUT and blank_s <= BLANK_S + _ABOUT
+                before = times_s[: i + 1] >= times_s[left] - SEEN_S - _ABOUT
+                counts = bool(clear and answered[: i + 1][before].all())
                 found.append(Rise(float(times_s[i]), blank_s, counts))
             absent = blank = None
     return found
@@ -73,7 +78,8 @@ def outcomes(true: Sequence[Rise], shown: Sequence[Shown]) -> tuple[list[Outcome
     for rise in true:
         lasting = [event for event in shown if event.end_s > rise.time_s + _ABOUT]
         near = [event for event in lasting if event in free and _belongs(event, rise, true)]
-        before = any(event.from_start or event.onset_s < rise.time_s - EARLY_S - _ABOUT for event in lasting)
+        early = [event for event in lasting if event.onset_s <= rise.time_s + _ABOUT]
+        before = any(event.from_start or event.onset_s < rise.time_s - EARLY_S - _ABOUT for event in early)
         taken = min(near, key=lambda event: event.onset_s) if near and not before else None
         if taken is not None:
             free.remove(taken)
@@ -90,5 +96,10 @@ def _belongs(event: Shown, rise: Rise, true: Sequence[Rise]) -> bool:
 
 def false_onsets(free: Sequence[Shown], times_s: F64, labels: I8) -> int:
     """How many of these onsets are false. times_s, labels: (T,)."""
-    frames = [int(abs(times_s - event.onset_s).argmin()) for event in free]
-    return sum(labels[i] == 0 and times_s[i] >= SEEN_S - _ABOUT for i in frames)
+    frames = np.array([abs(times_s - event.onset_s).argmin() for event in free], np.int64)
+    return int(np.count_nonzero((labels[frames] == 0) & counted(times_s)[frames]))
+
+
+def counted(times_s: F64) -> Bools:
+    """(T,) the frames in which a false onset counts."""
+    return np.asarray(times_s >= SEEN_S - _ABOUT, np.bool_)

@@ -50,7 +50,7 @@ def _row(followed: Followed, places: Sequence[int], weights: F64) -> Row:
     drawn, one = weights[:, clips], np.ones((1, len(mine)))
     found = np.array([outcome.lag_ms is not None for outcome in told], float)
     before = np.array([outcome.on_before for outcome in told], float)
-    false = followed.false[:, list(places)].sum(axis=1)
+    false = followed.false[:, list(places)].sum(axis=1).astype(float)
     return {
         "au": au_label(followed.aus[places[0]]) if len(places) == 1 else "all",
         "onsets": len(mine),
@@ -59,17 +59,17 @@ def _row(followed: Followed, places: Sequence[int], weights: F64) -> Row:
         "median_ms": _percentile(told, drawn, 0.5, FEWEST),
         "p95_ms": _percentile(told, drawn, 0.95, FEWEST_P95),
         "false_a_minute": _told(
-            np.array([false.sum() / followed.minutes.sum()]),
-            weights @ false / np.maximum(weights @ followed.minutes, 1e-9),
+            _ratio(np.ones((1, len(false))), false, followed.minutes),
+            _ratio(weights, false, followed.minutes),
             2,
         ),
     }
 
 
-def _ratio(weights: F64, hit: F64) -> F64:
-    """(D,) weighted share of the hits (n,); nan where a draw is empty."""
-    total = weights.sum(axis=1)
-    return np.where(total > 0, weights @ hit / np.maximum(total, 1), np.nan)
+def _ratio(weights: F64, hits: F64, of: F64 | None = None) -> F64:
+    """(D,) weighted sum of the hits (n,) for each one of `of` (n,), by itself 1; nan where a draw has none of these."""
+    total = weights.sum(axis=1) if of is None else weights @ of
+    return np.asarray(np.divide(weights @ hits, total, out=np.full(len(weights), np.nan), where=total > 0))
 
 
 def _percentile(told: Sequence[Outcome], drawn: F64, share: float, fewest: int) -> Row | None:
@@ -129,12 +129,13 @@ def _cell(told: dict[str, Any] | None, times: float = 1, digits: int = 0) -> str
 def _legend(result: Row) -> list[str]:
     heard = "heard" if result["geometry"] else "not heard"
     blank = result["blank_median_ms"]
+    unknown = "" if blank is None else f" (median {blank:.0f} ms)"
     return [
         f"{result['clips']} clips of {result['people']} people; {100 * result['answered']:.1f} % of the frames have an "
-        f"answer. {result['engine']}; geometry voice: {heard}. In brackets: 95 %, bootstrap over people.",
+        f"answer; geometry voice: {heard}. In brackets: 95 %, bootstrap over people.",
         f"Onset: first frame labelled present, after {SEEN_S:g} s of absence and at most {BLANK_S:g} s unknown"
-        + (f" (median {blank:.0f} ms)" if blank is not None else "")
-        + f". Found: shown from {EARLY_S:g} s before to {LATE_S:g} s after it; on before: shown already. "
-        f"-: fewer than {FEWEST} found, for p95 fewer than {FEWEST_P95}. False: shown anew while absent.",
+        f"{unknown}, all with an answer. Found: shown from {EARLY_S:g} s before to {LATE_S:g} s after; on before: "
+        f"already. False: shown anew while absent. -: fewer than {FEWEST} found, for p95 fewer than {FEWEST_P95}.",
         "Lag is in stream time, every frame. The time to compute comes on top: latency in ks-bench live.",
+        result["engine"],
     ]
