@@ -55,10 +55,9 @@ def _read(table: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with table.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            return list(reader.fieldnames or ()), list(reader)
     except (OSError, ValueError, csv.Error) as exc:
         raise DataError(f"{table}: cannot be read ({one_line(exc)}); draw the set again") from exc
-    return list(reader.fieldnames or ()), rows
 
 
 def _clip(video: Path, table: Path, rows: list[dict[str, str]], aus: tuple[int, ...]) -> Clip:

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from knowledge_spreader.arrays import F64, I64
 from knowledge_spreader.benchmarks.lag.clips import Clip, read_clips
 from knowledge_spreader.benchmarks.lag.onsets import Outcome, Shown, counted, false_onsets, outcomes, rises
+from knowledge_spreader.benchmarks.provenance import origin_of_results
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.ks_file.model_file import open_model
 from knowledge_spreader.errors import DataError
@@ -35,7 +36,7 @@ class Followed:
     false: I64  # (C, U)
     minutes: F64  # (C,) with answers, in which a false onset would be counted
     answered: float  # share of the frames with an answer
-    about: dict[str, Any]  # model, weights, note, geometry, engine
+    about: dict[str, Any]  # model, weights, note, geometry, engine, and where the figures come from
 
 
 def follow(folder: Path, options: Options, most: int = 0, *, progress: bool = False) -> Followed:
@@ -53,6 +54,7 @@ def follow(folder: Path, options: Options, most: int = 0, *, progress: bool = Fa
             raise DataError(f"{lost[0]['source']}: {lost[0]['error']}; draw the clip again or take it out")
         heard = options.geometry and model.geometry is not None
         about = {
+            **origin_of_results(),
             "model": str(model.path),
             "weights": model.weights_id,
             "note": model.note,

@@ -15,7 +15,7 @@ from rich.table import Table
 from knowledge_spreader.arrays import F64
 from knowledge_spreader.benchmarks.lag.measure import Followed
 from knowledge_spreader.benchmarks.lag.onsets import BLANK_S, EARLY_S, LATE_S, SEEN_S, Outcome
-from knowledge_spreader.benchmarks.provenance import Row, origin_of_results
+from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.benchmarks.real_faces.bootstrap import draw, interval
 from knowledge_spreader.spec import au_label
 
@@ -33,7 +33,6 @@ def figures(followed: Followed) -> Row:
     everything = _row(followed, places, weights)
     blanks = [outcome.blank_ms for _, _, outcome in followed.onsets]
     return {
-        **origin_of_results(),
         **followed.about,
         "clips": len(followed.people),
         "people": len(set(followed.people)),
