@@ -22,6 +22,7 @@ from knowledge_spreader.cli.run import (
 from knowledge_spreader.engines.open import BACKENDS, DEVICES
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.files import write_json
+from knowledge_spreader.realtime.options import VOICES
 
 EXAMPLES = """\
   ks-bench engine --model mine.ks --json here.json --plot here.png
@@ -126,7 +127,7 @@ def _lag(args: argparse.Namespace) -> None:
         precision=args.precision,
         threads=args.threads,
         policy="every-frame",
-        geometry=args.geometry,
+        voices=args.voices,
     )
     result = figures(follow(args.set, options, args.clips, progress=args.progress))
     print_lag(result, stdout_console())
@@ -260,12 +261,7 @@ def _add_lag(commands: "argparse._SubParsersAction[Parser]") -> None:
     lag.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
     lag.add_argument("--precision", default="auto", metavar="NAME", help="as in ks-live (default: %(default)s)")
     add_threads(lag)
-    lag.add_argument(
-        "--geometry",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hear the model's geometry voice, if it has one (default: on; off is the paper's model)",
-    )
+    lag.add_argument("--voices", choices=VOICES, default="all", help="as in ks-live (default: %(default)s)")
     add_json(lag)
     add_progress(lag)
 

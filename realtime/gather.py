@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from knowledge_spreader.arrays import F64, I64, logit
+from knowledge_spreader.arrays import F32, F64, I64, logit
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.detector import box_width
@@ -27,12 +27,13 @@ class Gathered:
     picture: tuple[str, ...]  # name of the picture, "" in a video
     crops: F64  # (T, U) logits of the crops, without baselines
     features: F64  # (T, K) of ks/geometry/voice.py
+    tokens: F32  # (T, C) branch B's feature
 
 
 def gather(sources: Sequence[Path], options: Options, *, progress: bool = False) -> Gathered:
     """Runs the pipeline over the sources. Raises KSError if one cannot be read, and if no face has an answer."""
-    options = replace(options, geometry=False, person=False, neutral_s=0.0, blendshapes=True)
-    rows: list[tuple[int, int, str, F64, F64]] = []
+    options = replace(options, voices="paper", person=False, neutral_s=0.0, blendshapes=True, features=True)
+    rows: list[tuple[int, int, str, F64, F64, F32]] = []
     with watch(*sources, options=options) as results:
         bar = Progress(console=stderr_console(), disable=not progress, transient=True)
         with bar:
@@ -46,17 +47,18 @@ def gather(sources: Sequence[Path], options: Options, *, progress: bool = False)
         raise DataError(f"{lost[0]['source']}: {lost[0]['error']}; mend it or leave it out")
     if not rows:
         raise DataError(f"{sources[0]}: no face with an answer; give recordings of faces")
-    source, frame, picture, crops, found = zip(*rows, strict=True)
-    return Gathered(np.array(source), np.array(frame), picture, np.stack(crops), np.stack(found))
+    source, frame, picture, crops, found, tokens = zip(*rows, strict=True)
+    return Gathered(np.array(source), np.array(frame), picture, np.stack(crops), np.stack(found), np.stack(tokens))
 
 
-def _said(result: FrameResult) -> tuple[F64, F64] | None:
-    """(U,) logits and (K,) features of the widest face that has both."""
+def _said(result: FrameResult) -> tuple[F64, F64, F32] | None:
+    """(U,) logits, (K,) features and (C,) branch B's feature of the widest face that has all."""
     faces = [row for row in result.faces if row.success and row.face.landmarks is not None]
     if not faces:
         return None
     widest = max(faces, key=lambda row: box_width(row.face.box_xyxy_px))
-    return logit(widest.probability).astype(np.float64), _features(widest, result.frame)
+    assert widest.feature is not None
+    return logit(widest.probability).astype(np.float64), _features(widest, result.frame), widest.feature
 
 
 def _features(row: FaceAUs, frame: Frame) -> F64:

@@ -10,6 +10,7 @@ from knowledge_spreader.realtime.measures import LANDMARKS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
 POLICIES = ("auto", "live", "every-frame", "stills")
+VOICES = ("all", "crops", "paper")  # crops: without landmarks; paper: nor what the crops have learned from the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,12 @@ class Options:
     face_model: str = ""  # BlazeFace file; "" = the packaged one
     face_runtime: str = OPENVINO  # what runs it
     policy: str = "auto"  # auto: live for cameras and streams, every-frame for recordings, stills for photographs
-    person: bool = True  # subtract the person baseline, if the model has one and no geometry voice is heard
+    person: bool = True  # subtract the person baseline, if the model has one and its voices are not heard
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
     min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected
-    geometry: bool = True  # hear the geometry voice, if the model has one; needs the face mesh
+    voices: str = "all"  # which voices of the model are heard: VOICES
+    features: bool = False  # keep branch B's feature in each answer, to learn from it
     pose: bool = True  # find the face mesh, for head pose and gaze; landmarks and blendshapes need it anyway
     landmarks: str = "none"  # in the tables and JSON lines: none, 68 (of OpenFace) or 478 (of the face mesh)
     blendshapes: bool = False  # in the tables, JSON lines and LSL
@@ -46,6 +48,8 @@ class Options:
             raise DataError(f"--policy must be one of {', '.join(POLICIES)}; got {self.policy!r}")
         if self.face_runtime not in RUNTIMES:
             raise DataError(f"--face-runtime must be one of {', '.join(RUNTIMES)}; got {self.face_runtime!r}")
+        if self.voices not in VOICES:
+            raise DataError(f"--voices must be one of {', '.join(VOICES)}; got {self.voices!r}")
         if self.landmarks not in LANDMARKS:
             raise DataError(f"--landmarks must be one of {', '.join(LANDMARKS)}; got {self.landmarks!r}")
         if self.neutral_s < 0:

@@ -61,8 +61,13 @@ class Analyser:
         stages: Stages | None = None,
         voices: Voices | None = None,
         spec: ModelSpec | None = None,
+        features: bool = False,
     ) -> None:
-        """voices: what is heard beside the crops. spec: with the thresholds for it; None: the engine's."""
+        """voices: what is heard beside the crops. spec: with the thresholds for it; None: the engine's.
+
+        features: keep them in the answers.
+        """
+        self._keep_features = features
         self._engine, self._finder, self._notes = engine, finder, notes
         self._spec = spec or engine.spec
         self._voices = voices or Voices()
@@ -144,15 +149,25 @@ class Analyser:
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
         aus = self._spec.aus
         if frame.stream.stills:  # without a past
-            p, apart = self._voices.hear(answer.probability, face, frame)
+            p, apart = self._voices.hear(answer.probability, answer.feature, face, frame)
             present, differ = self._occurrences.of_one(p), np.maximum(answer.disagreement, apart)
             strength = self._voices.intensity(p)
             shown = self._voices.shown(face)
-            row = FaceAUs(shown, aus, p, present, differ, answer.in_order, answer.window_frames, intensity=strength)
+            row = FaceAUs(
+                shown,
+                aus,
+                p,
+                present,
+                differ,
+                answer.in_order,
+                answer.window_frames,
+                intensity=strength,
+                feature=answer.feature if self._keep_features else None,
+            )
             return row, []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
-        heard, apart = self._voices.hear(relative, face, frame)
+        heard, apart = self._voices.hear(relative, answer.feature, face, frame)
         differ = np.maximum(answer.disagreement, apart)
         probability, calibrated = self._neutral.apply(key, frame.time_s, heard)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
@@ -166,6 +181,7 @@ class Analyser:
             answer.window_frames,
             calibrated,
             self._voices.intensity(probability),
+            answer.feature if self._keep_features else None,
         )
         return row, events
 
@@ -178,13 +194,14 @@ class _Answer:
     disagreement: F32  # (U,)
     in_order: float
     window_frames: int
+    feature: F32  # (C,)
 
 
 def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[int]) -> list[_Answer]:
     disagreement = np.abs(sigmoid(encoded.o_a) - sigmoid(predicted.o_b))
     in_order = sigmoid(predicted.in_order)
     return [
-        _Answer(predicted.probability[i], disagreement[i], float(in_order[i]), frames)
+        _Answer(predicted.probability[i], disagreement[i], float(in_order[i]), frames, encoded.feature[i])
         for i, frames in enumerate(window_frames)
     ]
 

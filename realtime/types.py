@@ -93,6 +93,7 @@ class FaceAUs:
     window_frames: int  # different frames in the window, up to N; fewer at the start of a track
     calibrated: bool = False  # whether the person's neutral baseline is subtracted
     intensity: F32 | None = None  # (U,) 0 to 5 (E); nan for AUs without; None: rejected, or the model tells none
+    feature: F32 | None = None  # (C,) of branch B in this frame; None: not asked for, or rejected
 
     @property
     def success(self) -> bool:

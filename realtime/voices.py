@@ -15,11 +15,21 @@ Faces = tuple[tuple[FoundFace, ...], ...]  # one tuple per frame
 
 
 class Voices:
-    """voice: None = the crops alone are heard. blendshapes: an output wants them. mesh: an output wants landmarks."""
+    """voice: None = the paper's model. points: hear the landmarks; else what the crops have learned from them.
 
-    def __init__(self, voice: GeometryVoice | None = None, *, blendshapes: bool = False, mesh: bool = True) -> None:
-        self._voice, self._mesh = voice, mesh
-        self._blendshapes = Blendshapes() if voice is not None or blendshapes else None
+    blendshapes: an output wants them. mesh: an output wants landmarks.
+    """
+
+    def __init__(
+        self,
+        voice: GeometryVoice | None = None,
+        *,
+        points: bool = True,
+        blendshapes: bool = False,
+        mesh: bool = True,
+    ) -> None:
+        self._voice, self._mesh, self._hears_points = voice, mesh, points
+        self._blendshapes = Blendshapes() if (voice is not None and points) or blendshapes else None
 
     @property
     def adds_blendshapes(self) -> bool:
@@ -40,15 +50,15 @@ class Voices:
 
         return tuple(tuple(map(told, of_frame)) for of_frame in faces)
 
-    def hear(self, probability: F32, face: Face, frame: Frame) -> tuple[F32, F32]:
+    def hear(self, probability: F32, feature: F32, face: Face, frame: Frame) -> tuple[F32, F32]:
         """The probability (U,) of all voices, and how far the geometry voice is from it, 0 to 1.
 
-        probability: of the crops, after the person's baseline.
+        probability: of the crops, after the person's baseline. feature: (C,) of branch B.
         """
         if self._voice is None:
             return probability, np.zeros_like(probability)
         points = self._points(self._voice, face, frame)
-        heard = sigmoid(self._voice.heard(logit(probability).astype(np.float64), points))
+        heard = sigmoid(self._voice.heard(logit(probability).astype(np.float64), points, feature))
         if points is None:
             return heard.astype(np.float32), np.zeros_like(probability)
         apart = np.where(self._voice.points_share > 0, np.abs(sigmoid(points) - heard), 0)
@@ -66,7 +76,7 @@ class Voices:
 
     def _points(self, voice: GeometryVoice, face: Face, frame: Frame) -> F64 | None:
         mesh = face.landmarks
-        if mesh is None or mesh.blendshapes is None:
+        if not self._hears_points or mesh is None or mesh.blendshapes is None:
             return None
         pose = measures_of_mesh(mesh, frame).pose
         return voice.logits(features(mesh.points_px, mesh.blendshapes, pose))

@@ -64,15 +64,15 @@ class Watch:
             opening.callback(engine.close)
             face_model = find_face_model(options.own_face_model, options.face_runtime)
             self._lookers = look_threads(streams)
-            voice = self.model.geometry if options.geometry else None
-            mesh = options.needs_mesh or voice is not None
+            voice = self.model.geometry if options.voices != "paper" else None
+            mesh = options.needs_mesh or (voice is not None and options.voices == "all")
             finders = [_finder(face_model, self.model.spec.side_px, options, mesh=mesh) for _ in range(self._lookers)]
             finder = FaceFinders([opening.enter_context(finder) for finder in finders])
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
         self.choice = engine.choice
         self._stages = Stages()
-        self.spec = self.model.spec_heard(geometry=voice is not None)  # with the thresholds in use
+        self.spec = self.model.spec_heard(voices=voice is not None)  # with the thresholds in use
         self._analyser = Analyser(
             engine,
             finder,
@@ -81,7 +81,13 @@ class Watch:
             hysteresis=options.hysteresis,
             notes=notes,
             stages=self._stages,
-            voices=Voices(voice, blendshapes=options.blendshapes, mesh=options.needs_mesh),
+            voices=Voices(
+                voice,
+                points=options.voices == "all",
+                blendshapes=options.blendshapes,
+                mesh=options.needs_mesh,
+            ),
+            features=options.features,
             spec=self.spec,
         )
         described = {
@@ -89,7 +95,7 @@ class Watch:
             "weights": self.model.weights_id,
             "note": self.model.note,
             "experimental": list(map(au_label, self.spec.experimental)),
-            "geometry": voice is not None,
+            "voices": options.voices if voice is not None else "paper",
         }
         self.tally = Tally(engine.choice, described, self._stages)
         self.idle: Callable[[], None] = lambda: None  # called in a live run while no frame arrives

@@ -36,7 +36,7 @@ class Followed:
     false: I64  # (C, U)
     minutes: F64  # (C,) with answers, in which a false onset would be counted
     answered: float  # share of the frames with an answer
-    about: dict[str, Any]  # model, weights, note, geometry, engine, and where the figures come from
+    about: dict[str, Any]  # model, weights, note, voices, engine, and where the figures come from
 
 
 def follow(folder: Path, options: Options, most: int = 0, *, progress: bool = False) -> Followed:
@@ -52,13 +52,13 @@ def follow(folder: Path, options: Options, most: int = 0, *, progress: bool = Fa
                 told.take(result)
         if lost := results.tally.failures:
             raise DataError(f"{lost[0]['source']}: {lost[0]['error']}; draw the clip again or take it out")
-        heard = options.geometry and model.geometry is not None
+        heard = options.voices if model.geometry is not None else "paper"
         about = {
             **origin_of_results(),
             "model": str(model.path),
             "weights": model.weights_id,
             "note": model.note,
-            "geometry": heard,
+            "voices": heard,
             "engine": str(results.choice),
         }
     return told.followed(about)

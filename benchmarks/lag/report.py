@@ -126,12 +126,11 @@ def _cell(told: dict[str, Any] | None, times: float = 1, digits: int = 0) -> str
 
 
 def _legend(result: Row) -> list[str]:
-    heard = "heard" if result["geometry"] else "not heard"
     blank = result["blank_median_ms"]
     unknown = "" if blank is None else f" (median {blank:.0f} ms)"
     return [
         f"{result['clips']} clips of {result['people']} people; {100 * result['answered']:.1f} % of the frames have an "
-        f"answer; geometry voice: {heard}. In brackets: 95 %, bootstrap over people.",
+        f"answer; voices: {result['voices']}. In brackets: 95 %, bootstrap over people.",
         f"Onset: first frame labelled present, after {SEEN_S:g} s of absence and at most {BLANK_S:g} s unknown"
         f"{unknown}, all with an answer. Found: shown from {EARLY_S:g} s before to {LATE_S:g} s after; on before: "
         f"already. False: shown anew while absent. -: fewer than {FEWEST} found, for p95 fewer than {FEWEST_P95}.",

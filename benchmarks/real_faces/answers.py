@@ -51,7 +51,7 @@ class Run:
     engine: str
     thresholds: Mapping[int, float]  # those in use, of all AUs of the model, in its order
     crops_thresholds: Mapping[int, float]  # those that hold without the geometry voice
-    geometry: bool  # whether the geometry voice was heard
+    voices: str  # which were heard
 
     @property
     def aus(self) -> tuple[int, ...]:
@@ -97,7 +97,7 @@ def run_model(
             engine=str(results.choice),
             thresholds=_thresholds(results.spec),
             crops_thresholds=_thresholds(model.spec),
-            geometry=options.geometry and model.geometry is not None,
+            voices=options.voices if model.geometry is not None else "paper",
         )
 
 

@@ -29,7 +29,7 @@ def report(run: Run, judged: Judged, sets: Sequence[CodedSet], portraits: Portra
     found = {
         "format": FORMAT,
         **{name: getattr(run, name) for name in ("model", "weights", "note", "engine")},
-        "geometry": run.geometry,
+        "voices": run.voices,
         "thresholds": _named(run.thresholds),
         "crops_thresholds": _named(run.crops_thresholds),
         "left_out": list(map(au_label, judged.left_out)),

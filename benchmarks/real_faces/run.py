@@ -36,7 +36,7 @@ from knowledge_spreader.engines.ks_file.model_file import open_model
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError, ModelError
 from knowledge_spreader.files import check_place, same_file, write_json
-from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.options import VOICES, Options
 
 LABELS = Path(__file__).parents[1] / "real_dev" / "labels.csv"
 
@@ -93,10 +93,10 @@ def parser() -> argparse.ArgumentParser:
         help="subtract the person's baseline, if the model was fitted with it, and no geometry voice (default: on)",
     )
     made.add_argument(
-        "--geometry",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hear the model's geometry voice, if it has one (default: on; off is the paper's model)",
+        "--voices",
+        choices=VOICES,
+        default="all",
+        help="as in ks-live (default: %(default)s)",
     )
     add_json(made, "all figures, and each face's,")
     add_progress(made)
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _real(args: argparse.Namespace) -> None:
-    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person", "geometry")
+    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person", "voices")
     options = Options(**{name: getattr(args, name) for name in taken})
     sets = read_sets(_pairs(args))
     portraits = read_portraits(args.portraits) if args.portraits else None

@@ -40,7 +40,7 @@ DEFAULT = "default"
 OUTPUTS: Mapping[str, Mapping[str, Any]] = {  # name -> options of ks-live
     DEFAULT: {},  # AUs, head pose and gaze
     "all": {"landmarks": "478", "blendshapes": True},  # these, 478 landmarks and 52 blendshapes
-    "crops": {"pose": False, "geometry": False},  # AUs of the crops alone, without the face mesh
+    "crops": {"pose": False, "voices": "crops"},  # AUs of the crops alone, without the face mesh
 }
 
 

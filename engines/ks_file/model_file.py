@@ -57,9 +57,9 @@ class ModelFile:
         voice = self.geometry.identity if self.geometry else ""
         return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD] + voice).encode()).hexdigest()[:16]
 
-    def spec_heard(self, *, geometry: bool) -> ModelSpec:
-        """The spec with the thresholds and experimental AUs that hold if the geometry voice is heard, or is not."""
-        if not geometry or self.geometry is None:
+    def spec_heard(self, *, voices: bool) -> ModelSpec:
+        """The spec with the thresholds and experimental AUs that hold with all voices, or for the paper's model."""
+        if not voices or self.geometry is None:
             return self.spec
         return replace(self.spec, thresholds=self.geometry.thresholds, experimental=self.geometry.experimental)
 

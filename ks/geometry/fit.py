@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_spreader.arrays import F64, Bools, sigmoid
+from knowledge_spreader.arrays import F32, F64, Bools, sigmoid
 from knowledge_spreader.calibration import platt_scaling
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.blendshapes import NAMES
+from knowledge_spreader.geometry.alone import learn_alone
 from knowledge_spreader.geometry.intensity import Agreement, IntensityCurve, agreement, fit_curve, out_of_fold
 from knowledge_spreader.geometry.logistic import fit_logistic
 from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
@@ -55,11 +56,13 @@ class Heard:
 
     crops: F64  # (T, U) logits
     features: F64  # (T, K) of voice.features
+    tokens: F32  # (T, C) branch B's feature
     person: npt.NDArray[np.str_]  # (T,)
 
     def __post_init__(self) -> None:
-        shapes = self.crops.shape[:1], self.features.shape, self.person.shape
-        wanted = (len(self.person),), (len(self.person), len(FEATURES)), (len(self.person),)
+        t = len(self.person)
+        shapes = self.crops.shape[:1], self.features.shape, self.tokens.shape[:1], self.person.shape
+        wanted = (t,), (t, len(FEATURES)), (t,), (t,)
         if shapes != wanted or not (np.isfinite(self.crops).all() and np.isfinite(self.features).all()):
             raise DataError(f"wanted finite logits and features {wanted[1]} of each face; got {shapes}")
 
@@ -123,8 +126,6 @@ def fit_voice(
         else:
             alone = spec.thresholds[u] if spec.thresholds else 0.5
             found.append(_AU(_at_least(alone, crops[1][lacking]), np.zeros(len(FEATURES))))
-    thresholds = np.array([one.threshold for one in found])
-    own = np.array(spec.thresholds or (0.5,) * len(found))
     curves, agreements = _intensity(data, found, rendered.crops, intensities)
     voice = GeometryVoice(
         middle=middle,
@@ -134,13 +135,15 @@ def fit_voice(
         offset=np.array([one.offset for one in found]),
         crops_share=np.array([one.crops_share for one in found]),
         points_share=np.array([one.points_share for one in found]),
-        alone_offset=_logit(thresholds) - _logit(own),  # where the crops alone decide, it is as without the voice
+        alone_offset=np.zeros(len(found)),
         alone_factor=np.ones(len(found)),
-        thresholds=tuple(thresholds.tolist()),
+        alone_weight=np.zeros((len(found), 0)),
+        thresholds=tuple(one.threshold for one in found),
         experimental=spec.experimental,
         curves=curves,
     )
-    return VoiceFit(voice, agreements)
+    per_au = spec.frame_pooling == "attention"
+    return VoiceFit(learn_alone(voice, rendered, portraits, per_au=per_au), agreements)
 
 
 def _intensity(
@@ -241,7 +244,3 @@ def _at_least(threshold: float, lacking: F64) -> float:
     """The threshold, raised until at most REST_ALARMS of the faces (logits) that lack the AU reach it."""
     highest = float(sigmoid(np.quantile(lacking, 1 - REST_ALARMS, keepdims=True))[0])
     return min(max(threshold, highest), _HIGHEST)
-
-
-def _logit(probability: F64) -> F64:
-    return np.log(probability / (1 - probability))

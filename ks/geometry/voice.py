@@ -3,12 +3,14 @@
     x      (K,)  log-odds of the 52 blendshapes, and the measures of measures.py      features()
     o_g    (U,)  = weight . (x - middle) / spread + bias                              GeometryVoice.logits()
     logit  (U,)  = offset + crops' share * (mean of o_a and o_b) + points' share * o_g   GeometryVoice.heard()
+    alone  (U,)  = offset + factor * (mean of o_a and o_b) + weight . token              the same, without points
 
 It is linear, so that it can be learned from little, and read. For AUs whose weights are learned on rendered people, on
 whom the points of mouths, cheeks and eyes move as on real ones, many weights are used. For brows, which rendered people
 teach badly, only the blendshapes of the brows are (docs/method.md).
 
-A face without points, or a user who wants none (`--no-geometry`), hears the crops alone: the paper's model.
+A face without points, or a user who wants none (`--voices crops`), hears the crops alone, with what they have learned
+from all voices: a linear function of each AU's token in branch B. `--voices paper` is the paper's model.
 """
 
 import json
@@ -48,8 +50,9 @@ class GeometryVoice:
     offset: F64  # (U,)
     crops_share: F64  # (U,) how much the crops' logit counts
     points_share: F64  # (U,) how much o_g counts; 0: it is not heard
-    alone_offset: F64  # (U,) for a face without points: the crops' logit becomes offset + factor * logit
+    alone_offset: F64  # (U,) without points the crops' logit becomes offset + factor * logit + weight . feature
     alone_factor: F64  # (U,)
+    alone_weight: F64  # (U, C / U) of the AU's own part of branch B's feature; (U, 0): not learned
     thresholds: tuple[float, ...]  # of the probability that is heard; the spec's are for the crops alone
     experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces, with this voice
     curves: tuple[IntensityCurve | None, ...] = ()  # of intensity; None: not shown for this AU; () = for none
@@ -57,6 +60,7 @@ class GeometryVoice:
     def __post_init__(self) -> None:
         u, k = len(self.bias), len(FEATURES)
         shapes = dict.fromkeys(("middle", "spread"), (k,)) | {"weight": (u, k)}
+        shapes["alone_weight"] = (u, self.alone_weight.shape[-1])
         for name in _ARRAYS:
             array = getattr(self, name)
             if array.shape != shapes.get(name, (u,)) or not np.isfinite(array).all():
@@ -72,11 +76,19 @@ class GeometryVoice:
         """o_g (U,) or (T, U) of features (K,) or (T, K)."""
         return np.asarray((features - self.middle) / self.spread @ self.weight.T + self.bias)
 
-    def heard(self, crops: Floats, points: Floats | None) -> F64:
-        """The logit of all voices. crops: (U,) or (T, U), mean logit of both branches. points: o_g, or None."""
+    def heard(self, crops: Floats, points: Floats | None, feature: Floats) -> F64:
+        """The logit of all voices, (U,) or (T, U).
+
+        crops: mean logit of both branches. points: o_g; None: there are none. feature: (C,) or (T, C) of branch B.
+        """
         if points is None:
-            return np.asarray(self.alone_offset + self.alone_factor * crops)
+            learned = self._from_feature(feature) if self.alone_weight.size else 0.0
+            return np.asarray(self.alone_offset + self.alone_factor * crops + learned)
         return np.asarray(self.offset + self.crops_share * crops + self.points_share * points)
+
+    def _from_feature(self, feature: Floats) -> F64:
+        tokens = feature.reshape(*feature.shape[:-1], *self.alone_weight.shape).astype(np.float64)
+        return np.asarray((tokens * self.alone_weight).sum(axis=-1))
 
     def intensity(self, heard: Floats) -> F64:
         """(U,) heard logits -> (U,) intensities 0 to 5; nan for AUs whose intensity is not shown."""
@@ -125,7 +137,7 @@ class GeometryVoice:
 _CURVE = ("logits", "intensities")
 _ARRAYS = (
     *("middle", "spread", "weight", "bias", "offset", "crops_share", "points_share"),
-    *("alone_offset", "alone_factor"),
+    *("alone_offset", "alone_factor", "alone_weight"),
 )
 
 

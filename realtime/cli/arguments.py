@@ -9,7 +9,7 @@ from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.measures import LANDMARKS
-from knowledge_spreader.realtime.options import POLICIES, Options
+from knowledge_spreader.realtime.options import POLICIES, VOICES, Options
 from knowledge_spreader.realtime.sources.source_spec import BACKENDS, TRANSPORTS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
@@ -146,11 +146,11 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
         help="head pose and, experimental, gaze, from the face mesh (default: on)",
     )
     group.add_argument(
-        "--geometry",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="geometry voice: hear the face's landmarks beside its crop (default: on; no effect if the model has none; "
-        "off is the paper's model; --no-geometry --no-pose saves the time of the face mesh)",
+        "--voices",
+        choices=VOICES,
+        default="all",
+        help="what is heard: all, the face's crops and landmarks; crops, which with --no-pose saves the time of the "
+        "face mesh; paper, the paper's model (default: %(default)s; one and the same if the model has no more voices)",
     )
 
 
@@ -236,7 +236,7 @@ def options_of(args: argparse.Namespace) -> Options:
         hysteresis=args.hysteresis,
         min_face_px=args.min_face,
         max_faces=args.max_faces,
-        geometry=args.geometry,
+        voices=args.voices,
         pose=args.pose or args.draw_face,
         landmarks=args.landmarks,
         blendshapes=args.blendshapes,

@@ -121,7 +121,7 @@ def _recordings(data: DataSet, options: Options, *, progress: bool) -> tuple[Hea
     rows = [(int(v), place[v].get(int(f), -1)) for v, f in zip(found.source, found.frame, strict=True)]
     kept = np.array([row >= 0 for _, row in rows])
     person = np.array([data.videos[v].subject for v in found.source])
-    heard = Heard(found.crops[kept], found.features[kept], person[kept])
+    heard = Heard(found.crops[kept], found.features[kept], found.tokens[kept], person[kept])
     return heard, [row for row, keep in zip(rows, kept, strict=True) if keep]
 
 
@@ -151,7 +151,7 @@ def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> 
     everything = replace(options, policy="stills", min_face_px=0)
     found = gather(folders, everything, progress=progress)
     person = np.array([f"{s} {picture}" for s, picture in zip(found.source, found.picture, strict=True)])
-    return Heard(found.crops, found.features, person)
+    return Heard(found.crops, found.features, found.tokens, person)
 
 
 def _write(model: ModelFile, spec: ModelSpec, voice: GeometryVoice, out: Path) -> ModelFile:
@@ -166,7 +166,7 @@ def _print_voice(spec: ModelSpec, fitted: VoiceFit, portraits: Heard, console: C
     table.add_column("learned from", no_wrap=True)
     for column in ("crops' share", "points' share", "threshold", "portraits", "ICC", "MAE"):
         table.add_column(column, justify="right")
-    heard = sigmoid(voice.heard(portraits.crops, voice.logits(portraits.features)))
+    heard = sigmoid(voice.heard(portraits.crops, voice.logits(portraits.features), portraits.tokens))
     for u, au in enumerate(spec.aus):
         source = "rendered people" if au in LEARNED else "blendshapes" if au in MAPPED else "not heard"
         reach = float((heard[:, u] >= voice.thresholds[u]).mean())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from knowledge_spreader import Options, watch
+from knowledge_spreader.arrays import logit
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
@@ -62,8 +63,8 @@ def test_the_first_au_is_what_the_jaw_says_and_the_others_are_those_of_the_crops
 
 
 def test_without_it_the_answer_is_the_papers(models: dict[str, Path]) -> None:
-    assert (probabilities(models["with"], geometry=False) == probabilities(models["without"])).all()
-    assert (probabilities(models["with"], geometry=False, pose=False) != probabilities(models["with"])).any()
+    assert (probabilities(models["with"], voices="paper") == probabilities(models["without"])).all()
+    assert (probabilities(models["with"], voices="paper", pose=False) != probabilities(models["with"])).any()
 
 
 def test_without_pose_it_is_heard_and_the_landmarks_are_kept_to_itself(models: dict[str, Path]) -> None:
@@ -74,27 +75,40 @@ def test_without_pose_it_is_heard_and_the_landmarks_are_kept_to_itself(models: d
             assert (one.probability == other.probability).all()
 
 
+def test_the_crops_alone_say_what_they_have_learned_and_need_no_face_mesh(models: dict[str, Path]) -> None:
+    learned = open_model(bundled_model()).geometry
+    assert learned is not None
+    run = Options(model=str(bundled_model()), voices="crops", pose=False, features=True)
+    plain = Options(model=str(bundled_model()), voices="paper", person=False, pose=False)
+    with watch(demo_clip(), options=run) as heard, watch(demo_clip(), options=plain) as paper:
+        for _, one, other in zip(range(12), heard, paper, strict=False):
+            for alone, crops in zip(one.faces, other.faces, strict=True):
+                assert alone.face.landmarks is None
+                wanted = learned.heard(logit(crops.probability).astype(np.float64), None, alone.feature)
+                assert logit(alone.probability) == pytest.approx(wanted, abs=1e-2)
+
+
 def test_its_own_thresholds_and_marks_hold_where_it_is_heard(models: dict[str, Path], voice: GeometryVoice) -> None:
     file = open_model(models["with"])
-    assert file.spec_heard(geometry=True).thresholds == voice.thresholds
-    assert file.spec_heard(geometry=False) == file.spec
+    assert file.spec_heard(voices=True).thresholds == voice.thresholds
+    assert file.spec_heard(voices=False) == file.spec
     with watch(demo_clip(), options=Options(model=str(models["with"]))) as run:
         assert run.spec.thresholds == voice.thresholds
-        assert run.report()["model"]["geometry"] is True
-    with watch(demo_clip(), options=Options(model=str(models["with"]), geometry=False)) as run:
+        assert run.report()["model"]["voices"] == "all"
+    with watch(demo_clip(), options=Options(model=str(models["with"]), voices="paper")) as run:
         assert run.spec.thresholds == file.spec.thresholds
-        assert run.report()["model"]["geometry"] is False
+        assert run.report()["model"]["voices"] == "paper"
 
 
 def test_the_voice_is_part_of_what_the_weights_are_called(models: dict[str, Path]) -> None:
     names = {name: open_model(path).weights_id for name, path in models.items()}
-    assert names["with"] != names["without"] == open_model(bundled_model()).weights_id
+    assert len({*names.values(), open_model(bundled_model()).weights_id}) == 3
 
 
 def test_a_face_without_landmarks_is_answered_by_the_crops(voice: GeometryVoice) -> None:
     u = len(voice.bias)
     face = Face(0, (0, 0, 64, 64), np.zeros((6, 2)), 0.9)
     frame = Frame(np.zeros((64, 64, 3), np.uint8), Stream("a", 0), 0, 0, Fraction(1, 25), 0.0)
-    heard, apart = Voices(voice).hear(np.full(u, 0.5, np.float32), face, frame)
+    heard, apart = Voices(voice).hear(np.full(u, 0.5, np.float32), np.zeros(0, np.float32), face, frame)
     assert heard == pytest.approx(np.full(u, 1 / (1 + np.exp(-0.25))))
     assert not apart.any()

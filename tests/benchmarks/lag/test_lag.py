@@ -104,7 +104,7 @@ def test_figures_by_hand() -> None:
     """Two people, one clip each of half a minute; AU12 has six onsets, of which five are found, one is on before."""
     lags = [Outcome(40.0, lag_ms) for lag_ms in (0.0, 40.0, 80.0, 120.0, 160.0)]
     onsets = [(i % 2, 1, outcome) for i, outcome in enumerate([*lags, Outcome(40.0, None, on_before=True)])]
-    about = {"model": "m", "weights": "w", "note": "", "geometry": False, "engine": "e"}
+    about = {"model": "m", "weights": "w", "note": "", "voices": "paper", "engine": "e"}
     false = np.array([[0, 1], [2, 0]])
     result = figures(Followed((4, 12), ("a", "b"), tuple(onsets), false, np.array([0.5, 0.5]), 0.9, about))
     au4, au12, both = result["rows"]

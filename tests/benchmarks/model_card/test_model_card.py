@@ -84,7 +84,7 @@ def real_report() -> dict[str, Any]:
         "openvino",
         cuts := dict(zip(AUS, CUTS, strict=True)),
         cuts,
-        False,
+        "paper",
     )
     told = report(run, judge(run, [coded], None, beside=True), [coded], None)
     plain: dict[str, Any] = json.loads(json.dumps(told))

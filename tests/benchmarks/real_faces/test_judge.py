@@ -20,7 +20,7 @@ def coded_set(codes: list[list[int]], aus: tuple[int, ...], name: str = "l.csv")
 
 
 def run_of(*sets: list[Answer], aus: tuple[int, ...] = (12,)) -> Run:
-    return Run(tuple(map(tuple, sets)), (), "m.ks", "w", "", "e", cuts := dict.fromkeys(aus, 0.6), cuts, False)
+    return Run(tuple(map(tuple, sets)), (), "m.ks", "w", "", "e", cuts := dict.fromkeys(aus, 0.6), cuts, "paper")
 
 
 def says(probability: float, au: int = 12, width_px: float = 100.0, turned_deg: float = 0.0) -> Answer:

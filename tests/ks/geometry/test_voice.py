@@ -9,6 +9,8 @@ from knowledge_spreader.errors import ModelError
 from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
 from tests.ks.geometry.voices import a_voice
 
+NO_FEATURE = np.zeros(0)
+
 
 def test_the_answer_is_the_sum_of_both_by_their_shares() -> None:
     voice = a_voice(2)
@@ -16,19 +18,27 @@ def test_the_answer_is_the_sum_of_both_by_their_shares() -> None:
     features[FEATURES.index("jawOpen")] = 3.0
     points = voice.logits(features)
     assert points.tolist() == [3.0, 0.0]
-    assert voice.heard(np.array([1.0, -2.0]), points).tolist() == [0.5 * 1 + 0.5 * 3, -2.0]
+    assert voice.heard(np.array([1.0, -2.0]), points, NO_FEATURE).tolist() == [0.5 * 1 + 0.5 * 3, -2.0]
 
 
 def test_a_face_without_points_is_answered_by_the_crops() -> None:
-    assert a_voice(2).heard(np.array([1.0, -2.0]), None).tolist() == [1.25, -1.75]
+    assert a_voice(2).heard(np.array([1.0, -2.0]), None, NO_FEATURE).tolist() == [1.25, -1.75]
+
+
+def test_what_the_crops_have_learned_is_each_aus_own_part_of_the_feature() -> None:
+    voice = a_voice(2, alone_weight=np.array([[1.0, 2.0, 0.0], [0.0, 0.0, -1.0]]))
+    feature = np.array([1.0, 1, 9, 9, 9, 4])
+    assert voice.heard(np.array([1.0, -2.0]), None, feature).tolist() == [1.25 + 3, -1.75 - 4]
+    both = voice.heard(np.array([[1.0, -2.0]] * 2), None, np.stack([feature, 0 * feature]))
+    assert both.tolist() == [[4.25, -5.75], [1.25, -1.75]]
 
 
 def test_many_faces_at_once_are_each_alone() -> None:
     voice, rng = a_voice(3), np.random.default_rng(0)
     features, crops = rng.normal(size=(4, len(FEATURES))), rng.normal(size=(4, 3))
-    together = voice.heard(crops, voice.logits(features))
+    together = voice.heard(crops, voice.logits(features), NO_FEATURE)
     for row, x, z in zip(together, features, crops, strict=True):
-        assert row == pytest.approx(voice.heard(z, voice.logits(x)))
+        assert row == pytest.approx(voice.heard(z, voice.logits(x), NO_FEATURE))
 
 
 def test_it_is_read_back_to_seven_digits() -> None:

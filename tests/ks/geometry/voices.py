@@ -23,6 +23,7 @@ def a_voice(n_aus: int, **changed: object) -> GeometryVoice:
         points_share=0.5 * first,
         alone_offset=0.25 * ones,
         alone_factor=ones,
+        alone_weight=np.zeros((n_aus, 0)),
         thresholds=(0.6,) * n_aus,
     )
     return replace(voice, **changed)

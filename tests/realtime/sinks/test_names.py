@@ -52,7 +52,7 @@ def run(folder: Path, name: bytes, face_model: Path, how: Callable[[list[bytes]]
         b"report": b".report.json",
         b"save": b".mkv",
     }
-    words = [b"--no-progress", b"--device=onnxruntime", b"--no-pose", b"--no-geometry"]  # what starts soonest
+    words = [b"--no-progress", b"--device=onnxruntime", b"--no-pose", b"--voices=paper"]  # what starts soonest
     words += [b"--face-model", os.fsencode(face_model), b"--source=" + clip]
     words += [b"--" + option + b"=out/" + name[:120] + suffix for option, suffix in wanted.items()]
     words += [b"--events=out/" + name[:120] + suffix for suffix in (b".eaf", b".tsv")]
