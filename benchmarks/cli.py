@@ -129,7 +129,7 @@ def _lag(args: argparse.Namespace) -> None:
         policy="every-frame",
         voices=args.voices,
     )
-    result = figures(follow(args.set, options, args.clips, progress=args.progress))
+    result = figures(follow(args.folder, options, args.clips, progress=args.progress))
     print_lag(result, stdout_console())
     if args.json:
         write_json(args.json, result)
@@ -253,7 +253,14 @@ def _add_live(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _add_lag(commands: "argparse._SubParsersAction[Parser]") -> None:
     lag = commands.add_parser("lag", help="how late an AU is shown after its onset, on rendered clips; in stream time")
-    lag.add_argument("--set", type=Path, required=True, metavar="FOLDER", help="a folder that `ks-synth dataset` wrote")
+    lag.add_argument(
+        "--set",
+        type=Path,
+        required=True,
+        dest="folder",
+        metavar="FOLDER",
+        help="a folder that `ks-synth dataset` wrote",
+    )
     lag.add_argument(
         "--clips", type=int, default=0, metavar="N", help="only the first N clips by name; 0: all (default: 0)"
     )
