@@ -5,7 +5,6 @@ from pathlib import Path
 
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.face.detector import OPENVINO, RUNTIMES
-from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.measures import LANDMARKS
 from knowledge_spreader.realtime.temporal.events import HYSTERESIS
 
@@ -27,7 +26,7 @@ class Options:
     person: bool = True  # subtract the person baseline, if the model has one and its voices are not heard
     neutral_s: float = 0.0  # seconds at the start of a track that set the neutral baseline; 0 = no neutral baseline
     hysteresis: float = HYSTERESIS  # an AU begins at threshold + hysteresis and ends at threshold - hysteresis
-    min_face_px: float = MIN_FACE_PX  # faces narrower than this are rejected
+    min_face_px: float | None = None  # narrower faces are rejected; None: 32 where landmarks are heard, else 48
     voices: str = "all"  # which voices of the model are heard: VOICES
     features: bool = False  # keep branch B's feature in each answer, to learn from it
     pose: bool = True  # find the face mesh, for head pose and gaze; landmarks and blendshapes need it anyway
@@ -60,7 +59,13 @@ class Options:
             raise DataError(f"--timeout must be 0.1 to 60 s; got {self.timeout_s:g}")
         if not 0 <= self.hysteresis < 0.5:
             raise DataError(f"--hysteresis must be at least 0 and below 0.5; got {self.hysteresis:g}")
-        if self.max_faces < 0 or self.min_face_px < 0 or self.threads < 0 or self.camera_rate < 0 or self.rate < 0:
+        if (
+            self.max_faces < 0
+            or (self.min_face_px or 0) < 0
+            or self.threads < 0
+            or self.camera_rate < 0
+            or self.rate < 0
+        ):
             raise DataError("--max-faces, --min-face, --threads, --camera-rate and --rate must be 0 or more")
 
     @property

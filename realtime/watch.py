@@ -16,6 +16,7 @@ from knowledge_spreader.face.detector_weights import find_face_model
 from knowledge_spreader.realtime.ahead import ahead
 from knowledge_spreader.realtime.faces.finder import FaceFinder
 from knowledge_spreader.realtime.faces.finders import FaceFinders
+from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, MIN_WITH_POINTS_PX
 from knowledge_spreader.realtime.live_run import analyse_live
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.pipeline import Analyser, analyse
@@ -65,8 +66,9 @@ class Watch:
             face_model = find_face_model(options.own_face_model, options.face_runtime)
             self._lookers = look_threads(streams)
             voice = self.model.geometry if options.voices != "paper" else None
-            mesh = options.needs_mesh or (voice is not None and options.voices == "all")
-            finders = [_finder(face_model, self.model.spec.side_px, options, mesh=mesh) for _ in range(self._lookers)]
+            points = voice is not None and options.voices == "all"
+            mesh, side_px = options.needs_mesh or points, self.model.spec.side_px
+            finders = [_finder(face_model, side_px, options, mesh=mesh, points=points) for _ in range(self._lookers)]
             finder = FaceFinders([opening.enter_context(finder) for finder in finders])
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
@@ -83,7 +85,7 @@ class Watch:
             stages=self._stages,
             voices=Voices(
                 voice,
-                points=options.voices == "all",
+                points=points,
                 blendshapes=options.blendshapes,
                 mesh=options.needs_mesh,
             ),
@@ -253,12 +255,15 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
     return found
 
 
-def _finder(model: Path, side_px: int, options: Options, *, mesh: bool) -> FaceFinder:
+def _finder(model: Path, side_px: int, options: Options, *, mesh: bool, points: bool) -> FaceFinder:
+    """mesh: follow faces with it. points: landmarks are heard."""
+    least = (MIN_WITH_POINTS_PX if points else MIN_FACE_PX) if options.min_face_px is None else options.min_face_px
     return FaceFinder(
         model,
         side_px,
         max_faces=options.max_faces,
-        min_face_px=options.min_face_px,
+        min_face_px=least,
+        search_px=max(least, MIN_FACE_PX) if options.min_face_px is None else least,
         runtime=options.face_runtime,
         mesh=mesh,
     )

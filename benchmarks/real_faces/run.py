@@ -93,6 +93,13 @@ def parser() -> argparse.ArgumentParser:
         help="subtract the person's baseline, if the model was fitted with it, and no geometry voice (default: on)",
     )
     made.add_argument(
+        "--min-face",
+        dest="min_face_px",
+        type=float,
+        metavar="PX",
+        help="narrower faces get no answer (default: as in ks-live)",
+    )
+    made.add_argument(
         "--voices",
         choices=VOICES,
         default="all",
@@ -108,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _real(args: argparse.Namespace) -> None:
-    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person", "voices")
+    taken = ("model", "device", "precision", "threads", "face_model", "face_runtime", "person", "voices", "min_face_px")
     options = Options(**{name: getattr(args, name) for name in taken})
     sets = read_sets(_pairs(args))
     portraits = read_portraits(args.portraits) if args.portraits else None

@@ -7,7 +7,6 @@ from pathlib import Path
 from knowledge_spreader.cli.run import add_face_model, add_progress, add_threads, make_parser
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX
 from knowledge_spreader.realtime.measures import LANDMARKS
 from knowledge_spreader.realtime.options import POLICIES, VOICES, Options
 from knowledge_spreader.realtime.sources.source_spec import BACKENDS, TRANSPORTS
@@ -132,9 +131,8 @@ def _faces(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--min-face",
         type=float,
-        default=MIN_FACE_PX,
         metavar="PX",
-        help="reject faces narrower than this (default: %(default)g)",
+        help="reject faces narrower than this (default: 32 where landmarks are heard, else 48)",
     )
     group.add_argument(
         "--max-faces", type=int, default=0, metavar="N", help="keep only the N largest of a frame; 0: all (default)"

@@ -148,7 +148,7 @@ def _truth(folder: Path | None, data: DataSet) -> list[F64]:
 
 
 def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> Heard:
-    everything = replace(options, policy="stills", min_face_px=0)
+    everything = replace(options, policy="stills", min_face_px=0.0)
     found = gather(folders, everything, progress=progress)
     person = np.array([f"{s} {picture}" for s, picture in zip(found.source, found.picture, strict=True)])
     return Heard(found.crops, found.features, found.tokens, person)

@@ -85,14 +85,18 @@ class FaceFinder:
         *,
         max_faces: int = 0,
         min_face_px: float = MIN_FACE_PX,
+        search_px: float = 0.0,
         runtime: str = OPENVINO,
         mesh: bool = False,
     ) -> None:
         """max_faces: keep only the largest; 0: all. min_face_px: narrower faces are rejected as small.
 
+        search_px: search the picture for faces from this width up; 0: min_face_px. Smaller ones are found by luck.
+
         mesh: follow faces with the face mesh, and give them landmarks.
         """
         self._side_px, self._max_faces, self._min_face_px = side_px, max_faces, min_face_px
+        self._search_px = search_px or min_face_px
         self._streams: dict[int, _StreamState] = {}
         self._detector = FaceDetector(model, quick=True, runtime=runtime)
         self._follower = MeshFollower() if mesh else None
@@ -221,7 +225,7 @@ class FaceFinder:
     def _scan(self, state: _StreamState, frame: Frame, known: list[Box]) -> list[DetectedFace]:
         """New faces. If a face is held and none is lost, every second scan searches one tile, for small faces."""
         if frame.stream.stills:
-            return find_at_all_scales(self._detector, frame.image, self._min_face_px)
+            return find_at_all_scales(self._detector, frame.image, self._search_px)
         state.scans, state.scanned_s = state.scans + 1, frame.time_s
         starts = state.tiled_s is None
         if known and not state.tracks.lost and state.scans % 2:
@@ -245,7 +249,7 @@ class FaceFinder:
         due = [squares[(state.fine_next + i) % len(squares)] for i in range(count)]
         state.fine_next += count
         found = self._detector.find_in(frame.image, due, known=known)
-        return [face for face in found if box_width(face.box_xyxy_px) >= _SMALL * self._min_face_px]
+        return [face for face in found if box_width(face.box_xyxy_px) >= _SMALL * self._search_px]
 
     def _choose(self, tracks: Tracks, found: list[DetectedFace]) -> list[DetectedFace]:
         """The found faces to hold. At max_faces, a clearly larger face replaces the smallest held one."""

@@ -15,6 +15,7 @@ from knowledge_spreader.opencv import cv2
 from knowledge_spreader.realtime.faces.head_pose import outside_share, turn_deg
 
 MIN_FACE_PX = 48.0  # width; the crop then covers 72 px of the image, and a brow is 2 px thick
+MIN_WITH_POINTS_PX = 32.0  # where landmarks are heard beside the crop; docs/results.md says what that is worth
 MAX_OUTSIDE = 0.10  # share of the face; if the image ends at the lower lip it is 0.27
 MAX_YAW_DEG = 35.0  # above, the far cheek and mouth corner are at a grazing angle
 MAX_PITCH_DEG = 30.0  # pitch is only known to 5 degrees, so this rejects clearly lowered or raised heads only

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -112,3 +114,29 @@ def test_a_face_without_landmarks_is_answered_by_the_crops(voice: GeometryVoice)
     heard, apart = Voices(voice).hear(np.full(u, 0.5, np.float32), np.zeros(0, np.float32), face, frame)
     assert heard == pytest.approx(np.full(u, 1 / (1 + np.exp(-0.25))))
     assert not apart.any()
+
+
+@pytest.fixture(scope="module")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo clip's first frames, its face about 40 px wide."""
+    path = tmp_path_factory.mktemp("small") / "small.mp4"
+    with av.open(str(demo_clip())) as clip, av.open(str(path), "w") as out:
+        source = clip.streams.video[0]
+        stream = out.add_stream("libx264", rate=25, options={"crf": "12"})
+        with watch(demo_clip(), options=Options(voices="paper", pose=False)) as run:
+            left, _, right, _ = next(iter(run)).faces[0].face.box_xyxy_px
+        scale = 40 / (right - left)
+        stream.width, stream.height = (round(side * scale / 2) * 2 for side in (source.width, source.height))
+        stream.pix_fmt = "yuv420p"
+        for frame in islice(clip.decode(source), 8):
+            out.mux(stream.encode(frame.reformat(stream.width, stream.height, interpolation="AREA")))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("voices", "reason"), [("all", ""), ("paper", "small")])
+def test_a_face_of_40_px_is_answered_where_its_landmarks_are_heard(small_clip: Path, voices: str, reason: str) -> None:
+    with watch(small_clip, options=Options(voices=voices)) as run:
+        faces = [row.face for result in run for row in result.faces]
+    assert len(faces) >= 6
+    assert {face.rejected for face in faces} == {reason}
