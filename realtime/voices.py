@@ -51,18 +51,18 @@ class Voices:
         return tuple(tuple(map(told, of_frame)) for of_frame in faces)
 
     def hear(self, probability: F32, feature: F32, face: Face, frame: Frame) -> tuple[F32, F32]:
-        """The probability (U,) of all voices, and how far the geometry voice is from it, 0 to 1.
+        """The probability (U,) of all voices, and how far crops and points are apart, 0 to 1.
 
         probability: of the crops, after the person's baseline. feature: (C,) of branch B.
         """
         if self._voice is None:
             return probability, np.zeros_like(probability)
         points = self._points(self._voice, face, frame)
-        heard = sigmoid(self._voice.heard(logit(probability).astype(np.float64), points, feature))
+        crops = logit(probability).astype(np.float64)
+        heard = sigmoid(self._voice.heard(crops, points, feature)).astype(np.float32)
         if points is None:
-            return heard.astype(np.float32), np.zeros_like(probability)
-        apart = np.where(self._voice.points_share > 0, np.abs(sigmoid(points) - heard), 0)
-        return heard.astype(np.float32), apart.astype(np.float32)
+            return heard, np.zeros_like(probability)
+        return heard, self._voice.apart(crops, points).astype(np.float32)
 
     def shown(self, face: Face) -> Face:
         """The face as it is given out: without the landmarks that only the voice wanted."""

@@ -13,7 +13,7 @@ AU reach it. MAPPED AUs have no frames to calibrate on: their threshold is proba
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ MAPPED: dict[int, tuple[str, ...]] = {
 SHOWN_BY_PORTRAITS = frozenset({4, 6, 7, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26})  # smiles and held lips are posed for
 REST_ALARMS = 0.02
 MIN_PEOPLE, MIN_PORTRAITS, MIN_AT_REST = 20, 100, 30
+MIN_FRAMES = 20  # with an AU, and without it
 _RIDGE = 1e-2
 _FOLDS = 4
 _REST_WEIGHT = 0.25  # of the portraits, beside the rendered frames that show an AU and those that lack it
@@ -119,14 +120,13 @@ def fit_voice(
     for u, au in enumerate(spec.aus):
         crops = rendered.crops[:, u], portraits.crops[:, u]
         lacking = still if au in SHOWN_BY_PORTRAITS else np.ones(len(still), np.bool_)
-        if au in LEARNED:
+        if au in LEARNED and _is_shown(labels[:, u]):
             found.append(_learned(data, crops, labels[:, u], lacking, (rates or {}).get(au, np.nan)))
         elif au in MAPPED:
             found.append(_mapped(data, crops[1], lacking, spread, MAPPED[au]))
         else:
             alone = spec.thresholds[u] if spec.thresholds else 0.5
             found.append(_AU(_at_least(alone, crops[1][lacking]), np.zeros(len(FEATURES))))
-    curves, agreements = _intensity(data, found, rendered.crops, intensities)
     voice = GeometryVoice(
         middle=middle,
         spread=spread,
@@ -140,14 +140,29 @@ def fit_voice(
         alone_weight=np.zeros((len(found), 0)),
         thresholds=tuple(one.threshold for one in found),
         experimental=spec.experimental,
-        curves=curves,
     )
+    voice = _on_one_level(voice, portraits)
+    curves, agreements = _intensity(data, found, voice.offset, rendered.crops, intensities)
+    voice = replace(voice, curves=curves)
     per_au = spec.frame_pooling == "attention"
     return VoiceFit(learn_alone(voice, rendered, portraits, per_au=per_au), agreements)
 
 
+def _is_shown(labels: npt.NDArray[np.integer]) -> bool:
+    """Whether there are enough frames with the AU, and without it, to learn from."""
+    return bool(min((labels == 1).sum(), (labels == 0).sum()) >= MIN_FRAMES)
+
+
+def _on_one_level(voice: GeometryVoice, portraits: Heard) -> GeometryVoice:
+    """The same sum, with o_g shifted so that both parts of it have one mean: how far they are apart means something."""
+    o_g, told = voice.logits(portraits.features).mean(axis=0), voice.points_share > 0
+    crops = voice.crops_share * portraits.crops.mean(axis=0)
+    shift = np.where(told, crops / np.where(told, voice.points_share, 1) - o_g, 0)
+    return replace(voice, bias=voice.bias + shift, offset=voice.offset - voice.points_share * shift)
+
+
 def _intensity(
-    data: "_Data", found: Sequence[_AU], crops: F64, intensities: F64 | None
+    data: "_Data", found: Sequence[_AU], offset: F64, crops: F64, intensities: F64 | None
 ) -> tuple[tuple[IntensityCurve | None, ...], tuple[Agreement | None, ...]]:
     """A curve for each AU whose intensities agree with the true ones on people that were left out."""
     if intensities is None:
@@ -155,8 +170,8 @@ def _intensity(
     curves: list[IntensityCurve | None] = []
     agreements = []
     for u, one in enumerate(found):
-        # Blendshapes of rendered brows say little: for MAPPED AUs the curve is the crops', on whose scale both are.
-        logit, shift = (crops[:, u], one.offset) if one.apart is None else (one.apart, 0.0)
+        # Blendshapes of rendered brows say little: for MAPPED AUs the curve is the crops', on whose level both are.
+        logit, shift = (crops[:, u], float(offset[u])) if one.apart is None else (one.apart, 0.0)
         said = agreement(out_of_fold(logit, intensities[:, u], data.folds), intensities[:, u])
         agreements.append(said)
         curves.append(fit_curve(logit, intensities[:, u]).shifted(shift) if said.icc >= LEAST_ICC else None)

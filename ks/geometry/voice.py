@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from knowledge_spreader.arrays import F64, Floats
+from knowledge_spreader.arrays import F64, Floats, sigmoid
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.face.blendshapes import NAMES
 from knowledge_spreader.face.head_pose import HeadPose
@@ -85,6 +85,11 @@ class GeometryVoice:
             learned = self._from_feature(feature) if self.alone_weight.size else 0.0
             return np.asarray(self.alone_offset + self.alone_factor * crops + learned)
         return np.asarray(self.offset + self.crops_share * crops + self.points_share * points)
+
+    def apart(self, crops: Floats, points: Floats) -> F64:
+        """How far the crops and the points are apart, (U,): the difference of what each alone would make probable."""
+        alone = (self.offset + 2 * self.crops_share * crops, self.offset + 2 * self.points_share * points)
+        return np.where(self.points_share > 0, np.abs(sigmoid(alone[0]) - sigmoid(alone[1])), 0)
 
     def _from_feature(self, feature: Floats) -> F64:
         tokens = feature.reshape(*feature.shape[:-1], *self.alone_weight.shape).astype(np.float64)

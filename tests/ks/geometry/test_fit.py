@@ -78,6 +78,24 @@ def test_aus_that_points_do_not_tell_stay_those_of_the_crops(learned) -> None:
     assert voice.thresholds[1] >= 0.4
 
 
+def test_on_portraits_both_voices_mean_the_same(learned) -> None:
+    _, _, rest, voice = learned
+    crops = voice.crops_share * rest.crops.mean(0)
+    points = voice.points_share * voice.logits(rest.features).mean(0)
+    told = voice.points_share > 0
+    assert points[told] == pytest.approx(crops[told])
+    apart = voice.apart(rest.crops, voice.logits(rest.features)).mean(0)
+    assert (apart[~told] == 0).all()
+    assert (apart < 0.3).all(), apart
+
+
+def test_an_au_that_is_hardly_ever_shown_is_not_learned(learned) -> None:
+    rendered, labels, rest, _ = learned
+    rare = np.where(np.cumsum(labels[:, 2:3] == 1, axis=0) > 19, 0, labels[:, 2:3])
+    voice = fit_voice(SPEC, rendered, np.concatenate([labels[:, :2], rare, labels[:, 3:]], axis=1), rest).voice
+    assert voice.points_share.tolist()[2] == 0
+
+
 def test_few_faces_at_rest_reach_a_threshold(learned) -> None:
     _, _, rest, voice = learned
     said = sigmoid(voice.heard(rest.crops, voice.logits(rest.features), rest.tokens))

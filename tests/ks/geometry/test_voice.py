@@ -41,6 +41,13 @@ def test_many_faces_at_once_are_each_alone() -> None:
         assert row == pytest.approx(voice.heard(z, voice.logits(x), NO_FEATURE))
 
 
+def test_voices_that_say_the_same_are_not_apart_and_an_au_without_points_never_is() -> None:
+    voice = a_voice(2)  # shares .5 and .5 of the first AU
+    assert voice.apart(np.array([1.0, -2.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
+    far = voice.apart(np.array([-40.0, 0.0]), np.array([40.0, 0.0]))
+    assert far.tolist() == pytest.approx([1, 0])
+
+
 def test_it_is_read_back_to_seven_digits() -> None:
     rng = np.random.default_rng(0)
     voice = a_voice(2, weight=rng.normal(size=(2, len(FEATURES))), experimental=(4,))
