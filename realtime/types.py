@@ -88,7 +88,7 @@ class FaceAUs:
     aus: tuple[int, ...]  # the U AUs, in the order of all (U,) arrays
     probability: F32  # (U,) of presence, after the person and neutral baselines where they apply; nan if rejected
     occurrence: Bools  # (U,) with hysteresis; all False if rejected
-    disagreement: F32  # (U,) |branch A's probability - branch B's|, 0 to 1; nan if rejected
+    disagreement: F32  # (U,) of the branches' probabilities, or of crop and landmarks, 0 to 1; nan if rejected
     in_order: float  # temporal teacher's probability that the window is in its true order; nan if rejected
     window_frames: int  # different frames in the window, up to N; fewer at the start of a track
     calibrated: bool = False  # whether the person's neutral baseline is subtracted

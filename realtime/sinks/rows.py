@@ -29,7 +29,7 @@ Then ours:
     face_x face_y face_w face_h    box of the face, brows to chin, in pixels of the frame
     AU24_c          likewise: AUs of the model that OpenFace does not have
     AU12_p          probability that it is present
-    AU12_u          disagreement of the model's two branches, 0 to 1
+    AU12_u          how far the model's voices are apart, 0 to 1
     order_p         temporal teacher's probability that the window is in its true order
     window_frames   different frames in the window
     calibrated      1: the person's neutral baseline is subtracted
