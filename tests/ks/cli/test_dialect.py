@@ -101,7 +101,10 @@ def test_each_option_of_ks_train_is_a_field_of_its_config_and_the_other_way_roun
 def test_each_option_of_ks_live_is_a_field_of_options_by_the_same_name() -> None:
     (parser,) = parsers("ks-live")
     by_field = {field.name.removesuffix("_px").removesuffix("_s"): field.name for field in fields(Options)}
-    assert set(options(parser)) - OF_A_RUN == set(by_field) - {"audio"}  # follows from --save
+    assert set(options(parser)) - OF_A_RUN == set(by_field) - {
+        "audio",
+        "features",
+    }  # audio follows from --save; features are for those who learn
     for dest, action in options(parser).items():
         assert "--" + dest.replace("_", "-") in action.option_strings
 
