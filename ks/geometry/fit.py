@@ -104,12 +104,7 @@ def fit_voice(
     Raises DataError if there are too few people, portraits or portraits at rest.
     """
     still = at_rest(spec, portraits)
-    people = len(set(rendered.person))
-    if people < MIN_PEOPLE or len(portraits.person) < MIN_PORTRAITS or still.sum() < MIN_AT_REST:
-        raise DataError(
-            f"the geometry voice needs {MIN_PEOPLE} rendered people, {MIN_PORTRAITS} portraits and {MIN_AT_REST} faces "
-            f"at rest among them; got {people}, {len(portraits.person)} and {int(still.sum())}"
-        )
+    check_enough(len(set(rendered.person)), len(portraits.person), int(still.sum()))
     middle, spread = np.median(portraits.features, axis=0), portraits.features.std(axis=0) + _STILL
     data = _Data(
         rendered=(rendered.features - middle) / spread,
@@ -146,6 +141,16 @@ def fit_voice(
     voice = replace(voice, curves=curves)
     per_au = spec.frame_pooling == "attention"
     return VoiceFit(learn_alone(voice, rendered, portraits, per_au=per_au), agreements)
+
+
+def check_enough(people: int, portraits: int, resting: int = MIN_AT_REST) -> None:
+    """Raises DataError if these are too few to learn from."""
+    if people < MIN_PEOPLE or portraits < MIN_PORTRAITS or resting < MIN_AT_REST:
+        raise DataError(
+            f"the geometry voice needs {MIN_PEOPLE} labelled people, {MIN_PORTRAITS} portraits and {MIN_AT_REST} faces "
+            f"at rest among them; got {people} people, {portraits} portraits"
+            + (f" and {resting} at rest" if resting < MIN_AT_REST else "")
+        )
 
 
 def _is_shown(labels: npt.NDArray[np.integer]) -> bool:

@@ -19,7 +19,17 @@ from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError, one_line
-from knowledge_spreader.geometry.fit import LEARNED, LEAST_ICC, MAPPED, Heard, VoiceFit, at_rest, fit_voice
+from knowledge_spreader.frame_reader import list_images
+from knowledge_spreader.geometry.fit import (
+    LEARNED,
+    LEAST_ICC,
+    MAPPED,
+    Heard,
+    VoiceFit,
+    at_rest,
+    check_enough,
+    fit_voice,
+)
 from knowledge_spreader.geometry.intensity import HIGHEST
 from knowledge_spreader.geometry.voice import GeometryVoice
 from knowledge_spreader.realtime.gather import gather
@@ -95,6 +105,7 @@ def _learn(args: argparse.Namespace) -> None:
             raise DataError(f"--portraits {folder}: no such folder; give a folder of photographs")
     options = Options(model=str(model.path), device=args.device, precision=args.precision, threads=args.threads)
     data = load(args.recordings, model.spec.aus)
+    check_enough(len({video.subject for video in data.videos}), sum(len(list_images(path)) for path in args.portraits))
     truth = _truth(args.intensities, data)
     rendered, rows = _recordings(data, options, progress=args.progress)
     portraits = _portraits(args.portraits, options, progress=args.progress)

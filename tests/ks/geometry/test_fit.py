@@ -133,5 +133,7 @@ def test_too_few_people_are_one_line(learned) -> None:
     rendered, labels, rest, _ = learned
     few = rendered.person < "p12"
     parts = rendered.crops, rendered.features, rendered.tokens, rendered.person
-    with pytest.raises(DataError, match=r"needs 20 rendered people, 100 portraits and 30 faces at rest .*; got 4, 300"):
+    with pytest.raises(
+        DataError, match=r"needs 20 labelled people, 100 portraits and 30 faces at rest .*; got 4 people, 300"
+    ):
         fit_voice(SPEC, Heard(*(part[few] for part in parts)), labels[few], rest)
