@@ -70,7 +70,7 @@ def arrivals(source: str, n: int) -> list[Frame]:
 def check_times(frames: list[Frame]) -> None:
     steps = np.diff([frame.time_s for frame in frames])
     assert (steps > 0).all()
-    first, last = frames[len(frames) // 2], frames[-1]  # the first ones came while FFmpeg still looked at the stream
+    first, last = frames[-8], frames[-1]  # the first ones came while FFmpeg still looked at the stream
     assert last.time_s - first.time_s == pytest.approx((last.index - first.index) / RATE, rel=0.25)
     received_s = [frame.captured_s for frame in frames]
     assert np.diff(received_s) == pytest.approx(steps, abs=2e-3)
@@ -117,7 +117,7 @@ def test_raw_h264_over_tcp_has_the_times_of_its_arrival(tmp_path: Path) -> None:
         sender = threading.Thread(target=serve)
         sender.start()
         try:
-            check_times(arrivals(f"tcp://127.0.0.1:{server.getsockname()[1]}", 16))
+            check_times(arrivals(f"tcp://127.0.0.1:{server.getsockname()[1]}", 40))  # FFmpeg looks at about 24
         finally:
             closing.set()
             sender.join()
