@@ -34,14 +34,13 @@ def gather(sources: Sequence[Path], options: Options, *, progress: bool = False)
     """Runs the pipeline over the sources. Raises KSError if one cannot be read, and if no face has an answer."""
     options = replace(options, voices="paper", person=False, neutral_s=0.0, blendshapes=True, features=True)
     rows: list[tuple[int, int, str, F64, F64, F32]] = []
-    with watch(*sources, options=options) as results:
-        bar = Progress(console=stderr_console(), disable=not progress, transient=True)
-        with bar:
-            task = bar.add_task("recordings", total=len(results.targets))
-            for result in results:
-                bar.update(task, completed=result.frame.stream.number)
-                if said := _said(result):
-                    rows.append((result.frame.stream.number, result.frame.index, result.frame.picture, *said))
+    bar = Progress(console=stderr_console(), disable=not progress, transient=True)
+    with watch(*sources, options=options) as results, bar:
+        task = bar.add_task("recordings", total=len(results.targets))
+        for result in results:
+            bar.update(task, completed=result.frame.stream.number)
+            if said := _said(result):
+                rows.append((result.frame.stream.number, result.frame.index, result.frame.picture, *said))
         lost = results.tally.failures
     if lost:
         raise DataError(f"{lost[0]['source']}: {lost[0]['error']}; mend it or leave it out")

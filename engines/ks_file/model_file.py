@@ -125,6 +125,8 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
         raise _damaged(path, exc) from exc
     if voice and len(voice.bias) != len(spec.aus):
         raise ValueError(f"geometry voice of {len(voice.bias)} AUs, model of {len(spec.aus)}")
+    if voice and voice.alone_weight.size and voice.alone_weight.shape[1] != spec.token_width:
+        raise ValueError(f"geometry voice for tokens of {voice.alone_weight.shape[1]}, model of {spec.token_width}")
     return ModelFile(
         path,
         spec,

@@ -1,15 +1,15 @@
 """Learns the geometry voice of a model from rendered people and from portraits of real people.
 
-    AUs        o_g                                          why
-    LEARNED    logistic regression on the face's measures   mouths, cheeks and lids of rendered people move as real ones
-    MAPPED     the blendshapes that are the AU, as they are brows of rendered people lie anywhere, and a regression on
-                                                            them learns to mistrust a brow's height
-    others     not heard                                    blendshapes do not see them, nor do measures
+    AUs       o_g                                     why
+    LEARNED   a logistic regression on the measures   mouths, cheeks and lids of rendered people move as real ones
+    MAPPED    the blendshapes that are the AU         brows of rendered people lie anywhere, and a regression on them
+                                                      learns to mistrust a brow's height
+    others    not heard                               blendshapes do not see them, nor do measures
 
-Both voices count equally: each is divided by how much it differs over the portraits, on which neither was trained. What
-is heard is calibrated on the rendered people, with o_g from regressions that have not seen the person. A threshold is
-the one with the best F1 for the base rates, and at least so high that only REST_ALARMS of the portraits that lack the
-AU reach it. MAPPED AUs have no frames to calibrate on: their threshold is probability .5.
+Both voices count equally: each is divided by how much it differs over the portraits. What is heard is calibrated on the
+rendered people, with o_g from regressions that have not seen the person. A threshold is the one with the best F1 for
+the base rates, raised until at most REST_ALARMS of the portraits that lack the AU reach it. MAPPED AUs have no frames
+to calibrate on: their threshold is probability .5.
 """
 
 from collections.abc import Mapping, Sequence

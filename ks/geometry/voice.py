@@ -87,7 +87,10 @@ class GeometryVoice:
         return np.asarray(self.offset + self.crops_share * crops + self.points_share * points)
 
     def apart(self, crops: Floats, points: Floats) -> F64:
-        """How far the crops and the points are apart, (U,): the difference of what each alone would make probable."""
+        """How far the crops and the points are apart, (U,): the difference of what each alone would make probable.
+
+        Both count equally and are on one level (fit.py), so each alone counts twice.
+        """
         alone = (self.offset + 2 * self.crops_share * crops, self.offset + 2 * self.points_share * points)
         return np.where(self.points_share > 0, np.abs(sigmoid(alone[0]) - sigmoid(alone[1])), 0)
 

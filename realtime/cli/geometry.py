@@ -137,7 +137,7 @@ def _recordings(data: DataSet, options: Options, *, progress: bool) -> tuple[Hea
 
 
 def _truth(folder: Path | None, data: DataSet) -> list[F64]:
-    """(T, U) intensities 0 to 5 of each video; none without a folder. nan: the AU is not in the table.
+    """(T, U) intensities 0 to 5 of each video; none without a folder. Raises DataError if an AU has no column.
 
     The tables are those of `ks-synth dataset`: VIDEO.csv with frame, AU01, AU02, ... from 0 to 1.
     """
