@@ -36,7 +36,7 @@ _RATE_OVER_S = 1.0
 
 
 class Overlay:
-    """Draws the results of one stream. Keeps panels in place from frame to frame, and smooths the frame rate.
+    """Draws the results of one stream. Keeps panels in place from frame to frame, and smooths a live frame rate.
 
     n_frames: N of the model, to show when a face's window is not full yet; None: unknown. points: "68" or "478" points
     of each face, with the axes of its head and its gaze; "": none of them.
@@ -50,8 +50,8 @@ class Overlay:
     def draw(self, result: FrameResult) -> U8:
         """The annotated copy of the frame, (H, W, 3) uint8 RGB."""
         if result.frame.stream.stills:
-            return draw(result)
-        fps = self._rate(result)
+            return draw(result, points=self._points)
+        fps = self._rate(result) if result.frame.stream.live else None  # a recording is read ahead, in bursts
         picture, self._layout = _draw(result, fps, self._n_frames, self._layout, self._points)
         return picture
 
@@ -167,7 +167,7 @@ def _draw_notes(image: U8, notes: Sequence[str], em: int) -> None:
 
 
 def _draw_status(image: U8, result: FrameResult, fps: float | None, em: int) -> None:
-    """Time stamp, frame rate and (live only) latency, at the bottom left; omits what does not fit."""
+    """Time stamp, and if live frame rate and latency, at the bottom left; omits what does not fit."""
     parts = [] if result.frame.stream.stills else [_clock(result.frame.time_s)]
     if fps is not None:
         parts.append(f"{fps:.1f} fps")

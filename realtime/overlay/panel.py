@@ -85,7 +85,7 @@ def panel_size(face: FaceAUs, aus: tuple[int, ...], form: Form, n_frames: int | 
     pad = _pad(form)
     if not form.bars:
         return width_px(_line(face, aus, form), form.em_px, True) + 2 * pad, line_px(form.em_px) + pad
-    rows = 1 + len(_shown(face, form)) + len(_verdicts(face, form, n_frames))
+    rows = 1 + max(len(_shown(face, form)), 1) + len(_verdicts(face, form, n_frames))
     return _columns(aus, form).end, rows * line_px(form.em_px) + 2 * pad
 
 
@@ -103,6 +103,9 @@ def draw_panel(image: U8, rect: Rect, face: FaceAUs, aus: tuple[int, ...], form:
     for i in _shown(face, form):
         top += line_px(em)
         _draw_row(image, rect.left, top, columns, form, _name(aus[i], form), face, i)
+    if not _shown(face, form):
+        top += line_px(em)
+        put(image, "AU none", rect.left + columns.name, top, em, DIM)
     for text, doubtful in _verdicts(face, form, n_frames):
         top += line_px(em)
         put(image, text, rect.left + pad, top, em, PRESENT if doubtful else DIM)

@@ -26,8 +26,8 @@ def face(box, face_id=0, *, probability=0.3, present=(), rejected="", disagreeme
     return FaceAUs(found, AUS, values, occurrence, differ, np.nan if rejected else in_order, window)
 
 
-def result_of(image, faces=(), notes=(), *, index=0, captured_s=0.0):
-    frame = Frame(image, Stream("a"), index, index * 40, Fraction(1, 1000), captured_s)
+def result_of(image, faces=(), notes=(), *, index=0, captured_s=0.0, **stream):
+    frame = Frame(image, Stream("a", **stream), index, index * 40, Fraction(1, 1000), captured_s)
     return FrameResult(frame, AUS, tuple(faces), (), 34.0, tuple(notes))
 
 
@@ -268,11 +268,28 @@ def test_the_rate_is_that_of_the_frames_of_the_last_second():
     at_25 = [i / 25 for i in range(50)]
     at_10 = [at_25[-1] + (i + 1) / 10 for i in range(15)]
     for i, captured_s in enumerate(at_25):
-        last = overlay.draw(result_of(reference, index=i, captured_s=captured_s))
-    assert np.array_equal(last, draw(result_of(reference, index=49), fps=25.0))
+        last = overlay.draw(result_of(reference, index=i, captured_s=captured_s, live=True))
+    assert np.array_equal(last, draw(result_of(reference, index=49, live=True), fps=25.0))
     for i, captured_s in enumerate(at_10):
-        last = overlay.draw(result_of(reference, index=i, captured_s=captured_s))
-    assert np.array_equal(last, draw(result_of(reference, index=14), fps=10.0))
+        last = overlay.draw(result_of(reference, index=i, captured_s=captured_s, live=True))
+    assert np.array_equal(last, draw(result_of(reference, index=14, live=True), fps=10.0))
+
+
+def test_a_recording_shows_no_rate_for_it_is_read_ahead_in_bursts():
+    overlay, reference = Overlay(), ground("grey", 320, 240)
+    for i in range(50):
+        last = overlay.draw(result_of(reference, index=i, captured_s=i / 1000))
+    assert np.array_equal(last, draw(result_of(reference, index=49)))
+
+
+def test_a_panel_with_the_aus_present_says_so_if_there_are_none():
+    one, form = face((10, 10, 100, 100)), next(form for form in forms(15) if not form.all_aus)
+    size = panel_size(one, AUS, form, 5)
+    image = ground("black", *size)
+    draw_panel(image, Rect(0, 0, *size), one, AUS, form, 5)
+    below_title = image[line_px(form.em_px) + round(0.45 * form.em_px) :]
+    assert size == panel_size(face((10, 10, 100, 100), present=(12,)), AUS, form, 5)
+    assert (below_title.max(axis=2) > 120).any()
 
 
 def test_panels_rest_while_their_face_trembles():

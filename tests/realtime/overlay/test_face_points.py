@@ -1,9 +1,11 @@
 """face_points.py: points, axes and gaze lie where the face's mesh says, and only where somebody asked for them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from knowledge_spreader.realtime.overlay.draw import draw
+from knowledge_spreader.realtime.overlay.draw import Overlay, draw
 from knowledge_spreader.realtime.overlay.face_points import draw_face
 from tests.realtime.sinks.results import answer, meshed, result
 
@@ -51,3 +53,10 @@ def test_a_face_beyond_the_picture_does_no_harm():
     face = meshed(answer(0))
     face.face.landmarks.points_px[:, :2] += (5000, -9000)
     assert not drawn("478", face).any()
+
+
+def test_a_photograph_has_its_points_as_a_frame_of_a_film_has():
+    each = result(0, meshed(answer(0)), image=GREY)
+    still = replace(each, frame=replace(each.frame, stream=replace(each.frame.stream, stills=1)))
+    np.testing.assert_array_equal(Overlay(points="68").draw(still), draw(still, points="68"))
+    assert (Overlay(points="68").draw(still) != Overlay().draw(still)).any()
