@@ -7,6 +7,7 @@ synth.assets.library. Only CC0 (MakeHuman) and MIT (ICT-FaceKit) shapes are used
 from dataclasses import dataclass
 
 AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 43)
+SIDED = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 20, 43)  # AUs whose recipe moves each side of the face by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Shot:
     image: U8  # (H, W, 3) RGB
     intensities: F32  # (18,) 0 to 1
     present: I8  # (18,) 1, 0, or -1 for unknown
+    sides: F32  # (18, 2) intensities of the person's left and right
 
 
 def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
@@ -84,7 +85,7 @@ def shots(renderer: Renderer, clip: Clip) -> Iterator[Shot]:
         seen = image if clip.sensor is None else clip.sensor.see(image, before, t)
         before = image if clip.performance.fps >= _LEAST_FPS else None
         far = far_side(float(pose.head[1]) - np.radians(clip.scene.camera.yaw_deg))
-        yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose), far))
+        yield Shot(seen, truth, occurrence(pose.au, truth, sight, obstacle.covers(pose), far), pose.au)
 
 
 def draw(renderer: Renderer, clip: Clip) -> Iterator[tuple[U8, F32]]:

@@ -16,7 +16,7 @@ import numpy as np
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.opencv import cv2
 from knowledge_spreader.synth.assets.library import load_assets
-from knowledge_spreader.synth.au_recipes import AUS
+from knowledge_spreader.synth.au_recipes import AUS, SIDED
 from knowledge_spreader.synth.dataset.clip import Clip, Shot, clip_of, shots
 from knowledge_spreader.synth.dataset.drafts import drafts
 from knowledge_spreader.synth.dataset.plan import Plan, Take
@@ -33,7 +33,11 @@ _JPEG = 95
 _NEARER = 1.25
 _FEWEST_PX = 96  # lowest resolution of a sensor, per side
 _SLOWEST_FPS = 10  # below this there is no motion blur: frames are single pictures
-TRUTH_HEADER = ("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS))
+TRUTH_HEADER = (
+    *("frame", "timestamp", *(f"AU{au:02d}" for au in AUS), *(f"AU{au:02d}_c" for au in AUS)),
+    *(f"AU{au:02d}{side}" for au in SIDED for side in "LR"),
+)
+_SIDED = [AUS.index(au) for au in SIDED]
 
 
 def video_path(out: Path, plan: Plan, take: Take) -> Path:
@@ -118,10 +122,14 @@ def _write_pictures(folder: Path, images: Iterator[U8]) -> None:
 
 
 def _write_truth(path: Path, rows: list[Shot], fps: Fraction) -> None:
-    """Columns: frame, timestamp in seconds, intensities AU01 .. (0 to 1), occurrence AU01_c .. (1, 0 or blank)."""
+    """Columns: frame, timestamp in seconds, intensities AU01 .. (0 to 1), occurrence AU01_c .. (1, 0 or blank).
+
+    Then intensities of the person's left and right side, AU01L, AU01R .. (0 to 1).
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(TRUTH_HEADER)
         for t, shot in enumerate(rows):
             present = ("" if x < 0 else int(x) for x in shot.present)
-            table.writerow([t, f"{float(t / fps):.3f}", *(f"{x:.3f}" for x in shot.intensities), *present])
+            sides = (f"{x:.3f}" for x in shot.sides[_SIDED].ravel())
+            table.writerow([t, f"{float(t / fps):.3f}", *(f"{x:.3f}" for x in shot.intensities), *present, *sides])

@@ -38,6 +38,7 @@ KINDS = {
     "speech": 0.08,  # with independent brows and lids
     "replay": 0.06,  # a motion capture
     "still": 0.12,  # neutral: only blinks, gaze, head pose and unlabelled movements
+    "sides": 0.0,  # AUs of one side half of the time, one or two after the other; only if asked for
 }
 _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # the AUs that start together, by independent region
     ((1,), (2,), (4,), (1, 2), (1, 4), (2, 4), (1, 2, 4)),
@@ -49,6 +50,7 @@ _REGIONS: tuple[tuple[tuple[int, ...], ...], ...] = (  # the AUs that start toge
     ((25,), (26,), (25, 26), (25,), (26,)),
 )
 _COMPANY = {12: (6, 0.65), 6: (12, 0.6)}  # AU -> the AU that joins it where it is clear, and how often
+_OF_ONE_SIDE = (2, 6, 7, 10, 12, 14, 15)  # AUs whose sides coders tell apart
 _LONG_SHUT_S = 1.5
 _LEAST_S = 4.0
 _FARTHEST_RAD = np.array([0.42, 0.60, 0.30])  # nod, turn, tilt; faces turned more than 35 degrees are not judged
@@ -110,6 +112,8 @@ def _events(kind: str, rng: np.random.Generator, seconds: float) -> list[Event]:
         return []
     if kind == "together":
         return _together(rng, seconds)
+    if kind == "sides":
+        return _with_company(rng, _of_sides(rng, seconds))
     if kind == "posed":
         return _with_company(rng, _posed(rng, seconds))
     return _with_company(rng, _apart(rng, seconds, _REGIONS[:3] if kind == "speech" else _REGIONS))
@@ -143,6 +147,30 @@ def _posed(rng: np.random.Generator, seconds: float) -> list[Event]:
         found += [event_of(rng, unit, at, onset, apex, offset, peak_of(rng)) for unit in units]
         at += float(onset + apex + offset + rng.exponential(0.3))
     return found
+
+
+def _of_sides(rng: np.random.Generator, seconds: float) -> list[Event]:
+    """One or two AUs of _OF_ONE_SIDE at a time, half of them on one side; a third of the times with any other AU."""
+    found: list[Event] = []
+    at = float(rng.uniform(-1.5, 0.3))
+    while at < seconds:
+        onset, apex, offset = rng.uniform(0.1, 0.4), rng.uniform(0.4, 1.0), rng.uniform(0.1, 0.4)
+        for unit in rng.choice(_OF_ONE_SIDE, 1 + int(rng.random() < 0.6), replace=False):
+            event = event_of(rng, int(unit), at, onset, apex, offset, peak_of(rng))
+            found.append(_on_one_side(rng, event) if rng.random() < 0.5 else event)
+        if rng.random() < 0.33:
+            found.append(event_of(rng, int(rng.choice(AUS)), at, onset, apex, offset, peak_of(rng)))
+        at += float(onset + apex + offset)
+    return found
+
+
+def _on_one_side(rng: np.random.Generator, event: Event) -> Event:
+    """The same event, with at most a quarter of its peak on one side."""
+    peak = max(event.left, event.right)
+    sides = [peak, peak * float(rng.uniform(0, 0.25))]
+    if rng.random() < 0.5:
+        sides.reverse()
+    return dataclasses.replace(event, left=sides[0], right=sides[1])
 
 
 def _apart(rng: np.random.Generator, seconds: float, regions: tuple[tuple[tuple[int, ...], ...], ...]) -> list[Event]:

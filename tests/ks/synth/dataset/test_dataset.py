@@ -13,7 +13,7 @@ import pytest
 
 from knowledge_spreader.datasets import manifest
 from knowledge_spreader.errors import DataError, KSError
-from knowledge_spreader.synth.au_recipes import AUS
+from knowledge_spreader.synth.au_recipes import AUS, SIDED
 from knowledge_spreader.synth.cli import main
 from knowledge_spreader.synth.dataset.dataset import make_set
 from knowledge_spreader.synth.dataset.drafts import DRAFT
@@ -60,6 +60,10 @@ def test_truth_has_intensities_and_occurrence_of_every_frame(made):
         for au in AUS:
             assert 0 <= float(row[f"AU{au:02d}"]) <= 1
             assert row[f"AU{au:02d}_c"] in ("", "0", "1")
+        for au in SIDED:
+            sides = float(row[f"AU{au:02d}L"]), float(row[f"AU{au:02d}R"])
+            assert max(sides) == float(row[f"AU{au:02d}"])
+    assert "AU25L" not in rows[0]
 
 
 def test_set_json_tells_what_the_set_was_made_with(made):

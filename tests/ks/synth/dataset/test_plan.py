@@ -92,6 +92,18 @@ def test_every_unit_is_seen_faintly_strongly_and_not_at_all(truth):
     assert (np.delete(frames, AUS.index(43), 1).max(1) < 0.1).mean() > 0.2  # neutral, or a blink
 
 
+def test_clips_of_sides_come_only_if_asked_for_and_show_half_of_their_aus_on_one_side():
+    told = (2, 6, 7, 10, 12, 14, 15)
+    assert "sides" not in {take.kind for mine in takes(PLAN) for take in mine}
+    mine = [take for mine in takes(dataclasses.replace(PLAN, only="sides")) for take in mine]
+    clips = [script(take.kind, take.seed, 24, 6.0).au for take in mine]
+    peaks = np.concatenate(clips)[:, [AUS.index(au) for au in told]]
+    clear = peaks.max(2) > 0.35
+    one_sided = (peaks.min(2) < 0.3 * peaks.max(2))[clear].mean()
+    assert clear.any(1).mean() > 0.5
+    assert 0.35 < one_sided < 0.65, one_sided
+
+
 def test_brows_rise_on_one_side_too(truth):
     left, right = truth[..., AUS.index(2), 0], truth[..., AUS.index(2), 1]
     moving = np.maximum(left, right) > 0.3
