@@ -17,6 +17,8 @@ KNOWS_ONLY = {
     "ks/geometry": "ks/arrays ks/errors ks/spec ks/metrics ks/face ks/calibration",
     "ks/method": "ks/arrays ks/errors ks/spec ks/config",
     "ks/datasets": "ks/arrays ks/errors ks/files ks/spec ks/metrics ks/frame_reader",
+    "ks/datasets/own_labels": "ks/arrays ks/errors ks/spec ks/frame_reader ks/datasets/manifest "
+    "ks/datasets/manifest_header",
     "ks/calibration": "ks/arrays ks/errors ks/files ks/spec ks/metrics",
     "ks/synth/assets": "ks/arrays ks/errors ks/files",
     "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec ks/geometry",

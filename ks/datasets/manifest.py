@@ -38,7 +38,7 @@ from knowledge_spreader.spec import UNKNOWN
 DEFAULT_FPS = 25.0
 RATE_TOLERANCE = 0.05  # relative difference of frame rates that causes a note
 
-_VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1} | dict.fromkeys(("", "nan", "na", "9", "9.0"), UNKNOWN)
+VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1} | dict.fromkeys(("", "nan", "na", "9", "9.0"), UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -153,9 +153,9 @@ def _whole(where: str, what: str, text: str, lowest: int) -> int:
 
 
 def _label(where: str, au: int, text: str) -> int:
-    value = _VALUES.get(text)
+    value = VALUES.get(text)
     if value is None:
-        value = _VALUES.get(text.strip().lower())
+        value = VALUES.get(text.strip().lower())
     if value is None:
         raise DataError(f"{where}: AU{au} is {text!r}; wanted 1, 0, or blank or NA for unknown")
     return value

@@ -48,27 +48,42 @@ def read_header(path: Path, cells: Sequence[str], wanted: Sequence[int] = ()) ->
     for name in ("video", "frame"):
         if name not in names:
             raise DataError(f"{path}, line 1: wanted columns video, frame and AU1, AU12, ...; got {', '.join(names)!r}")
-    aus: dict[int, int] = {}
-    others: list[int] = []
     for column, name in enumerate(names):
-        if name in _KNOWN:
-            if names.index(name) != column:
-                raise DataError(f"{path}, line 1: two columns {name!r}; keep one")
-        elif match := _PLAIN.fullmatch(name):
-            if (first := aus.setdefault(int(match[1]), column)) != column:
-                both = f"{shown[first]!r} and {shown[column]!r}"
-                raise DataError(f"{path}, line 1: AU{int(match[1])} has two columns, {both}; keep one")
-        elif name:
-            others.append(column)
-    unused = [shown[column] for column in others]
+        if name in _KNOWN and names.index(name) != column:
+            raise DataError(f"{path}, line 1: two columns {name!r}; keep one")
+    aus, notes = au_columns(
+        path, ["" if name in _KNOWN else cell for cell, name in zip(shown, names, strict=True)], wanted
+    )
+    video, frame, subject, part = (names.index(name) if name in names else -1 for name in _KNOWN)
+    return Header(video, frame, subject, part, aus, notes)
+
+
+def au_columns(path: Path, shown: Sequence[str], wanted: Sequence[int] = ()) -> tuple[dict[int, int], tuple[str, ...]]:
+    """AU number -> column, and notes on columns that are not used. shown: the header's cells, stripped; "" is skipped.
+
+    Raises DataError, one line, if there is no AU, one is there twice, or its meaning is not plain.
+    """
+    aus: dict[int, int] = {}
+    unused: list[str] = []
+    for column, cell in enumerate(shown):
+        au = plain_au(cell)
+        if au is not None:
+            if (first := aus.setdefault(au, column)) != column:
+                raise DataError(f"{path}, line 1: AU{au} has two columns, {shown[first]!r} and {cell!r}; keep one")
+        elif cell:
+            unused.append(cell)
     for name in unused:
         _refuse_unclear(path, name, aus, wanted)
     if not aus:
         raise DataError(f"{path}, line 1: no AU column; add columns AU1, AU12, ... with 1, 0 or blank")
     _check_numbers(path, aus, wanted)
-    notes = (f"columns that are not used: {_some(unused)}",) if unused else ()
-    video, frame, subject, part = (names.index(name) if name in names else -1 for name in _KNOWN)
-    return Header(video, frame, subject, part, aus, notes)
+    return aus, (f"columns that are not used: {some(unused)}",) if unused else ()
+
+
+def plain_au(name: str) -> int | None:
+    """The AU of a column that plainly says whether one is present, such as "AU12" or "AU12_c"; else None."""
+    match = _PLAIN.fullmatch(" ".join(name.casefold().split()))
+    return int(match[1]) if match else None
 
 
 def _refuse_unclear(path: Path, shown: str, aus: Mapping[int, int], wanted: Sequence[int]) -> None:
@@ -102,6 +117,7 @@ def _check_numbers(path: Path, aus: Mapping[int, int], wanted: Sequence[int]) ->
         raise DataError(f"{path}, line 1: AU{unknown[0]} is not among the facial AUs that can be learned; {advice}")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few of these names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(map(repr, names[:_NAMED])) + more

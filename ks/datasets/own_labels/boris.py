@@ -1,0 +1,149 @@
+"""Exports of BORIS 7 to 9 as TSV or CSV: aggregated events (a row per event) and tabular events (START, STOP, POINT).
+
+    Behavior     AU12, AU 12, ...; "coded": the spans that were looked at; others are named in a note
+    Subject      "face 0" names the face; other subjects are taken for one person, so an observation may have one
+    Media file name, Media file path, Media file or Source     the recording; without it the Observation id
+
+A state is present from start to stop, a point in the nearest frame. The AUs of a file count as coded in all its
+observations, because they have one ethogram. Modifiers are not read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from knowledge_spreader.datasets.manifest_header import some
+from knowledge_spreader.datasets.own_labels.event_names import CODED, face_named, read_name
+from knowledge_spreader.datasets.own_labels.table import Heading, Place, rows, seconds
+from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, WHOLE_RECORDING, Events, OwnLabel, Sheet
+from knowledge_spreader.errors import DataError
+
+_MEDIA = ("media file name", "media file path", "media file", "source")
+_NO_MEDIA = ("", "na", "n/a", "not found", "none", "live observation")
+_START, _STOP = ("start (s)", "start (seconds)"), ("stop (s)", "stop (seconds)")
+_TIME, _BEHAVIOR, _STATUS = ("time", "time (s)"), ("behavior", "behaviour"), ("status", "behavior type", "type")
+_ALONE = "no focal subject"
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    where: Place
+    recording: str
+    behavior: str
+    subject: str
+    span_s: tuple[float, float]
+
+
+@dataclass(slots=True)
+class _Observed:
+    """What was seen in one recording."""
+
+    spans: list[OwnLabel] = field(default_factory=list)
+    coded_s: list[tuple[float, float]] = field(default_factory=list)
+    subjects: dict[str, None] = field(default_factory=dict)  # those that name no face
+
+
+def is_boris(heading: Heading) -> bool:
+    aggregated = heading.column(*_START) >= 0 and heading.column(*_STOP) >= 0
+    tabular = heading.column(*_TIME) >= 0 and heading.column(*_STATUS) >= 0
+    return heading.column(*_BEHAVIOR) >= 0 and (aggregated or tabular)
+
+
+def read_boris(path: Path, heading: Heading) -> tuple[list[Sheet], list[str]]:
+    """A sheet for each recording. Raises DataError, with file and line, on a wrong cell or a START without its STOP."""
+    observed: dict[str, _Observed] = {}
+    unused: dict[str, None] = {}
+    events = _aggregated if heading.column(*_START) >= 0 else _tabular
+    for event in events(path, heading):
+        named = read_name(event.behavior)
+        if named is None:
+            unused[event.behavior] = None
+            continue
+        here = observed.setdefault(event.recording, _Observed())
+        if not named.au:
+            here.coded_s.append(event.span_s)
+            continue
+        face = named.face if named.face != NO_FACE_NAMED else face_named(event.subject)
+        if face == NO_FACE_NAMED:
+            _check_subject(event, here)
+        in_face = None if face == NO_FACE_NAMED else face
+        here.spans.append(OwnLabel(event.recording, named.au, 1, None, in_face, event.span_s, str(event.where)))
+    aus = {span.au for found in observed.values() for span in found.spans}
+    if not aus:
+        got = some(list(unused)) or "no event"
+        raise DataError(f"{path}: no behavior of an AU; name the behaviors AU1, AU12, ..., got {got}")
+    notes = [f"behaviors that are not used: {some(list(unused))}"] if unused else []
+    if not all(found.coded_s for found in observed.values()):
+        notes.append(f"without a behavior {CODED!r} the whole recording counts as coded: no event means absent")
+    return [Sheet(path, "boris", name, _events(found, aus)) for name, found in observed.items()], notes
+
+
+def _events(found: _Observed, aus: set[int]) -> Events:
+    faces = {NO_FACE_NAMED if span.face is None else span.face for span in found.spans} or {NO_FACE_NAMED}
+    tiers = frozenset((au, face) for au in aus for face in faces)
+    return Events(tuple(found.spans), tiers, tuple(found.coded_s) or WHOLE_RECORDING)
+
+
+def _check_subject(event: _Event, here: _Observed) -> None:
+    here.subjects.setdefault(event.subject.casefold() or _ALONE)
+    if len(here.subjects) > 1:
+        first, second = list(here.subjects)[:2]
+        raise DataError(
+            f"{event.where}: subjects {first!r} and {second!r} in one recording; call them 'face 0', 'face 1', ..., or "
+            "export each alone"
+        )
+
+
+def _aggregated(path: Path, heading: Heading) -> Iterator[_Event]:
+    start, stop = heading.column(*_START), heading.column(*_STOP)
+    for where, row, event in _rows(path, heading, (start, stop)):
+        begin = seconds(where, "the start", row[start])
+        point = row[stop].strip().casefold() in ("", "na", "n/a")
+        end = begin if point else seconds(where, "the stop", row[stop])
+        yield _Event(where, *event, (begin, end))
+
+
+def _tabular(path: Path, heading: Heading) -> Iterator[_Event]:
+    time, status = heading.column(*_TIME), heading.column(*_STATUS)
+    begun: dict[tuple[str, str, str], tuple[Place, float]] = {}
+    for where, row, event in _rows(path, heading, (time, status)):
+        at_s, state = seconds(where, "the time", row[time]), row[status].strip().upper()
+        if state == "POINT":
+            yield _Event(where, *event, (at_s, at_s))
+        elif state == "START" and event not in begun:
+            begun[event] = (where, at_s)
+        elif state == "STOP" and event in begun:
+            first, begin = begun.pop(event)
+            yield _Event(first, *event, (begin, at_s))
+        elif state in ("START", "STOP"):
+            other = "STOP" if state == "START" else "START"
+            raise DataError(f"{where}: {state} of {event[1]!r} without the {other} before it; correct it in BORIS")
+        else:
+            raise DataError(f"{where}: wanted START, STOP or POINT; got {row[status].strip()!r}")
+    for (_, behavior, _), (where, _) in begun.items():
+        raise DataError(f"{where}: START of {behavior!r} without a STOP; correct it in BORIS")
+
+
+def _rows(
+    path: Path, heading: Heading, needed: tuple[int, ...]
+) -> Iterator[tuple[Place, list[str], tuple[str, str, str]]]:
+    """(where, row, (recording, behavior, subject)) of each row."""
+    media = [column for name in _MEDIA if (column := heading.column(name)) >= 0]
+    observation, offset = heading.column("observation id"), heading.column("time offset (s)")
+    behavior, subject = heading.column(*_BEHAVIOR), heading.column("subject")
+    for where, row in rows(path, heading, *needed, *media, observation, offset, behavior, subject):
+        if offset >= 0 and row[offset].strip() not in ("", "NA") and seconds(where, "the time offset", row[offset]):
+            raise DataError(f"{where}: a time offset of {row[offset].strip()} s; set it to 0 in BORIS and export again")
+        named = (_medium(where, row[column]) for column in media)
+        recording = next(filter(None, named), row[observation].strip() if observation >= 0 else "")
+        yield where, row, (recording, row[behavior].strip(), row[subject].strip() if subject >= 0 else "")
+
+
+def _medium(where: Place, text: str) -> str:
+    """The first player's file: "player #1:/videos/a.mp4|player #2:/videos/b.mp4" -> "/videos/a.mp4"."""
+    first = re.sub(r"^player #1: ?", "", re.split(r"\|| player #2:", text.strip())[0]).strip("; ")
+    if ";" in first:
+        raise DataError(f"{where}: {first!r} were played one after the other; observe and export each recording alone")
+    kind = first.casefold()
+    return "" if kind in _NO_MEDIA or kind.startswith("from ") or kind == "media file(s)" else first
