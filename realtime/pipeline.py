@@ -134,7 +134,7 @@ class Analyser:
         rows = []
         for found in faces:
             if found.face.rejected:
-                rows.append(_unknown(self._voices.shown(found.face), self._spec.aus))
+                rows.append(_unknown(self._voices.shown(found.face), self._spec.aus, self._voices.sided))
             else:
                 row, brought = self._row(frame, found.face, next(answers))
                 rows.append(row)
@@ -149,7 +149,7 @@ class Analyser:
     def _row(self, frame: Frame, face: Face, answer: "_Answer") -> tuple[FaceAUs, list[Event]]:
         aus = self._spec.aus
         if frame.stream.stills:  # without a past
-            p, apart = self._voices.hear(answer.probability, answer.feature, face, frame)
+            p, apart, seen = self._voices.hear(answer.probability, answer.feature, face, frame)
             present, differ = self._occurrences.of_one(p), np.maximum(answer.disagreement, apart)
             strength = self._voices.intensity(p)
             shown = self._voices.shown(face)
@@ -163,11 +163,13 @@ class Analyser:
                 answer.window_frames,
                 intensity=strength,
                 feature=answer.feature if self._keep_features else None,
+                sided=self._voices.sided,
+                sides=self._voices.sides(p, seen),
             )
             return row, []
         key = frame.stream.number, face.face_id
         relative = self._people.apply(key, frame.time_s, answer.probability)
-        heard, apart = self._voices.hear(relative, answer.feature, face, frame)
+        heard, apart, seen = self._voices.hear(relative, answer.feature, face, frame)
         differ = np.maximum(answer.disagreement, apart)
         probability, calibrated = self._neutral.apply(key, frame.time_s, heard)
         present, events = self._occurrences.update(frame.stream, face.face_id, frame.time_s, probability)
@@ -182,6 +184,8 @@ class Analyser:
             calibrated,
             self._voices.intensity(probability),
             answer.feature if self._keep_features else None,
+            self._voices.sided,
+            self._voices.sides(probability, seen),
         )
         return row, events
 
@@ -206,10 +210,10 @@ def _unpacked(encoded: Encoded, predicted: Prediction, window_frames: Sequence[i
     ]
 
 
-def _unknown(face: Face, aus: tuple[int, ...]) -> FaceAUs:
+def _unknown(face: Face, aus: tuple[int, ...], sided: tuple[int, ...]) -> FaceAUs:
     """The row of a rejected face."""
     nan = np.full(len(aus), np.nan, np.float32)
-    return FaceAUs(face, aus, nan, np.zeros(len(aus), np.bool_), nan, float("nan"), 0)
+    return FaceAUs(face, aus, nan, np.zeros(len(aus), np.bool_), nan, float("nan"), 0, sided=sided)
 
 
 def analyse(batches: Iterable[Sequence[Frame]], analyser: Analyser, size: int = 0) -> Iterator[FrameResult]:

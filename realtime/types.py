@@ -94,6 +94,8 @@ class FaceAUs:
     calibrated: bool = False  # whether the person's neutral baseline is subtracted
     intensity: F32 | None = None  # (U,) 0 to 5 (E); nan for AUs without; None: rejected, or the model tells none
     feature: F32 | None = None  # (C,) of branch B in this frame; None: not asked for, or rejected
+    sided: tuple[int, ...] = ()  # the A of `aus` of which the model tells the side
+    sides: F32 | None = None  # (A, 2) probability on the person's left, right; None: rejected, or no landmarks
 
     @property
     def success(self) -> bool:
@@ -116,6 +118,17 @@ class FaceAUs:
         """Intensity of this AU, 0 (absent) to 5 (FACS E); nan if it is not known. Raises like probability_of."""
         place = self._place(au)
         return float("nan") if self.intensity is None else float(self.intensity[place])
+
+    def side_of(self, au: int) -> tuple[float, float]:
+        """Probability that this AU acts on the person's left, and on the right; the higher is probability_of(au).
+
+        nan, nan if it is not known. Raises ModelError for an AU of which the model does not tell the side.
+        """
+        if au not in self.sided:
+            told = ", ".join(map(str, self.sided)) or "no AU"
+            raise ModelError(f"this run tells the side of {told}; got {au}; use probability_of for others")
+        left, right = (np.nan, np.nan) if self.sides is None else self.sides[self.sided.index(au)].tolist()
+        return left, right
 
     def occurs(self, au: int) -> bool:
         """Whether this AU is present, with hysteresis; False if the face is rejected. Raises like probability_of."""

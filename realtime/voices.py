@@ -1,6 +1,7 @@
 """The geometry voice in a run: blendshapes of all faces of a batch, and the AUs that are heard with it."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from knowledge_spreader.realtime.measures import measures_of_mesh
 from knowledge_spreader.realtime.types import Face, Frame
 
 Faces = tuple[tuple[FoundFace, ...], ...]  # one tuple per frame
+
+
+class Heard(NamedTuple):
+    """What all voices say of a face."""
+
+    probability: F32  # (U,)
+    apart: F32  # (U,) how far crops and points are apart, 0 to 1
+    features: F64 | None  # (K,) of the landmarks; None: not heard
 
 
 class Voices:
@@ -50,19 +59,17 @@ class Voices:
 
         return tuple(tuple(map(told, of_frame)) for of_frame in faces)
 
-    def hear(self, probability: F32, feature: F32, face: Face, frame: Frame) -> tuple[F32, F32]:
-        """The probability (U,) of all voices, and how far crops and points are apart, 0 to 1.
-
-        probability: of the crops, after the person's baseline. feature: (C,) of branch B.
-        """
+    def hear(self, probability: F32, feature: F32, face: Face, frame: Frame) -> Heard:
+        """probability: of the crops, after the person's baseline. feature: (C,) of branch B."""
         if self._voice is None:
-            return probability, np.zeros_like(probability)
-        points = self._points(self._voice, face, frame)
+            return Heard(probability, np.zeros_like(probability), None)
+        seen = self._seen(face, frame)
+        points = None if seen is None else self._voice.logits(seen)
         crops = logit(probability).astype(np.float64)
         heard = sigmoid(self._voice.heard(crops, points, feature)).astype(np.float32)
         if points is None:
-            return heard, np.zeros_like(probability)
-        return heard, self._voice.apart(crops, points).astype(np.float32)
+            return Heard(heard, np.zeros_like(probability), None)
+        return Heard(heard, self._voice.apart(crops, points).astype(np.float32), seen)
 
     def shown(self, face: Face) -> Face:
         """The face as it is given out: without the landmarks that only the voice wanted."""
@@ -74,9 +81,23 @@ class Voices:
             return None
         return self._voice.intensity(logit(probability)).astype(np.float32)
 
-    def _points(self, voice: GeometryVoice, face: Face, frame: Frame) -> F64 | None:
+    @property
+    def sided(self) -> tuple[int, ...]:
+        """The AUs of which the side is told."""
+        return self._voice.sided if self._voice is not None and self._hears_points else ()
+
+    def sides(self, probability: F32, features: F64 | None) -> F32 | None:
+        """(A, 2) probability of each AU of `sided` on the person's left and right; None without landmarks.
+
+        probability: (U,) that is given out.
+        """
+        if features is None or self._voice is None or self._voice.sides is None:
+            return None
+        return self._voice.sides.probability(probability, features).astype(np.float32)
+
+    def _seen(self, face: Face, frame: Frame) -> F64 | None:
         mesh = face.landmarks
         if not self._hears_points or mesh is None or mesh.blendshapes is None:
             return None
         pose = measures_of_mesh(mesh, frame).pose
-        return voice.logits(features(mesh.points_px, mesh.blendshapes, pose))
+        return features(mesh.points_px, mesh.blendshapes, pose)

@@ -75,6 +75,7 @@ class Watch:
         self.choice = engine.choice
         self._stages = Stages()
         self.spec = self.model.spec_heard(voices=voice is not None)  # with the thresholds in use
+        self._voices = Voices(voice, points=points, blendshapes=options.blendshapes, mesh=options.needs_mesh)
         self._analyser = Analyser(
             engine,
             finder,
@@ -83,12 +84,7 @@ class Watch:
             hysteresis=options.hysteresis,
             notes=notes,
             stages=self._stages,
-            voices=Voices(
-                voice,
-                points=points,
-                blendshapes=options.blendshapes,
-                mesh=options.needs_mesh,
-            ),
+            voices=self._voices,
             features=options.features,
             spec=self.spec,
         )
@@ -119,6 +115,11 @@ class Watch:
     def aus(self) -> tuple[int, ...]:
         """The AUs of the model, in the order of all (U,) arrays."""
         return self.model.spec.aus
+
+    @property
+    def sided(self) -> tuple[int, ...]:
+        """Those of which the run tells the side."""
+        return self._voices.sided
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -308,6 +309,6 @@ def table(source: str | Path, model: str | Path = "", options: Options | None = 
     from knowledge_spreader.realtime.sinks.table.columns import Extras
 
     options = options or Options()
-    extras = Extras(options.landmarks, options.blendshapes)
     with watch(source, model=model, options=options) as results:
+        extras = Extras(options.landmarks, options.blendshapes, results.sided)
         return rows_to_frame((row for result in results for row in rows(result, extras)), results.aus, extras)

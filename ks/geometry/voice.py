@@ -27,6 +27,7 @@ from knowledge_spreader.face.blendshapes import NAMES
 from knowledge_spreader.face.head_pose import HeadPose
 from knowledge_spreader.geometry.intensity import IntensityCurve
 from knowledge_spreader.geometry.measures import MEASURES, measures
+from knowledge_spreader.geometry.sides import Sides
 
 FEATURES = (*NAMES, *MEASURES)  # K = 115
 _LEAST = 1e-3  # blendshapes below it are noise
@@ -56,6 +57,7 @@ class GeometryVoice:
     thresholds: tuple[float, ...]  # of the probability that is heard; the spec's are for the crops alone
     experimental: tuple[int, ...] = ()  # AUs not shown to work on real faces, with this voice
     curves: tuple[IntensityCurve | None, ...] = ()  # of intensity; None: not shown for this AU; () = for none
+    sides: Sides | None = None  # None: the side of no AU is told
 
     def __post_init__(self) -> None:
         u, k = len(self.bias), len(FEATURES)
@@ -71,6 +73,8 @@ class GeometryVoice:
             raise ModelError(f"geometry voice: wanted {u} thresholds between 0 and 1; got {list(self.thresholds)}")
         if len(self.curves) not in (0, u):
             raise ModelError(f"geometry voice: {u} AUs need as many intensity curves; got {len(self.curves)}")
+        if self.sides and max(self.sides.places, default=0) >= u:
+            raise ModelError(f"geometry voice: sides of places {self.sides.places}; there are {u} AUs")
 
     def logits(self, features: Floats) -> F64:
         """o_g (U,) or (T, U) of features (K,) or (T, K)."""
@@ -106,6 +110,11 @@ class GeometryVoice:
                 found[u] = curve(heard[u])
         return found
 
+    @property
+    def sided(self) -> tuple[int, ...]:
+        """The AUs of which the side is told."""
+        return self.sides.aus if self.sides else ()
+
     def to_dict(self) -> dict[str, Any]:
         """JSON types; the inverse of from_dict up to 7 digits."""
         arrays = {name: _rounded(getattr(self, name)) for name in _ARRAYS}
@@ -117,6 +126,7 @@ class GeometryVoice:
             "curves": [
                 curve and {name: _rounded(np.array(getattr(curve, name))) for name in _CURVE} for curve in self.curves
             ],
+            **({"sides": self.sides.to_dict()} if self.sides else {}),
         }
 
     @classmethod
@@ -134,11 +144,12 @@ class GeometryVoice:
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise ModelError(f"geometry voice: {exc!r}; use another model file") from exc
-        return cls(**arrays, thresholds=thresholds, experimental=experimental, curves=curves)
+        sides = Sides.from_dict(values["sides"]) if "sides" in values else None
+        return cls(**arrays, thresholds=thresholds, experimental=experimental, curves=curves, sides=sides)
 
     @property
     def identity(self) -> str:
-        """What was learned, as text: thresholds and marks left out."""
+        """What was learned of AUs, as text: thresholds, marks and sides left out."""
         return json.dumps({name: _rounded(getattr(self, name)) for name in _ARRAYS})
 
 

@@ -1,7 +1,6 @@
 """ks-geometry: gives a model a geometry voice, learned from labelled recordings and portraits of real people."""
 
 import argparse
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from knowledge_spreader.arrays import F64, sigmoid
+from knowledge_spreader.arrays import sigmoid
 from knowledge_spreader.cli.outputs import MODEL, check_outputs, outputs
 from knowledge_spreader.cli.run import add_progress, add_threads, base_rates, make_parser, run, stdout_console
 from knowledge_spreader.datasets.manifest import load
@@ -18,7 +17,7 @@ from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.engines.open import DEVICES
-from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.errors import DataError
 from knowledge_spreader.frame_reader import list_images
 from knowledge_spreader.geometry.fit import (
     LEARNED,
@@ -30,8 +29,9 @@ from knowledge_spreader.geometry.fit import (
     check_enough,
     fit_voice,
 )
-from knowledge_spreader.geometry.intensity import HIGHEST
+from knowledge_spreader.geometry.fit_sides import LEAST_AUC, LEAST_PEOPLE, LEAST_RIGHT, Shown, candidates, fit_sides
 from knowledge_spreader.geometry.voice import GeometryVoice
+from knowledge_spreader.realtime.cli.truth import TRUTH, intensities, intensities_by_side
 from knowledge_spreader.realtime.gather import gather
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.spec import ModelSpec, au_label, parse_aus
@@ -70,6 +70,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="true intensities of --recordings: the truth/ folder of a ks-synth dataset (default: none are told)",
     )
+    made.add_argument(
+        "--sides",
+        type=Path,
+        metavar="FILE.csv",
+        help="recordings whose truth/ beside them knows sides: the manifest.csv of `ks-synth dataset --only sides`; "
+        "teaches which side of the face acts (default: sides are not told)",
+    )
     made.add_argument("--out", type=Path, required=True, metavar="FILE.ks", help="the model with the voice")
     made.add_argument(
         "--base-rates",
@@ -106,16 +113,26 @@ def _learn(args: argparse.Namespace) -> None:
     options = Options(model=str(model.path), device=args.device, precision=args.precision, threads=args.threads)
     data = load(args.recordings, model.spec.aus)
     check_enough(len({video.subject for video in data.videos}), sum(len(list_images(path)) for path in args.portraits))
-    truth = _truth(args.intensities, data)
+    truth = intensities(args.intensities, data) if args.intensities else []
+    sides = load(args.sides, model.spec.aus) if args.sides else None
+    by_side = intensities_by_side(args.sides.parent / TRUTH, sides, candidates(model.spec.aus)) if sides else []
     rendered, rows = _recordings(data, options, progress=args.progress)
     portraits = _portraits(args.portraits, options, progress=args.progress)
     labels = np.stack([data.videos[v].labels[row] for v, row in rows])
-    intensities = np.stack([truth[v][row] for v, row in rows]) if truth else None
+    known = np.stack([truth[v][row] for v, row in rows]) if truth else None
     spec = model.spec if args.experimental is None else replace(model.spec, experimental=args.experimental)
-    fitted = fit_voice(spec, rendered, labels, portraits, dict(args.base_rates), intensities)
+    fitted = fit_voice(spec, rendered, labels, portraits, dict(args.base_rates), known)
+    shown: tuple[Shown, ...] = ()
+    if sides:
+        faces, rows = _recordings(sides, options, progress=args.progress)
+        acts = np.stack([by_side[v][row] for v, row in rows])
+        found, shown = fit_sides(model.spec.aus, faces.features, faces.person, acts, portraits.features)
+        fitted = replace(fitted, voice=replace(fitted.voice, sides=found))
     written = _write(model, spec, fitted.voice, args.out)
     console = stdout_console(wide=120)
     _print_voice(spec, fitted, portraits, console)
+    if shown:
+        _print_sides(shown, console)
     console.print(
         f"{args.out}: weights {written.weights_id}; learned from {len(set(rendered.person))} people, "
         f"{len(rendered.person)} frames, and {len(portraits.person)} portraits, "
@@ -134,28 +151,6 @@ def _recordings(data: DataSet, options: Options, *, progress: bool) -> tuple[Hea
     person = np.array([data.videos[v].subject for v in found.source])
     heard = Heard(found.crops[kept], found.features[kept], found.tokens[kept], person[kept])
     return heard, [row for row, keep in zip(rows, kept, strict=True) if keep]
-
-
-def _truth(folder: Path | None, data: DataSet) -> list[F64]:
-    """(T, U) intensities 0 to 5 of each video; none without a folder. Raises DataError if an AU has no column.
-
-    The tables are those of `ks-synth dataset`: VIDEO.csv with frame, AU01, AU02, ... from 0 to 1.
-    """
-    if folder is None:
-        return []
-    tables = []
-    for video in data.videos:
-        path = folder / f"{video.name}.csv"
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-            table = np.array([[float(row[f"AU{au:02d}"]) for au in data.aus] for row in rows]) * HIGHEST
-        except (OSError, KeyError, ValueError, csv.Error) as exc:
-            raise DataError(f"{path}: no table of intensities as ks-synth writes it ({one_line(exc)})") from exc
-        if table.shape != video.labels.shape or not np.isfinite(table).all():
-            raise DataError(f"{path}: wanted {video.labels.shape} intensities from 0 to 1; got {table.shape}")
-        tables.append(table)
-    return tables
 
 
 def _portraits(folders: Sequence[Path], options: Options, *, progress: bool) -> Heard:
@@ -189,5 +184,21 @@ def _print_voice(spec: ModelSpec, fitted: VoiceFit, portraits: Heard, console: C
     console.print(
         "portraits: share that reaches the threshold. ICC(3,1), MAE: of intensities 0 to 5 with the true ones, people "
         f"left out; told where the ICC is {LEAST_ICC:g} or more.",
+        soft_wrap=True,
+    )
+
+
+def _print_sides(shown: Sequence[Shown], console: Console) -> None:
+    table = Table(title="Sides")
+    for column in ("AU", "people", "right side", "AUC", "told"):
+        table.add_column(column, justify="left" if column == "AU" else "right")
+    for one in shown:
+        told = "yes" if one.told else "no"
+        table.add_row(au_label(one.au), str(one.people), f"{100 * one.right:.1f} %", f"{one.auc:.3f}", told)
+    console.print(table)
+    console.print(
+        "people who show the AU on one side; share of those frames in which that side is the stronger; AUC of sides in "
+        "frames with the AU. People left out, all other AUs even. Told where these are "
+        f"{LEAST_PEOPLE}, {100 * LEAST_RIGHT:g} % and {LEAST_AUC:g} or more.",
         soft_wrap=True,
     )

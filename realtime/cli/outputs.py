@@ -36,7 +36,7 @@ class Outputs:
 
 def make_outputs(args: argparse.Namespace, watch: Watch) -> Outputs:
     """All sinks that the options ask for; without any, a window if there is a display. Raises KSError."""
-    extras, points = Extras(args.landmarks, args.blendshapes), _drawn_points(args)
+    extras, points = Extras(args.landmarks, args.blendshapes, watch.sided), _drawn_points(args)
     sinks: list[Sink] = [CsvSink(path, watch.aus, extras) for path in args.csv]
     sinks += [JsonlSink(path, extras) for path in args.jsonl]
     if args.parquet:

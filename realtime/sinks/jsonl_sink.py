@@ -12,7 +12,8 @@
         face_id, box_xyxy_px [left, top, right, bottom], score 0 to 1, success true or false
         reason          why success is false: "small", "turned", "blurred", "edge"; else null
         aus             {"AU12": {"p": probability, "c": present or not, "u": disagreement of the voices,
-                        "r": intensity 0 to 5, or null}}; null if success is false
+                        "r": intensity 0 to 5, or null}}; null if success is false. Where the model tells sides,
+                        "sides": [left, right], their probabilities, or null without a face mesh
         order_p         probability that the window is in its true order; null if success is false
         window_frames   different frames in the window
         calibrated      whether the person's neutral baseline is subtracted
@@ -145,6 +146,7 @@ def _aus(answer: FaceAUs, aus: tuple[int, ...]) -> dict[str, Any]:
             "u": None if u_au is None else round(u_au, _DIGITS),
             "r": None if r_au is None else round(r_au, 2),
         }
+        | ({"sides": _list(answer.side_of(au), _DIGITS)} if au in answer.sided else {})
         for au, p_au, on, u_au, r_au in zip(aus, p, answer.occurrence.tolist(), u, r, strict=True)
     }
 

@@ -43,6 +43,8 @@ Then ours:
     stream          name of the source, without secrets
     epoch           increases with each reconnect of the source
     picture         file name of a photograph, or of an image of a folder; else empty
+    AU12L_p AU12R_p                probability on the person's left and right side, where the model tells it; the higher
+                    is AU12_p
 
 What is not known is empty, never 0 or nan. All that comes from the face mesh is empty without it. The table does not
 mark experimental AUs; ks-live lists them when it starts and in --report.
@@ -77,7 +79,7 @@ NO_FACE = "no face"
 def rows(result: FrameResult, extras: Extras = NO_EXTRAS) -> list[Row]:
     """One row per face of the frame, or one row with reason "no face". Values are in the order of columns()."""
     if not result.faces:
-        return [_row_without_face(result.frame, len(columns(result.aus, extras)))]
+        return [_row_without_face(result.frame, len(columns(result.aus, extras)), 2 * len(extras.sided))]
     return [_row(result.frame, face, result.aus, extras) for face in result.faces]
 
 
@@ -108,12 +110,13 @@ def _row(frame: Frame, answer: FaceAUs, aus: Sequence[int], extras: Extras) -> R
         *(_flat(mesh.points_px if mesh else None, 3 * POINTS_478) if extras.landmarks == "478" else ()),
         *(_blendshapes(mesh) if extras.blendshapes else ()),
         *_end(frame, face.rejected),
+        *_sides(answer, extras.sided),
     )
 
 
-def _row_without_face(frame: Frame, n_columns: int) -> Row:
+def _row_without_face(frame: Frame, n_columns: int, n_sides: int) -> Row:
     start, end = _start(frame, NO_FACE_ID, 0.0, success=False), _end(frame, frame.unreadable or NO_FACE)
-    return (*start, *[None] * (n_columns - len(start) - len(end)), *end)
+    return (*start, *[None] * (n_columns - len(start) - len(end) - n_sides), *end, *[None] * n_sides)
 
 
 def _start(frame: Frame, face_id: int, confidence: float, *, success: bool) -> Row:
@@ -148,6 +151,13 @@ def _from_mesh(answer: FaceAUs, frame: Frame) -> tuple[list[float | None], list[
     pose, gaze = measured
     cells = (*gaze.right, *gaze.left, *gaze.angle_rad, *pose.translation_mm, *pose.rotation_rad)
     return known(np.array(cells)), known(np.array(pose.angles_deg))
+
+
+def _sides(answer: FaceAUs, sided: Sequence[int]) -> list[float | None]:
+    """Left and right of each AU."""
+    if answer.sides is None:
+        return [None] * (2 * len(sided))
+    return [known_number(p) for au in sided for p in answer.side_of(au)]
 
 
 def _flat(points: np.ndarray | None, n_cells: int) -> list[float | None]:

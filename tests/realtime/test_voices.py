@@ -111,9 +111,10 @@ def test_a_face_without_landmarks_is_answered_by_the_crops(voice: GeometryVoice)
     u = len(voice.bias)
     face = Face(0, (0, 0, 64, 64), np.zeros((6, 2)), 0.9)
     frame = Frame(np.zeros((64, 64, 3), np.uint8), Stream("a", 0), 0, 0, Fraction(1, 25), 0.0)
-    heard, apart = Voices(voice).hear(np.full(u, 0.5, np.float32), np.zeros(0, np.float32), face, frame)
+    heard, apart, seen = Voices(voice).hear(np.full(u, 0.5, np.float32), np.zeros(0, np.float32), face, frame)
     assert heard == pytest.approx(np.full(u, 1 / (1 + np.exp(-0.25))))
     assert not apart.any()
+    assert seen is None
 
 
 @pytest.fixture(scope="module")

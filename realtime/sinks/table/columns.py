@@ -29,10 +29,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """Columns that are there only if somebody asks for them."""
+    """Columns that are there only if somebody asks for them, or if the run can fill them."""
 
     landmarks: str = "none"  # "none", "68": those of OpenFace, "478": those of the face mesh
     blendshapes: bool = False
+    sided: tuple[int, ...] = ()  # AUs of which the run tells the side
 
     def __post_init__(self) -> None:
         if self.landmarks not in LANDMARKS:
@@ -51,7 +52,8 @@ def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """The columns of a table with this header. Raises DataError if it is not a table of this version."""
     aus = [int(match[1]) for name in names if (match := re.fullmatch(r"AU(\d{2,})_p", name))]
     landmarks = "68" if "x_0" in names else "478" if "mesh_x_0" in names else "none"
-    found = columns(aus, Extras(landmarks, any(name.startswith("blendshape_") for name in names)))
+    sided = tuple(int(match[1]) for name in names if (match := re.fullmatch(r"AU(\d{2,})L_p", name)))
+    found = columns(aus, Extras(landmarks, any(name.startswith("blendshape_") for name in names), sided))
     if [column.name for column in found] != list(names):
         raise DataError(f"a table with the columns {', '.join(names)[:80]} was not written by this version")
     return found
@@ -100,6 +102,7 @@ def _ours(aus: Sequence[int], extras: Extras) -> tuple[Column, ...]:
         Column("stream", "text"),
         Column("epoch", "integer", always=True),
         Column("picture", "text"),
+        *(Column(f"AU{au:02d}{side}_p", "share") for au in extras.sided for side in "LR"),
     )
 
 

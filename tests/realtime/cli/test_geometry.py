@@ -48,8 +48,11 @@ def folder(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory)
                 table.writerow([f"p{person:02d}", f"p{person:02d}", i, *(int(value > 0.3) for value in shown)])
             with (made / "truth" / f"p{person:02d}.csv").open("w", newline="") as rows:
                 of_person = csv.writer(rows)
-                of_person.writerow(["frame", *aus])
-                of_person.writerows([i, *(truth[at][au] for au in aus)] for i, at in enumerate(mine))
+                sides = [f"{au}{side}" for au in aus for side in "LR"]
+                of_person.writerow(["frame", *aus, *sides])
+                for i, at in enumerate(mine):
+                    shown = [truth[at][au] for au in aus]
+                    of_person.writerow([i, *shown, *(value for value in shown for _ in "LR")])
     (made / "faces").mkdir()
     still = min(range(len(pictures)), key=lambda at: sum(float(truth[at][au]) for au in aus))
     for i in range(PORTRAITS):
@@ -64,6 +67,7 @@ def test_a_model_learns_a_voice_and_keeps_its_crops(
 ) -> None:
     words = ["--recordings", folder / "manifest.csv", "--intensities", folder / "truth"]
     words += ["--portraits", folder / "faces", "--out", tmp_path / "new.ks", "--experimental", "7,9", "--no-progress"]
+    words += ["--sides", folder / "manifest.csv"]
     assert main(list(map(str, words))) == 0
     told = capsys.readouterr().out
     assert "learned from 20 people, 180 frames" in " ".join(told.split())
@@ -73,6 +77,8 @@ def test_a_model_learns_a_voice_and_keeps_its_crops(
     assert new.weights_id != old.weights_id
     assert new.spec.experimental == new.geometry.experimental == (7, 9)
     assert len(new.geometry.curves) == len(new.spec.aus)
+    assert "people who show the AU on one side" in " ".join(told.split())
+    assert new.geometry.sides is None  # both sides do the same in this clip
 
 
 @pytest.mark.parametrize(
@@ -82,6 +88,7 @@ def test_a_model_learns_a_voice_and_keeps_its_crops(
         (["--portraits", "{0}/none"], "no such folder; give a folder of photographs"),
         (["--portraits", "{0}/p00"], "needs 20 labelled people, 100 portraits .*; got 20 people, 9 portraits"),
         (["--intensities", "{0}/p00"], "p00.csv: no table of intensities as ks-synth writes it"),
+        (["--sides", "{0}/none.csv"], "none.csv: no such file"),
         (["--out", "{0}/manifest.csv"], "--out"),
         (["--model", "{0}/none.ks"], "no model at"),
         (["--experimental", "x"], "AUs must be numbers"),
