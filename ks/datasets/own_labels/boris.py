@@ -2,7 +2,7 @@
 
     Behavior     AU12, AU 12, ...; "coded": the spans that were looked at; others are named in a note
     Subject      "face 0" names the face; other subjects are taken for one person, so an observation may have one
-    Media file name, Media file path, Media file or Source     the recording; without it the Observation id
+    Source, Media file path, Media file or Media file name     the recording; without it the Observation id
 
 A state is present from start to stop, a point in the nearest frame. The AUs of a file count as coded in all its
 observations, because they have one ethogram. Modifiers are not read.
@@ -19,7 +19,7 @@ from knowledge_spreader.datasets.own_labels.table import Heading, Place, rows, s
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, WHOLE_RECORDING, Events, OwnLabel, Sheet
 from knowledge_spreader.errors import DataError
 
-_MEDIA = ("media file name", "media file path", "media file", "source")
+_MEDIA = ("source", "media file path", "media file", "media file name")  # the last may differ within an observation
 _NO_MEDIA = ("", "na", "n/a", "not found", "none", "live observation")
 _START, _STOP = ("start (s)", "start (seconds)"), ("stop (s)", "stop (seconds)")
 _TIME, _BEHAVIOR, _STATUS = ("time", "time (s)"), ("behavior", "behaviour"), ("status", "behavior type", "type")

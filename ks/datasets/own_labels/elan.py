@@ -40,7 +40,7 @@ def read_elan(path: Path) -> tuple[list[Sheet], list[str]]:
         else []
     )
     if lost:
-        notes.append(f"{lost} annotations have no time and were left out")
+        notes.append(f"annotations without a time, left out: {lost}")
     sheets = []
     for coder in sorted({named.coder for named in known.values() if named.au}):
         of_coder = {name: named for name, named in known.items() if named.coder == coder}

@@ -66,7 +66,7 @@ def read_log(path: Path) -> tuple[list[Sheet], list[str]]:
     except OSError as exc:
         raise DataError(f"{path}: cannot be read ({one_line(exc)}); check the path and its permissions") from exc
     if from_models:
-        notes.append(f"{from_models} statements are a model's and teach nothing")
+        notes.append(f"statements of a model, which teach nothing: {from_models}")
     return _sheets(path, state, names), notes
 
 

@@ -46,7 +46,8 @@ def on_frames(
     if both.any():
         t, u = np.argwhere(both)[0]
         which = f"first AU{aus[u]} of frame {frames[t]}"
-        said.append(f"{recording}: {np.count_nonzero(both)} labels contradict each other and are unknown, {which}")
+        count = np.count_nonzero(both)
+        said.append(f"{recording}: labels that contradict each other and are unknown: {count}, {which}")
     return np.where(present == absent, UNKNOWN, present).astype(np.int8)
 
 
@@ -56,7 +57,7 @@ def _of_rows(target: Target, sheet: Sheet, rows: Rows, aus: Sequence[int], face:
     at = positions(target, sheet, rows)
     lost = np.count_nonzero((at < 0) & (rows.values != UNKNOWN).any(axis=1))
     if lost:
-        notes.append(f"{sheet.file}: {lost} labelled rows are of no frame of {target.recording}")
+        notes.append(f"{sheet.file}: labelled rows of no frame of {target.recording}: {lost}")
     kept = np.flatnonzero((at >= 0) if face is None else (at >= 0) & (rows.faces == face))
     columns = {au: column for column, au in enumerate(rows.aus)}
     to = [u for u, au in enumerate(aus) if au in columns]
@@ -76,7 +77,7 @@ def _one_per_frame(sheet: Sheet, at: I64, faces: I32, values: I8, notes: list[st
         present = np.logical_or.reduceat(values == 1, starts, axis=0)
         absent = np.logical_or.reduceat(values == 0, starts, axis=0)
         if twice := np.count_nonzero(present & absent):
-            notes.append(f"{sheet.file}: {twice} labels at times of the same frame differ and are unknown")
+            notes.append(f"{sheet.file}: labels at times of the same frame that differ and are unknown: {twice}")
         values = np.where(present == absent, UNKNOWN, present).astype(np.int8)
         at, faces = at[starts], faces[starts]
     starts = _starts(at)

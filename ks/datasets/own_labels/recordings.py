@@ -20,9 +20,9 @@ class Names:
 
     def __init__(self, recordings: Iterable[Path]) -> None:
         self._levels: tuple[dict[str, list[Path]], ...] = ({}, {}, {})
-        for recording in recordings:
+        for recording in dict.fromkeys(recordings):
             stem = recording.name if recording.is_dir() else recording.stem
-            beside = os.path.join(os.path.realpath(recording.parent), _same(stem))
+            beside = _beside(recording, stem)
             keys = ((os.path.realpath(recording), beside), (_same(recording.name),), (_same(stem),))
             for level, of_level in zip(self._levels, keys, strict=True):
                 for key in of_level:
@@ -60,9 +60,9 @@ def assign(
     chosen = {recording: _best_of_each_file(recording, found) for recording, found in given.items()}
     notes = []
     if left := list(dict.fromkeys(left)):
-        notes.append(f"labels of {len(left)} recordings that are not among those given, e.g. {left[0]}")
+        notes.append(f"labels of recordings that are not among those given: {len(left)}, e.g. {left[0]}")
     if without := [recording for recording, found in chosen.items() if not found]:
-        notes.append(f"{len(without)} of {len(recordings)} recordings have no labels, e.g. {without[0]}")
+        notes.append(f"recordings without labels: {len(without)} of {len(recordings)}, e.g. {without[0]}")
     return chosen, tuple(notes)
 
 
@@ -83,13 +83,11 @@ def _best_of_each_file(recording: Path, found: list[tuple[int, Sheet]]) -> tuple
         here = [(level, sheet) for level, sheet in found if sheet.file == file]
         best = min(level for level, _ in here)
         mine = [sheet for level, sheet in here if level == best]
-        if best != _BY_PATH:
-            for other in mine[1:]:
-                if (_spelled(other), other.video) != (_spelled(mine[0]), mine[0].video):
-                    two = f"{mine[0].recording!r} and {other.recording!r}"
-                    raise DataError(
-                        f"{file}: {two} may both be {recording}; write its path, relative to the label file"
-                    )
+        for other in mine[1:]:
+            same = best == _BY_PATH or _spelled(other) == _spelled(mine[0])
+            if not same or other.video != mine[0].video:
+                two = f"{mine[0].recording!r} and {other.recording!r}"
+                raise DataError(f"{file}: {two} may both be {recording}; write its path, relative to the label file")
         chosen += mine
     return tuple(chosen)
 
@@ -97,8 +95,7 @@ def _best_of_each_file(recording: Path, found: list[tuple[int, Sheet]]) -> tuple
 def _keys(sheet: Sheet) -> list[tuple[int, str]]:
     if not sheet.recording:
         stem = _same(sheet.file.stem)
-        folder = os.path.realpath(sheet.file.parent)
-        return [(_BY_PATH, os.path.join(folder, stem)), (_BY_NAME, stem), (_BY_STEM, stem)]
+        return [(_BY_PATH, _beside(sheet.file, sheet.file.stem)), (_BY_NAME, stem), (_BY_STEM, stem)]
     spellings = (sheet.recording, sheet.recording.replace("\\", "/"))
     paths = [os.path.realpath(os.path.join(sheet.file.parent, text)) for text in spellings]
     by_path = [(_BY_PATH, path) for path in paths]
@@ -106,6 +103,11 @@ def _keys(sheet: Sheet) -> list[tuple[int, str]]:
         return by_path
     name = _same(_spelled(sheet).rsplit("/", 1)[-1])
     return [*by_path, (_BY_NAME, name), (_BY_STEM, name), (_BY_STEM, _same(Path(name).stem))]
+
+
+def _beside(path: Path, stem: str) -> str:
+    """What a recording and the label file beside it that is named like it have in common; no path itself."""
+    return os.path.join(os.path.realpath(path.parent), _same(stem), "*")
 
 
 def _spelled(sheet: Sheet) -> str:
