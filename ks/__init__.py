@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from knowledge_spreader.config import TrainConfig
     from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
     from knowledge_spreader.engines.open import open_engine
+    from knowledge_spreader.engines.train import train
     from knowledge_spreader.errors import KSError
     from knowledge_spreader.realtime.options import Options
     from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult, Stream
     from knowledge_spreader.realtime.watch import Watch, table, watch
-    from knowledge_spreader.training.trainer import train
 
 # ONNX Runtime (seen with 1.32) sends events of its use to Microsoft, with a number that it keeps in the user's cache,
 # unless this variable is set when it is first imported. Programs that we start inherit it.
@@ -54,8 +54,8 @@ __all__ = [
 _ROOMS = {
     "errors": ("KSError",),
     "config": ("TrainConfig",),
-    "training.trainer": ("train",),
     "engines.open": ("open_engine",),
+    "engines.train": ("train",),
     "engines.ks_file.model_file": ("ModelFile", "open_model"),
     "realtime.options": ("Options",),
     "realtime.types": ("Event", "Face", "FaceAUs", "Frame", "FrameResult", "Stream"),

@@ -144,8 +144,12 @@ class TrainConfig:
         default=False, metadata=about("add a learned embedding to the key frame's token in T_b (ours)")
     )
     init: str = field(
-        default="imagenet",
-        metadata=about("initial weights: imagenet, random, or a checkpoint", metavar="imagenet|random|FILE"),
+        default="auto",
+        metadata=about(
+            "initial weights: imagenet, random, bundled (the model of this package), or a checkpoint or .ks file; "
+            "auto: imagenet, which is downloaded once, or bundled where it cannot be had",
+            metavar="auto|imagenet|bundled|random|FILE",
+        ),
     )
 
     # method

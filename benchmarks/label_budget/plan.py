@@ -158,10 +158,13 @@ def _identity(place: str) -> str:
 
 
 def base_config(data: str, root: str, settings: Iterable[str]) -> TrainConfig:
-    """The defaults of ks-train, changed by `settings` ('epochs=20'). Raises KSError for what cannot be set."""
+    """The defaults of ks-train, changed by `settings` ('epochs=20'). Raises KSError for what cannot be set.
+
+    The start is ImageNet's and not `auto`, so that no run of a study begins from other weights than the rest.
+    """
     kinds = typing.get_type_hints(TrainConfig)
     taken = (*AXES, "data", "root", "out")
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"init": "imagenet"}
     for setting in settings:
         name, equals, text = setting.partition("=")
         name = name.strip().replace("-", "_")

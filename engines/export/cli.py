@@ -2,17 +2,17 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.checkpoint import Checkpoint, save_checkpoint
+from knowledge_spreader.checkpoint import save_checkpoint
 from knowledge_spreader.cli.outputs import CHECKPOINT, check_outputs, outputs
 from knowledge_spreader.cli.run import add_face_model, make_parser, run
-from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.bundled import bundled_model
-from knowledge_spreader.engines.export.to_checkpoint import restored
-from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.engines.export.to_checkpoint import as_checkpoint
+from knowledge_spreader.engines.ks_file.model_file import open_model
 from knowledge_spreader.engines.sample_crops import real_crops
 from knowledge_spreader.errors import DataError
 
@@ -59,29 +59,6 @@ def _restore(args: argparse.Namespace) -> None:
     )
     if len(faces) < _FEWEST_FACES:
         raise DataError(f"--faces: found {len(faces)} faces, wanted {_FEWEST_FACES}; give more or longer videos")
-    model = restored(file, faces, args.seed)
-    tensors = {f"model.{name}": x for name, x in model.state_dict().items()}
-    save_checkpoint(
-        args.out, Checkpoint(file.spec, _settings(file, args.out), tensors, {"restored_from": file.weights_id})
-    )
+    checkpoint = as_checkpoint(file, faces, args.seed)
+    save_checkpoint(args.out, replace(checkpoint, config=replace(checkpoint.config, out=str(args.out))))
     print(f"{args.out}: {file.path.name} ({file.weights_id}) as a checkpoint, norms measured on {len(faces)} faces")
-
-
-def _settings(file: ModelFile, out: Path) -> TrainConfig:
-    """The settings of a training run with this architecture; ks-eval needs them."""
-    spec = file.spec
-    return TrainConfig(
-        "manifest",
-        root="",
-        out=str(out),
-        init=str(file.path),
-        aus=spec.aus,
-        fps=spec.fps,
-        n_frames=spec.n_frames,
-        side_px=spec.side_px,
-        backbone=spec.backbone,
-        correlation=spec.correlation,
-        spatial_pooling=spec.spatial_pooling,
-        frame_pooling=spec.frame_pooling,
-        mark_key=spec.mark_key,
-    )

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from knowledge_spreader.arrays import U8
+from knowledge_spreader.checkpoint import Checkpoint
+from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.engines.backends.torch_model import answering_weights, folded
 from knowledge_spreader.engines.backends.torch_weights import fill
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
@@ -49,6 +51,28 @@ def restored(file: ModelFile, faces: U8, seed: int = 0) -> KSModel:
         _unfold(conv, norm, plain.get_submodule(name), means[name], variances[name])
     _check(model, plain, faces)
     return model
+
+
+def as_checkpoint(file: ModelFile, faces: U8, seed: int = 0) -> Checkpoint:
+    """The restored model as a checkpoint, with the settings of a training of this architecture, which ks-eval needs."""
+    spec = file.spec
+    config = TrainConfig(
+        "manifest",
+        root="",
+        out="",
+        init=str(file.path),
+        aus=spec.aus,
+        fps=spec.fps,
+        n_frames=spec.n_frames,
+        side_px=spec.side_px,
+        backbone=spec.backbone,
+        correlation=spec.correlation,
+        spatial_pooling=spec.spatial_pooling,
+        frame_pooling=spec.frame_pooling,
+        mark_key=spec.mark_key,
+    )
+    tensors = {f"model.{name}": x for name, x in restored(file, faces, seed).state_dict().items()}
+    return Checkpoint(spec, config, tensors, {"restored_from": file.weights_id})
 
 
 def _unfold(conv: nn.Conv2d, norm: nn.BatchNorm2d, flat: nn.Module, mean: Tensor, variance: Tensor) -> None:
@@ -107,7 +131,9 @@ def _check(model: KSModel, plain: KSModel, faces: U8) -> None:
         for ours, theirs in zip(model.encode(batch), plain.encode(batch), strict=True):
             difference = float((ours - theirs).abs().max() / max(1.0, float(theirs.abs().max())))
             if not difference <= TOLERANCE:
-                raise ModelError(f"the restored model differs by {difference:.1e} from the file; give other --faces")
+                raise ModelError(
+                    f"the restored model differs by {difference:.1e} from the file on these faces; give others"
+                )
 
 
 def _batches(faces: U8) -> Iterator[Tensor]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,10 +15,14 @@ from knowledge_spreader.config import GROUPS, TrainConfig, option_of
 from knowledge_spreader.errors import KSError
 from knowledge_spreader.files import write_json
 
+if TYPE_CHECKING:  # torch
+    from knowledge_spreader.training.init_choice import OpenStart
+
 USAGE = "ks-train --data LAYOUT --root PATH --out FOLDER [options]"
 EXAMPLES = """\
   ks-train --data disfa --root DISFA --fold 1 --labels 2% --out runs/disfa-1
   ks-train --data manifest --root my.csv --fold 0 --out runs/mine
+  ks-train ... --init bundled    begins from the bundled model
   ks-train ... --resume          continues a stopped run, to the same weights
 """
 
@@ -69,17 +74,33 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """0 if training finished; see run()."""
-    return run(parser(), argv, _train, "interrupted; continue from the last saved state with --resume")
+def main(argv: Sequence[str] | None = None, opens: "OpenStart | None" = None) -> int:
+    """0 if training finished; see run(). opens: opens the `.ks` file that --init names, which engines/train.py can."""
+    return run(
+        parser(),
+        argv,
+        lambda args: _train(args, given_settings(argv), opens),
+        "interrupted; continue from the last saved state with --resume",
+    )
 
 
-def _train(args: argparse.Namespace) -> None:
+def given_settings(argv: Sequence[str] | None) -> frozenset[str]:
+    """Names of the settings that the command line itself gives; a default that is given counts, too."""
+    nothing = argparse.Namespace(**{setting.name: None for setting in fields(TrainConfig)})
+    named = parser().parse_args(argv, nothing)
+    return frozenset(setting.name for setting in fields(TrainConfig) if getattr(named, setting.name) is not None)
+
+
+def _train(args: argparse.Namespace, given: frozenset[str], opens: "OpenStart | None") -> None:
     values = {setting.name: getattr(args, setting.name) for setting in fields(TrainConfig)}
     if args.describe:
         from knowledge_spreader.evaluation.model_cost import describe
+        from knowledge_spreader.training.init_choice import followed, is_compiled, open_compiled
 
-        describe(TrainConfig(**values), Console())
+        config = TrainConfig(**values)
+        if is_compiled(config.init):
+            config = followed(config, given, open_compiled(config.init, opens))
+        describe(config, Console())
         return
     if missing := [f"--{name}" for name in ("data", "root", "out") if not values[name]]:
         raise KSError(
@@ -89,7 +110,7 @@ def _train(args: argparse.Namespace) -> None:
     check_outputs(outputs(("--json", args.json, REPORT)), [(what, Path(path)) for what, path in reads if path])
     from knowledge_spreader.training.trainer import train
 
-    summary = train(TrainConfig(**values), progress=args.progress, resume=args.resume)
+    summary = train(TrainConfig(**values), args.progress, args.resume, given=given, opens=opens)
     score = f"F1 {100 * summary.selection_f1:.1f}" if summary.selection_f1 >= 0 else "not scored"
     selection = _selection(summary.best_path)
     print(f"{summary.best_path}: epoch {summary.best_epoch}, {score}, selected on {selection}")

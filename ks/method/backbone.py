@@ -1,5 +1,9 @@
 """The backbones b_theta and b_sigma: ResNet-18 without its classifier, including the normalisation."""
 
+import pickle
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -7,10 +11,11 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.models.resnet import BasicBlock
 
-from knowledge_spreader.errors import MissingError, ModelError
+from knowledge_spreader.errors import MissingError, ModelError, one_line
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_SILENCE_S = 30.0  # a network that answers nothing for so long counts as none
 
 
 class Backbone(nn.Module):
@@ -42,21 +47,46 @@ def make_backbone(name: str, init: str) -> tuple[Backbone, int]:
     """
     if init not in ("random", "imagenet"):
         raise ModelError(f"init of a backbone must be random or imagenet; got {init!r}")
+    if init == "imagenet" and (why := no_imagenet(name)):
+        if name != "resnet18":
+            raise ModelError(f"{why}; use --init random")
+        url, folder = ResNet18_Weights.IMAGENET1K_V1.url, f"{torch.hub.get_dir()}/checkpoints"
+        raise MissingError(f"{why}; put {url} into {folder}, or use --init random")
     if name != "resnet18":
-        if init == "imagenet":
-            raise ModelError(f"there are no ImageNet weights for the backbone {name}; use --init random")
         if name == "tiny":
             return Backbone(tiny_layers()), 64
         width = 32 if name == "resnet18-half" else 16
         return Backbone(resnet18_layers(width)), 8 * width
-    try:
-        network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1 if init == "imagenet" else None)
-    except (OSError, RuntimeError) as exc:  # urllib's errors are OSErrors; a bad checksum is a RuntimeError
-        url, folder = ResNet18_Weights.IMAGENET1K_V1.url, f"{torch.hub.get_dir()}/checkpoints"
-        raise MissingError(
-            f"ImageNet weights could not be downloaded ({exc}); put {url} into {folder}, or use --init random"
-        ) from exc
+    network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1 if init == "imagenet" else None)
     return Backbone(nn.Sequential(*list(network.children())[:-2])), 512
+
+
+def no_imagenet(name: str) -> str:
+    """Why a backbone cannot start from ImageNet's weights; "" if it can.
+
+    A file that is not in torch's cache yet is downloaded, and torch says so on stderr.
+    """
+    if name != "resnet18":
+        return f"there are no ImageNet weights for the backbone {name}"
+    try:
+        with _timeout(_SILENCE_S):
+            resnet18(weights=ResNet18_Weights.IMAGENET1K_V1)
+    except (OSError, RuntimeError) as exc:  # urllib's errors are OSErrors; a bad checksum is a RuntimeError
+        return f"ImageNet weights could not be downloaded ({one_line(exc)})"
+    except (EOFError, pickle.UnpicklingError) as exc:
+        return f"ImageNet weights in torch's cache are damaged ({one_line(exc)})"
+    return ""
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """For all sockets opened within; torch.hub gives its own none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def resnet18_layers(width: int) -> nn.Sequential:

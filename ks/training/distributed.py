@@ -1,7 +1,7 @@
 """Training with several processes: the process group, and batch norm over all processes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -28,6 +28,19 @@ def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
         yield dist.get_rank(), dist.get_world_size()
     finally:
         dist.destroy_process_group()
+
+
+def asked_once(question: Callable[[str], str], world: int) -> Callable[[str], str]:
+    """The first process's answer to a question, in all processes, which may find other things on their disks."""
+
+    def ask(about: str) -> str:
+        if world == 1:
+            return question(about)
+        answers = [question(about) if dist.get_rank() == 0 else ""]
+        dist.broadcast_object_list(answers)
+        return answers[0]
+
+    return ask
 
 
 def share_batch_statistics(model: nn.Module, device: torch.device) -> nn.Module:

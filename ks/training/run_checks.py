@@ -10,14 +10,34 @@ from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.face.detector_weights import find_face_model
 from knowledge_spreader.files import check_folder, check_place, same_file
+from knowledge_spreader.method.backbone import no_imagenet
+from knowledge_spreader.training.init_choice import (
+    AUTO,
+    WORDS,
+    OpenStart,
+    as_before,
+    followed,
+    is_compiled,
+    log_start,
+    not_defaults,
+    open_compiled,
+    settled,
+)
 from knowledge_spreader.training.warm_start import check_start
 
 RUN_FILES = ("config.json", "labels.csv", "log.jsonl", "best.safetensors", "last.safetensors")  # what a run writes
 MAY_DIFFER = ("out", "device", "workers", "cache", "epochs", "face_runtime")  # settings that a resumed run may change
 
 
-def check_run(config: TrainConfig, resume: bool) -> None:
-    """Raises KSError, one line, if the run could not write its folder, or would be refused after the data is read."""
+def check_run(
+    config: TrainConfig, resume: bool, given: frozenset[str] | None = None, opens: OpenStart | None = None
+) -> TrainConfig:
+    """The settings, completed by those of the compiled model that the run begins from, or of the run that it resumes.
+
+    given: settings that the user chose; None: those that differ from their defaults. Raises KSError, one line, if the
+    run could not write its folder, or would be refused after the data is read.
+    """
+    given = not_defaults(config) if given is None else given
     out = Path(config.out)
     check_folder("--out", out)
     for name in RUN_FILES:
@@ -31,15 +51,24 @@ def check_run(config: TrainConfig, resume: bool) -> None:
         find_face_model(config.face_model, config.face_runtime)
     if resume:
         path = out / "last.safetensors"
-        check_same_settings(config, load_checkpoint(path).config, path)
-        return
+        saved = load_checkpoint(path).config
+        config = as_before(config, given, saved)
+        check_same_settings(config, saved, path)
+        return config
     _nothing_else_is_overwritten(out)
+    if is_compiled(config.init):
+        start = open_compiled(config.init, opens)
+        config = followed(config, given, start)
+        log_start(config, start)
+    if config.init == AUTO and config.backbone != "resnet18":  # no need to ask the network
+        config = settled(config, given, opens, no_imagenet)
     check_start(config)
+    return config
 
 
 def _no_input_is_overwritten(config: TrainConfig, out: Path) -> None:
     given = {"--root": config.root, "--label-list": config.label_list, "--face-model": config.face_model}
-    if config.init not in ("random", "imagenet"):
+    if config.init not in WORDS:
         given["--init"] = config.init
     for name in RUN_FILES:
         for option, path in given.items():

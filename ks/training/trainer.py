@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
 from knowledge_spreader.clips.chosen_data import check_labels, choose_data, spec_of
+from knowledge_spreader.clips.frame_index import check_lengths
 from knowledge_spreader.clips.label_budget import write_labels
 from knowledge_spreader.clips.loader import ClipReader, to_device
 from knowledge_spreader.clips.schedule import check_batch, make_schedule
@@ -27,18 +28,19 @@ from knowledge_spreader.errors import KSError
 from knowledge_spreader.evaluation.predict import answer, probability
 from knowledge_spreader.files import write_text
 from knowledge_spreader.method.algorithm import StepLoss, ks_step
-from knowledge_spreader.method.backbone import make_backbone
+from knowledge_spreader.method.backbone import make_backbone, no_imagenet
 from knowledge_spreader.method.baselines import fixmatch_step, frames_step, pseudo_label_step, supervised_step, tcl_step
 from knowledge_spreader.method.batch import Batch
-from knowledge_spreader.method.network import KSModel
+from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.metrics import best_thresholds, confusion, mean_f1
 from knowledge_spreader.spec import ModelSpec
-from knowledge_spreader.training.distributed import process_group, share_batch_statistics
+from knowledge_spreader.training.distributed import asked_once, process_group, share_batch_statistics
+from knowledge_spreader.training.init_choice import OpenStart, not_defaults, settled
 from knowledge_spreader.training.optim import amp_dtype, learning_rate, make_optimizer
 from knowledge_spreader.training.run_checks import check_run, check_same_settings
 from knowledge_spreader.training.run_log import EpochMeter, RunLog, mean_over_processes
 from knowledge_spreader.training.signals import hear_no_signal, stop_requested
-from knowledge_spreader.training.warm_start import start_model
+from knowledge_spreader.training.warm_start import first_model
 
 log = logging.getLogger(__name__)
 
@@ -83,42 +85,61 @@ class Step(nn.Module):
         return self.loss(self.model, batch, self.config, self.weight)
 
 
-def train(config: TrainConfig, progress: bool = True, resume: bool = False) -> RunSummary:
+def train(
+    config: TrainConfig,
+    progress: bool = True,
+    resume: bool = False,
+    *,
+    given: frozenset[str] | None = None,
+    opens: OpenStart | None = None,
+) -> RunSummary:
     """Trains one model; writes best.safetensors, last.safetensors, labels.csv, log.jsonl and tb/ to config.out.
 
-    resume: continue from last.safetensors, to the same weights as an uninterrupted run. Raises KSError.
+    resume: continue from last.safetensors, to the same weights as an uninterrupted run. given: names of the settings
+    that the user chose; None: those that differ from their defaults. The others may follow a compiled model that the
+    run begins from. opens: opens such a model. Raises KSError.
     """
+    given = not_defaults(config) if given is None else given
     device = pick_device(config.device)
     with process_group(device) as (rank, world):
         progress = progress and rank == 0
         if rank:
             logging.getLogger("knowledge_spreader").setLevel(logging.ERROR)  # only the first process logs
-        check_run(config, resume)
+        config = check_run(config, resume, given, opens)
         check_batch(config, world)
         amp_dtype(config.amp, device)
         chosen = choose_data(config)
         check_labels(config, chosen)
-        if config.init == "imagenet":
-            make_backbone(config.backbone, config.init)  # fails on a missing download before hours of cropping
+        if not resume:  # fails on a missing download before hours of cropping
+            config = settled(config, given, opens, asked_once(no_imagenet, world))
+            check_lengths(chosen.data.videos, config.n_frames)
+            if config.init == "imagenet":
+                make_backbone(config.backbone, config.init)
         if rank:
             dist.barrier()  # the first process crops, the others wait for its crops
         material = load_material(config, progress, chosen)
         if world > 1 and not rank:
             dist.barrier()
-        return Trainer(config, material, device, rank, world).run(progress, resume)
+        torch.manual_seed(config.seed)
+        # a resumed run has the weights of last.safetensors, whatever it began from
+        model = make_model(spec_of(config, material.data)) if resume else first_model(config, material, opens)
+        return Trainer(config, material, model, (device, rank, world)).run(progress, resume)
 
 
 class Trainer:
     """The state of a run: network, optimiser and number of finished steps. The rest follows from the config."""
 
-    def __init__(self, config: TrainConfig, material: Material, device: torch.device, rank: int, world: int) -> None:
-        self.config, self.material, self.device, self.rank, self.world = config, material, device, rank, world
+    def __init__(
+        self, config: TrainConfig, material: Material, model: KSModel, place: tuple[torch.device, int, int]
+    ) -> None:
+        """place: the device, the number of this process, and how many there are."""
+        self.config, self.material = config, material
+        self.device, self.rank, self.world = device, rank, world = place
         self.spec = spec_of(config, material.data)
         self.schedule = make_schedule(config, material, rank, world)
         self.selection = selection_frames(config, material)
         self.out = Path(config.out)
-        torch.manual_seed(config.seed)
-        self.model = start_model(self.spec, config.init).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         weight = class_weights(material.index.labels[self.schedule.labelled], aus=self.spec.aus, strict=True)
         step = Step(self.model, config, torch.from_numpy(weight).float()).to(device)
         if world > 1:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from knowledge_spreader.checkpoint import Checkpoint, load_checkpoint, load_weights
 from knowledge_spreader.clips.chosen_data import spec_of
+from knowledge_spreader.clips.training_data import Material
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.datasets.types import DataSet
 from knowledge_spreader.errors import ModelError
 from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import CHOSEN_LATER, ModelSpec
+from knowledge_spreader.training.init_choice import WORDS, OpenStart, is_compiled, open_compiled, training_faces
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ def check_start(config: TrainConfig) -> None:
     """Raises ModelError, before any data is read, if --init names a checkpoint that cannot be used."""
     if config.init == "imagenet" and config.backbone != "resnet18":
         make_backbone(config.backbone, config.init)  # refuses; for resnet18 it would download
-    if config.init not in ("random", "imagenet"):
+    if config.init not in WORDS and not is_compiled(config.init):
         any_data = DataSet(config.data, config.aus or (1,), config.fps or 25.0, (), ())  # neither affects backbones
         _fitting_start(spec_of(config, any_data), config.init)
 
@@ -37,13 +39,10 @@ def check_start(config: TrainConfig) -> None:
 def _fitting_start(spec: ModelSpec, init: str) -> Checkpoint:
     """The checkpoint at `init`. Raises ModelError if it is none, or if its backbones do not fit."""
     path = Path(init)
-    if path.suffix == ".ks":
-        raise ModelError(
-            f"--init {init} is a compiled model; convert it to a checkpoint: "
-            f"ks-restore {init} --faces VIDEO --out start.safetensors"
-        )
     if not path.is_file():
-        raise ModelError(f"no checkpoint at {init or repr(init)}; --init takes imagenet, random or a checkpoint file")
+        raise ModelError(
+            f"no checkpoint at {init or repr(init)}; --init takes {', '.join(WORDS)}, a checkpoint or a .ks file"
+        )
     saved = load_checkpoint(path)
     if differences := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, *chain(*HEADS.values()), "side_px")):
         raise ModelError(
@@ -52,8 +51,20 @@ def _fitting_start(spec: ModelSpec, init: str) -> Checkpoint:
     return saved
 
 
-def start_model(spec: ModelSpec, init: str) -> KSModel:
-    """A model with initial weights: "random", "imagenet" (both backbones), or the path of a checkpoint.
+def first_model(config: TrainConfig, material: Material, opens: OpenStart | None = None) -> KSModel:
+    """The model that a run begins with. Raises ModelError, or MissingError without ImageNet's weights."""
+    spec = spec_of(config, material.data)
+    if not is_compiled(config.init):
+        return start_model(spec, config.init)
+    return start_model(
+        spec, config.init, open_compiled(config.init, opens).checkpoint(training_faces(material), config.seed)
+    )
+
+
+def start_model(spec: ModelSpec, init: str, restored: Checkpoint | None = None) -> KSModel:
+    """A model with initial weights: "random", "imagenet" (both backbones), or those of a checkpoint.
+
+    restored: what was made of a compiled model; without it the checkpoint is the file that `init` names.
 
     A checkpoint with other AUs or heads gives its backbones and the heads that fit. If it was trained with method
     frames, branch B starts as a copy of branch A; also if the new model has frame_pooling "attention" and the
@@ -62,7 +73,7 @@ def start_model(spec: ModelSpec, init: str) -> KSModel:
     if init in ("random", "imagenet"):
         return make_model(spec, init)
     path = Path(init)
-    saved = _fitting_start(spec, init)
+    saved = restored or _fitting_start(spec, init)
     model, tensors = make_model(spec), saved.part("model.")
     if spec.side_px != saved.spec.side_px:
         log.warning("%s was trained on crops of %d px, this run uses %d px", init, saved.spec.side_px, spec.side_px)

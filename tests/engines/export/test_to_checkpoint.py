@@ -111,8 +111,3 @@ def test_too_few_faces_are_refused(tmp_path: Path, face_model: Path, capsys: pyt
     assert main(["--faces", str(tmp_path / "grey.mp4"), "--face-model", str(face_model), "--out", str(out)]) == 2
     assert "no face" in capsys.readouterr().err
     assert not out.exists()
-
-
-def test_ks_train_says_what_to_do_with_a_ks_file(tiny_file: ModelFile) -> None:
-    with pytest.raises(ModelError, match="ks-restore"):
-        start_model(SPEC, str(tiny_file.path))
