@@ -1,7 +1,7 @@
 """Labels that a lab has for its own recordings: `read_own_labels` reads them, `on_frames` puts them on frames."""
 
-from knowledge_spreader.datasets.own_labels.on_frames import on_frames
+from knowledge_spreader.datasets.own_labels.on_frames import faces_named, on_frames
 from knowledge_spreader.datasets.own_labels.read import read_own_labels
 from knowledge_spreader.datasets.own_labels.types import OwnLabel, OwnLabels
 
-__all__ = ["OwnLabel", "OwnLabels", "on_frames", "read_own_labels"]
+__all__ = ["OwnLabel", "OwnLabels", "faces_named", "on_frames", "read_own_labels"]

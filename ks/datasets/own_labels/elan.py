@@ -29,7 +29,7 @@ def read_elan(path: Path) -> tuple[list[Sheet], list[str]]:
     if units != "milliseconds":
         raise DataError(f"{path}: its times are in {units!r}; open it in ELAN and save it, which writes milliseconds")
     recording, shift_s = _recording(path, header)
-    times, lost = _times(root)
+    times, lost = _times(path, root)
     tiers = {tier.get("TIER_ID", ""): tier for tier in root.iter("TIER")}
     known = {name: named for name in tiers if (named := read_name(name))}
     if not any(named.au for named in known.values()):
@@ -84,7 +84,7 @@ def _recording(path: Path, header: ET.Element | None) -> tuple[str, float]:
     media = header.findall("MEDIA_DESCRIPTOR") if header is not None else []
     media.sort(key=lambda link: link.get("MIME_TYPE", "").startswith("audio/"))  # pictures first, else in their order
     for link in media[:1]:
-        shift_s = float(link.get("TIME_ORIGIN") or 0) / 1000
+        shift_s = _seconds(path, link.get("TIME_ORIGIN") or "0")
         named = [link.get("RELATIVE_MEDIA_URL", ""), link.get("MEDIA_URL", "")]
         texts = [text for url in named if url for raw in [_without_scheme(url)] for text in (raw, unquote(raw))]
         there = [text for text in texts if (path.parent / text).exists()]
@@ -97,10 +97,10 @@ def _without_scheme(url: str) -> str:
     return text[1:] if text[:1] == "/" and text[2:3] == ":" else text  # /C:/videos
 
 
-def _times(root: ET.Element) -> tuple[Times, int]:
+def _times(path: Path, root: ET.Element) -> tuple[Times, int]:
     """The times of annotations, and how many have none."""
     slots_ms = {slot.get("TIME_SLOT_ID", ""): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
-    known = {slot: float(ms) / 1000 for slot, ms in slots_ms.items() if ms is not None}
+    known = {slot: _seconds(path, ms) for slot, ms in slots_ms.items() if ms is not None}
     times: Times = {}
     lost = 0
     references: dict[str, str] = {}
@@ -121,6 +121,13 @@ def _times(root: ET.Element) -> tuple[Times, int]:
         if parent in times:
             times[name] = times[parent]
     return times, lost
+
+
+def _seconds(path: Path, text_ms: str) -> float:
+    try:
+        return int(text_ms) / 1000
+    except ValueError as exc:
+        raise DataError(f"{path}: a time of {text_ms!r}; wanted milliseconds; save it again in ELAN") from exc
 
 
 def _between(chain: Sequence[str], known: dict[str, float]) -> dict[str, float]:

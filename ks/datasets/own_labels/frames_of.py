@@ -39,9 +39,15 @@ class Target:
         before = np.maximum(after - 1, 0)
         return np.where(times_s - self.times_s[before] <= self.times_s[after] - times_s, before, after)
 
+    def during(self, begin_s: float, end_s: float) -> slice:
+        """The positions of the frames that are shown from begin_s until just before end_s."""
+        first, last = np.searchsorted(self.times_s, (begin_s - ROUNDED_S, end_s - ROUNDED_S))
+        return slice(int(first), int(last))
+
     def refuse_later(self, time_s: float, where: str) -> None:
         """Raises DataError if a time lies beyond the last frame."""
-        if time_s > self.times_s[-1] + 2 * self.step_s + ROUNDED_S:
+        late_s = time_s - self.times_s[-1]
+        if late_s > 0 and late_s > 2 * self.step_s + ROUNDED_S:
             self.refuse(where, f"{time_s:.3f} s")
 
     def refuse(self, where: str, what: str) -> None:

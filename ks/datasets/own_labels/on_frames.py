@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_spreader.arrays import F64, I8, I32, I64, Bools
-from knowledge_spreader.datasets.own_labels.frames_of import ROUNDED_S, Target, positions
+from knowledge_spreader.arrays import F64, I8, I32, I64
+from knowledge_spreader.datasets.own_labels.frames_of import Target, positions
 from knowledge_spreader.datasets.own_labels.recordings import sheets_of
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, Events, OwnLabel, OwnLabels, Rows, Sheet
 from knowledge_spreader.spec import UNKNOWN
@@ -51,6 +51,15 @@ def on_frames(
     return np.where(present == absent, UNKNOWN, present).astype(np.int8)
 
 
+def faces_named(labels: OwnLabels, recording: Path) -> tuple[int, ...]:
+    """Ids of the faces that the labels of a recording name; () if they name none, so that the widest is meant."""
+    found: set[int] = set()
+    for sheet in sheets_of(labels.recordings, labels.sheets, recording):
+        says = sheet.says
+        found |= set(np.unique(says.faces).tolist()) if isinstance(says, Rows) else {face for _, face in says.tiers}
+    return tuple(sorted(found - {NO_FACE_NAMED}))
+
+
 def _of_rows(target: Target, sheet: Sheet, rows: Rows, aus: Sequence[int], face: int | None, notes: list[str]) -> I8:
     """(T, U): what the rows of a table say."""
     layer = _nothing(target, aus)
@@ -92,10 +101,9 @@ def _of_events(
     target: Target, sheet: Sheet, events: Events, aus: Sequence[int], face: int | None, notes: list[str]
 ) -> I8:
     """(T, U): present in spans, absent elsewhere where the recording was coded."""
-    now = target.times_s + ROUNDED_S
-    coded = np.zeros(len(now), bool)
+    coded = np.zeros(len(target.frames), bool)
     for begin, end in events.coded_s:
-        coded |= (now >= begin) & (now < end)
+        coded[target.during(begin, end)] = True
     faces = sorted({face for _, face in events.tiers}) if face is None else [face]
     layers = [_nothing(target, aus) for _ in faces]
     for layer, of_face in zip(layers, faces, strict=True):
@@ -112,14 +120,16 @@ def _of_events(
     return layers[0] if layers else _nothing(target, aus)
 
 
-def _during(target: Target, span: OwnLabel) -> Bools | I64:
+def _during(target: Target, span: OwnLabel) -> slice:
     """The frames of a span; of a point, or a span between two frames, the nearest."""
     assert span.span_s is not None
     begin, end = span.span_s
     target.refuse_later(begin, span.where)
-    now = target.times_s + ROUNDED_S
-    found = (now >= begin) & (now < end)
-    return found if found.any() else target.nearest(np.array([(begin + end) / 2]))
+    found = target.during(begin, end)
+    if found.start < found.stop:
+        return found
+    nearest = int(target.nearest(np.array([(begin + end) / 2]))[0])
+    return slice(nearest, nearest + 1)
 
 
 def _nothing(target: Target, aus: Sequence[int]) -> I8:

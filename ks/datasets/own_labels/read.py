@@ -107,7 +107,8 @@ def _read_table(path: Path) -> tuple[list[Sheet], list[str]]:
         first = first or heading
         if is_boris(heading):  # it may write some lines above its header
             return read_boris(path, heading)
-    assert first is not None  # the file is not empty
+    if first is None:
+        raise DataError(f"{path}: this file is empty; {_WANTED}")
     if {"video", "frame"} <= set(first.names):
         return read_manifest(path, first)
     if is_bids(first):

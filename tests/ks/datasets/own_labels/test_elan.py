@@ -104,6 +104,7 @@ def test_a_file_that_another_program_wrote_is_read(tmp_path: Path) -> None:
     [
         ('<!DOCTYPE a [<!ENTITY b "c">]><ANNOTATION_DOCUMENT>&b;</ANNOTATION_DOCUMENT>', "declares a document type"),
         ("<ANNOTATION_DOCUMENT><TIER>", "this XML cannot be read"),
+        ('<ANNOTATION_DOCUMENT><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="1s"/></ANNOTATION_DOCUMENT>', "a time of '1s'"),
         ("<html></html>", "this XML is no file of ELAN"),
         ('<ANNOTATION_DOCUMENT><TIER TIER_ID="AU12L"/></ANNOTATION_DOCUMENT>', "no tier of an AU; name the tiers AU1"),
         (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from knowledge_spreader.datasets import UNKNOWN
-from knowledge_spreader.datasets.own_labels import OwnLabels, on_frames, read_own_labels
+from knowledge_spreader.datasets.own_labels import OwnLabels, faces_named, on_frames, read_own_labels
 from knowledge_spreader.realtime.cli.main import main
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.ks.datasets.own_labels.samples import eaf, put
@@ -31,6 +31,15 @@ def test_a_file_that_is_named_twice_counts_once_and_no_frame_is_no_label(tmp_pat
     assert len(read_own_labels([path, tmp_path]).sheets) == 1
     assert put([path, tmp_path], (12,), 0) == []
     assert on_frames(OwnLabels(()), path, np.arange(2), np.zeros(2), (12,)).tolist() == [[U], [U]]
+
+
+def test_the_faces_that_labels_name(tmp_path: Path) -> None:
+    one = eaf(tmp_path / "one.eaf", {"AU12 face 2": [(0, 200, "B")], "AU4": []})
+    two = tmp_path / "anna.csv"
+    two.write_text("frame,face_id,AU12_c\n1,0,1\n2,-1,\n")
+    assert faces_named(read_own_labels([one]), tmp_path / "anna.mp4") == (2,)
+    assert faces_named(read_own_labels([one, two]), tmp_path / "anna.mp4") == (0, 2)
+    assert faces_named(read_own_labels([one]), tmp_path / "ben.mp4") == ()
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ def test_a_folder_may_hold_all_formats_under_any_name_and_other_files(tmp_path: 
     [
         (b"", "this file is empty"),
         (b" \n\n", "this file is empty"),
+        (b"\x1c", "this file is empty"),
         (b"\x89PNG\r\n\0\0", "this is no text but a binary file"),
         ("frame,AU12\n0,1\n".encode("utf-16"), "this text is UTF-16; save it again as UTF-8 (in Excel: CSV UTF-8)"),
         ("frame,AU12,größe\n0,1,\n".encode("latin-1"), "this text is not UTF-8; save it again as CSV UTF-8"),
@@ -74,5 +75,5 @@ def test_a_million_rows_are_read_in_seconds_and_little_memory(tmp_path: Path) ->
     before_kb, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     (sheet,) = read_own_labels([path]).sheets
     assert sheet.says.values.shape == (1_000_000, 3)  # type: ignore[union-attr]
-    assert time.process_time() - start < 20  # 4 s were measured
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000  # 31 bytes a row, thrice at most
+    assert time.process_time() - start < 20  # 3 s were measured
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000  # 56 MB were measured
