@@ -58,14 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from knowledge_spreader.evaluation.predict import check_together, predict_test
-    from knowledge_spreader.evaluation.report import evaluate, plot, print_report
-
     paths = [checkpoint_file(path) for path in args.checkpoints]
     writes = outputs(("--json", args.json, REPORT), ("--plot", args.plot, FIGURE))
     check_outputs(writes, [*(("a checkpoint", path) for path in paths), *inputs(args)], new_folder=True)
     if args.plot:
         check_suffix("--plot", args.plot)
+    from knowledge_spreader.evaluation.predict import check_together, predict_test  # torch, which takes seconds
+    from knowledge_spreader.evaluation.report import evaluate, plot, print_report
+
     if len(paths) > 1:
         check_together(paths, args.person, args.subjects)
     how = {"person": args.person, "subjects": args.subjects}

@@ -108,9 +108,14 @@ def _train(args: argparse.Namespace, given: frozenset[str], opens: "OpenStart | 
         )
     reads = [("the data set", values["root"]), ("the label list", values["label_list"]), ("--init", values["init"])]
     check_outputs(outputs(("--json", args.json, REPORT)), [(what, Path(path)) for what, path in reads if path])
-    from knowledge_spreader.training.trainer import train
+    config = TrainConfig(**values)
+    if not Path(config.root).exists():
+        from knowledge_spreader.datasets import load_dataset
 
-    summary = train(TrainConfig(**values), args.progress, args.resume, given=given, opens=opens)
+        load_dataset(config.data, Path(config.root), config.aus, config.fps, config.fold)  # says what it wants there
+    from knowledge_spreader.training.trainer import train  # torch, which takes seconds
+
+    summary = train(config, args.progress, args.resume, given=given, opens=opens)
     score = f"F1 {100 * summary.selection_f1:.1f}" if summary.selection_f1 >= 0 else "not scored"
     selection = _selection(summary.best_path)
     print(f"{summary.best_path}: epoch {summary.best_epoch}, {score}, selected on {selection}")

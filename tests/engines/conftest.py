@@ -24,7 +24,7 @@ from knowledge_spreader.spec import ModelSpec
 SPEC = ModelSpec(aus=(1, 4, 12, 25), side_px=32, backbone="tiny", token_width=16, heads=2, thresholds=(0.5,) * 4)
 
 
-OTHER_EXPORTS = {"half_file", "switched_file", "residual", "untrained"}  # fixtures; an export takes seconds
+OTHER_EXPORTS = {"half_file", "switched_file", "residual"}  # fixtures; an export takes seconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,14 +10,14 @@ import torch
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.compile.compile_model import CompileConfig, compile_model
 from knowledge_spreader.engines.export.untrained import NOTE, write_untrained
-from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.method.network import KSModel
 from knowledge_spreader.metrics import auc
 from knowledge_spreader.realtime.demo import demo_clip
 from knowledge_spreader.realtime.options import Options
 from knowledge_spreader.realtime.watch import watch
-from knowledge_spreader.spec import au_label
+from knowledge_spreader.spec import ModelSpec, au_label
 
 
 def test_the_bundled_model_runs_and_is_no_untrained_one() -> None:
@@ -48,21 +48,23 @@ def test_the_bundled_model_knows_what_the_demo_clips_person_does(face_model: Pat
     assert scores.mean() > 0.8, dict(zip(np.array(aus)[seen].tolist(), scores.round(2).tolist(), strict=True))
 
 
-@pytest.fixture(scope="module")
-def untrained(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    return write_untrained(tmp_path_factory.mktemp("untrained") / "u.ks")
-
-
-def test_untrained_weights_are_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_untrained_weights_are_the_same_each_time_and_carry_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models: list[KSModel] = []
-    monkeypatch.setattr(
-        "knowledge_spreader.engines.export.untrained.export", lambda model, *_, **__: models.append(model)
-    )  # saves the exporter's seconds
+    notes: list[str] = []
+
+    def export(model: KSModel, _spec: ModelSpec, _path: Path, *, note: str) -> None:
+        models.append(model)
+        notes.append(note)
+
+    monkeypatch.setattr("knowledge_spreader.engines.export.untrained.export", export)  # saves the exporter's seconds
     for name in ("a.ks", "b.ks"):
         torch.rand(3)  # whatever was drawn before
         write_untrained(tmp_path / name)
     one, other = (model.state_dict() for model in models)
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert notes == [NOTE, NOTE]
 
 
 def test_a_model_does_not_tell_where_it_was_made() -> None:
@@ -71,8 +73,9 @@ def test_a_model_does_not_tell_where_it_was_made() -> None:
     assert b".py" not in text
 
 
-@pytest.mark.slow
-def test_compiling_keeps_the_note(untrained: ModelFile, tmp_path: Path) -> None:
+def test_compiling_keeps_the_note(tiny_file: ModelFile, tmp_path: Path) -> None:
+    graphs = {name: tiny_file.graph(name) for name in tiny_file.sha256}
+    noted = write_model(tmp_path / "in.ks", tiny_file.spec, graphs, tiny_file.torch_weights, {}, {}, note=NOTE)
     out = tmp_path / "out.ks"
-    compiled = compile_model(CompileConfig(model=untrained.path, out=out, device="openvino", precision="fp32"))
+    compiled = compile_model(CompileConfig(model=noted.path, out=out, device="openvino", precision="fp32"))
     assert compiled.file.note == open_model(out).note == NOTE

@@ -1,7 +1,7 @@
 """The geometry voice in a run: heard where a face has landmarks, and never where nobody asked."""
 
-from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -39,10 +39,11 @@ def models(voice: GeometryVoice, tmp_path_factory: pytest.TempPathFactory) -> di
     return {name: with_voice(folder / f"{name}.ks", one).path for name, one in (("with", voice), ("without", None))}
 
 
-def results(model: Path, **options: object) -> Iterator[FrameResult]:
+@cache
+def results(model: Path, **options: object) -> tuple[FrameResult, ...]:
+    """Of the clip's first 16 frames; each run is made once."""
     with watch(demo_clip(), options=Options(model=str(model), **options)) as run:
-        for _, result in zip(range(16), run, strict=False):
-            yield result
+        return tuple(result for _, result in zip(range(16), run, strict=False))
 
 
 def probabilities(model: Path, **options: object) -> np.ndarray:

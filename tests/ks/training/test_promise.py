@@ -13,14 +13,15 @@ from tests.planted import write_planted
 
 @pytest.mark.slow
 def test_on_these_people_ks_stays_above_its_supervised_counterpart_at_five_percent(tmp_path: Path) -> None:
-    # one of docs/results.md's three seeds: 85.4 against 78.5; epochs have 3 steps here, hence the later starts
+    # the first seed of docs/results.md, cut from 150 epochs to 90: 81.2 against 76.0 instead of 85.4 against 78.5;
+    # epochs have 3 steps here, hence the later starts
     planted = write_planted(tmp_path / "planted", subjects=24, videos_each=1, frames=80)
     scores = {}
     for method in ("supervised", "ks"):
         config = TrainConfig(
             data="manifest", root=str(planted.manifest), out=str(tmp_path / method), cache=str(tmp_path / "crops"),
-            aligned=True, method=method, labels=0.05, side_px=32, backbone="tiny", init="random", epochs=150,
-            gate_from=30, unlabelled_from=40, val_share=0.25, val_labels="all", eval_every=10, workers=0, amp="off",
+            aligned=True, method=method, labels=0.05, side_px=32, backbone="tiny", init="random", epochs=90,
+            gate_from=18, unlabelled_from=24, val_share=0.25, val_labels="all", eval_every=10, workers=0, amp="off",
             device="cpu",
         )  # fmt: skip
         summary = train(config, progress=False)
