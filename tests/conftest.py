@@ -13,6 +13,7 @@ import pytest
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.spec import ModelSpec
 from tests.planted import SIDE_PX, Planted, write_planted
+from tests.shared import once
 
 if TYPE_CHECKING:
     from knowledge_spreader.engines.ks_file.model_file import ModelFile
@@ -23,11 +24,41 @@ if TYPE_CHECKING:
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begins the one run that takes a minute, if a test that asks for it was chosen."""
+    if session.config.option.collectonly or not any(
+        "long_run" in getattr(i, "fixturenames", ()) for i in session.items
+    ):
+        return
+    from tests.long_run import begin
+    from tests.network_audit import has_strace
+
+    if has_strace():
+        begin(session.config._tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that run; see tests/long_run.py."""
+    from tests.long_run import begin
+    from tests.network_audit import needs_strace
+
+    needs_strace()
+    return begin(tmp_path_factory)
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Whatever an engine that another test opened has set."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """OpenVINO keeps what it compiled, which takes a second for each run of the bundled model, in a worker's folder."""
+    if ours := sys.modules.get("knowledge_spreader.quiet_openvino"):
+        ours.core().set_property({"CACHE_DIR": str(tmp_path_factory.getbasetemp() / "openvino")})
 
 
 @pytest.fixture
@@ -57,9 +88,10 @@ def tiny() -> "KSModel":
 def tiny_file(tiny: "KSModel", tmp_path_factory: pytest.TempPathFactory) -> "ModelFile":
     """The tiny model as an fp32 .ks file. Exports take seconds, so tests that need any model should use this one."""
     from knowledge_spreader.engines.export.to_onnx import export
+    from knowledge_spreader.engines.ks_file.model_file import open_model
     from tests.engines.conftest import SPEC, some_faces
 
-    return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "tiny.ks", [some_faces(4)])
+    return open_model(once(tmp_path_factory, "tiny.ks", lambda path: export(tiny, SPEC, path, [some_faces(4)])))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 
 _OPENS = re.compile(r"\b(socket|socketpair|io_uring_setup)\((?!AF_UNIX)")  # io_uring would pass by the other calls
 WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
+LOG = "strace.log"
 _STRACE = ("strace", "--follow-forks", "--seccomp-bpf", "-qq", "--trace=network,io_uring_setup")
 
 
@@ -22,8 +23,12 @@ def _runs(*command: str) -> bool:
     return bool(shutil.which(command[0])) and not subprocess.run([*command, "true"], capture_output=True).returncode
 
 
+def has_strace() -> bool:
+    return _runs(*_STRACE, "--output=/dev/null")
+
+
 def needs_strace() -> None:
-    if not _runs(*_STRACE, "--output=/dev/null"):
+    if not has_strace():
         pytest.skip("strace is not here, or must not look at processes")
 
 
@@ -56,10 +61,19 @@ def sockets(command: Sequence[object], home: Path) -> list[str]:
 
     Without a socket there is no connection and no look-up, so nothing else has to be searched.
     """
-    log = home / "strace.log"
-    run([*_STRACE, f"--output={log}", *command], home)
-    lines = log.read_text(errors="replace").splitlines()
-    log.unlink()
+    run(tracing(command, home)[0], home)
+    return opened(home)
+
+
+def tracing(command: Sequence[object], home: Path) -> tuple[list[str], dict[str, str]]:
+    """The command under strace, and its environment."""
+    return [*_STRACE, f"--output={home / LOG}", *map(str, command)], fresh_user(home)
+
+
+def opened(home: Path) -> list[str]:
+    """The openings of sockets in the log, which goes."""
+    lines = (home / LOG).read_text(errors="replace").splitlines()
+    (home / LOG).unlink()
     return [line for line in lines if _OPENS.search(line)]
 
 

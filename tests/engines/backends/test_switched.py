@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from knowledge_spreader.method.network import KSModel, make_model
 from tests.engines.backends.test_backends import CPU, INT8_TOLERANCE, torchs_answer, windows
 from tests.engines.backends.test_streaming import Counting, streamed, whole_clip
 from tests.engines.conftest import SPEC, make_tiny, some_faces
+from tests.shared import once
 
 SWITCHED = replace(SPEC, spatial_pooling="attention", frame_pooling="attention", mark_key=True)
 FRAMES = [{0}, {0, 1}, {1}, {0, 1, 2}, set(), {2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 1, 2}]  # who is seen when
@@ -33,7 +35,8 @@ def switched() -> KSModel:
 
 @pytest.fixture(scope="module")
 def switched_file(switched: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    return export(switched, SWITCHED, tmp_path_factory.mktemp("model") / "switched.ks", [some_faces(4)])
+    made = once(tmp_path_factory, "switched.ks", lambda path: export(switched, SWITCHED, path, [some_faces(4)]))
+    return open_model(made)
 
 
 @pytest.fixture(scope="module", params=CPU)
@@ -98,10 +101,9 @@ def test_faces_in_one_batch_answer_like_faces_alone(engine: Engine) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_has_not_moved_its_switches_yet_is_exported_and_read_back(switched_file: ModelFile) -> None:
+def test_a_model_that_has_not_moved_its_switches_yet_is_exported_and_read_back(tmp_path: Path) -> None:
     fresh = make_model(SWITCHED).eval()  # look and key_mark are zero, which exporters fold away
-    path = switched_file.path.with_name("fresh.ks")
-    with closing(open_engine(export(fresh, SWITCHED, path), "torch", "fp32")) as engine:
+    with closing(open_engine(export(fresh, SWITCHED, tmp_path / "fresh.ks"), "torch", "fp32")) as engine:
         faces = some_faces(2)
         answer = engine.predict(*windows(engine, faces))
     np.testing.assert_allclose(answer.o_b, torchs_answer(fresh, faces)["o_b"], rtol=0, atol=TOLERANCE["fp32"])

@@ -20,6 +20,7 @@ from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.synth.dataset.video_writer import write_video
 from knowledge_spreader.training.warm_start import start_model
 from tests.engines.conftest import SPEC, some_faces
+from tests.shared import once
 
 
 def answers(model: KSModel, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +69,7 @@ def residual(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
             model.encode(torch.from_numpy(some_faces(16, seed=seed)))
         norm = next(part for part in model.base_a.modules() if isinstance(part, nn.BatchNorm2d))
         norm.weight[0] = 0  # the folded kernel is nothing but zeros
-    return export(model.eval(), spec, tmp_path_factory.mktemp("residual") / "m.ks", half=True)
+    return open_model(once(tmp_path_factory, "residual.ks", lambda path: export(model.eval(), spec, path, half=True)))
 
 
 def test_residual_blocks_come_back_too(residual: ModelFile) -> None:

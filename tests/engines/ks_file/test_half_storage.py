@@ -39,11 +39,13 @@ from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.errors import KSError, ModelError
 from knowledge_spreader.method.network import KSModel
 from tests.engines.conftest import SPEC, already_exported, some_faces
+from tests.shared import once
 
 
 @pytest.fixture(scope="module")
 def half_file(tiny: KSModel, tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    return export(tiny, SPEC, tmp_path_factory.mktemp("model") / "half.ks", [some_faces(4)], half=True)
+    made = once(tmp_path_factory, "half.ks", lambda path: export(tiny, SPEC, path, [some_faces(4)], half=True))
+    return open_model(made)
 
 
 def rounded(model: KSModel) -> KSModel:
