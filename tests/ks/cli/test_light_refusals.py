@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
+from tests.commands import SCRIPTS
+
 HEAVY = ("onnxruntime", "openvino", "scipy", "torch", "torchvision")
 RUN = f"""
 import contextlib, io, json, sys
-from knowledge_spreader.cli.COMMAND import main
+from MODULE import main
 for line in json.loads(sys.argv[1]):
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
@@ -21,7 +23,7 @@ for line in json.loads(sys.argv[1]):
 """
 TRAIN = "--data manifest --root no.csv --out no/run"
 LINES = {
-    "train": [
+    "ks-train": [
         ("--help", 0, "usage: ks-train"),
         ("--epochs many", 2, "--epochs: invalid int value: 'many'"),
         ("--data manifest", 2, "ks-train needs --root, --out"),
@@ -31,7 +33,7 @@ LINES = {
         (TRAIN, 2, "no.csv: no such file; set --root to the CSV"),
         (f"{TRAIN} --data disfa", 2, "no such folder"),
     ],
-    "evaluate": [
+    "ks-eval": [
         ("--help", 0, "usage: ks-eval"),
         ("", 2, "the following arguments are required: checkpoints"),
         ("no --subjects some", 2, "--subjects: invalid choice: 'some'"),
@@ -44,7 +46,7 @@ LINES = {
 @pytest.mark.parametrize("command", LINES)
 def test_a_wrong_line_is_refused_without_torch(command: str) -> None:
     given = json.dumps([line for line, *_ in LINES[command]])
-    program = [sys.executable, "-c", RUN.replace("COMMAND", command), given]
+    program = [sys.executable, "-c", RUN.replace("MODULE", SCRIPTS[command].partition(":")[0]), given]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     for (line, code, words), answer in zip(LINES[command], done.stdout.splitlines(), strict=True):
         found_code, said, heavy = json.loads(answer)
