@@ -1,7 +1,5 @@
 """Refuses a coder who says in one file that an AU is both present and absent in the same frame of the same face."""
 
-from itertools import groupby, pairwise
-
 import numpy as np
 
 from knowledge_spreader.datasets.own_labels.types import NO_FRAME, Events, OwnLabel, Rows, Sheet
@@ -45,14 +43,15 @@ def _in_rows(sheet: Sheet, rows: Rows) -> None:
 
 
 def _in_spans(events: Events) -> None:
-    def tier(span: OwnLabel) -> tuple[int, int]:
-        return span.au, -1 if span.face is None else span.face
-
-    said = [span for span in events.spans if span.value != UNKNOWN]
-    for _, spans in groupby(sorted(said, key=lambda span: (*tier(span), span.span_s or (0, 0))), tier):
-        for a, b in pairwise(spans):
-            assert a.span_s is not None
-            assert b.span_s is not None
-            if a.value != b.value and b.span_s[0] + _TOUCHING_S < a.span_s[1]:
-                says = ["absent", "present"]
-                raise DataError(f"{b.where}: AU{b.au} is {says[b.value]}, but {says[a.value]} in {a.where}; keep one")
+    longest: dict[tuple[int, int | None, int], tuple[float, OwnLabel]] = {}  # (AU, face, value) -> which ends last
+    known = [(span.span_s, span) for span in events.spans if span.value != UNKNOWN and span.span_s]
+    for (begin, end), span in sorted(known, key=lambda pair: pair[0]):
+        until, other = longest.get((span.au, span.face, 1 - span.value), (begin, span))
+        if begin + _TOUCHING_S < until:
+            says = ["absent", "present"]
+            raise DataError(
+                f"{span.where}: AU{span.au} is {says[span.value]}, but {says[other.value]} in {other.where}; keep one"
+            )
+        same = (span.au, span.face, span.value)
+        if same not in longest or end > longest[same][0]:
+            longest[same] = (end, span)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED
 from knowledge_spreader.spec import AU_NAMES, UNKNOWN
 
-_NAME = re.compile(r"au[ _-]?0*([1-9][0-9]*)\b[ _-]*(.*)")
+_NAME = re.compile(r"au[ _-]?0*([1-9][0-9]*)(?![0-9a-z])[ _-]*(.*)")
 _FACE = re.compile(r"(?:(.*?)[ _-]*\b)?face[ _-]?([0-9]+)")
 _ABSENT = {"0", "absent", "not present", "no", "off", "false", "none"}
 _NOT_SCORABLE = {"?", "n/a", "na", "9", "unscorable", "not scorable", "unknown", "not codable", "uncodable"}

@@ -109,7 +109,7 @@ def _read_table(path: Path) -> tuple[list[Sheet], list[str]]:
             return read_boris(path, heading)
     if first is None:
         raise DataError(f"{path}: this file is empty; {_WANTED}")
-    if {"video", "frame"} <= set(first.names):
+    if "video" in first.names and ("frame" in first.names or any(plain_au(cell) for cell in first.cells)):
         return read_manifest(path, first)
     if is_bids(first):
         return read_bids(path, first)

@@ -9,6 +9,7 @@
 A table counts from 1, as OpenFace does, if it has a column success, confidence or AU12_c, and no column video.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -25,20 +26,25 @@ from knowledge_spreader.spec import UNKNOWN
 FRAME, TIME, FACE = ("frame",), ("timestamp", "time", "time_s", "time (s)", "timestamp (s)"), ("face_id", "face")
 _KEPT_PATTERNS = 1 << 14  # rows repeat: most differ from the one before in no AU
 _NOTHING = UNKNOWN & 0xFF
+_NAME_COLUMNS = ("recording", "file", "filename", "file name", "file_name", "clip", "media", "path")
 
 
 def read_manifest(path: Path, heading: Heading) -> tuple[list[Sheet], list[str]]:
     """A sheet for each video that the table names. Raises DataError, with file and line, on a wrong cell."""
     header = read_header(path, heading.cells)
-    aus, by_video = tuple(sorted(header.aus)), defaultdict[str, RowColumns](RowColumns)
+    aus = tuple(sorted(header.aus))
+    by_video: dict[str, RowColumns] = {}  # as written
+    by_path: dict[str, tuple[str, RowColumns]] = {}  # "./a.mp4" is "a.mp4"
     values_of = _cells_to_values(aus, [header.aus[au] for au in aus])
     for where, row in rows(path, heading, header.width - 1):
         video = row[header.video].strip()
         if not video:
             raise DataError(f"{where}: the video is blank; name the recording")
         frame = _frame(where, row[header.frame], 0)
+        if video not in by_video:
+            by_video[video] = by_path.setdefault(os.path.normpath(video), (video, RowColumns()))[1]
         by_video[video].add(where.line, frame, float("nan"), NO_FACE_NAMED, values_of(where, row))
-    sheets = [Sheet(path, "manifest", video, found.rows(aus, in_names=True)) for video, found in by_video.items()]
+    sheets = [Sheet(path, "manifest", video, found.rows(aus, in_names=True)) for video, found in by_path.values()]
     return sheets, list(header.notes)
 
 
@@ -88,6 +94,11 @@ def _openface_columns(path: Path, heading: Heading) -> tuple[dict[int, int], lis
 
 
 def _own_columns(path: Path, heading: Heading, others: Sequence[int]) -> tuple[dict[int, int], list[str]]:
+    if names := [name for name in heading.names if name in _NAME_COLUMNS]:
+        raise DataError(
+            f"{path}, line {heading.line}: column {names[0]!r} seems to name recordings; call it video, and "
+            "count frames from 0 in a column frame"
+        )
     cells = ["" if column in others else cell for column, cell in enumerate(heading.cells)]
     columns, notes = au_columns(path, cells)
     return columns, list(notes)

@@ -72,6 +72,28 @@ def test_a_wrong_row_is_refused_with_its_line(tmp_path: Path, row: str, message:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("filename,frame,AU12", "line 1: column 'filename' seems to name recordings; call it video"),
+        ("video,timestamp,AU12", "line 1: wanted columns video, frame and AU1, AU12"),
+    ],
+)
+def test_rows_of_several_recordings_are_never_taken_for_one(tmp_path: Path, header: str, message: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"{header}\nanna.mp4,0,1\nben.mp4,0,1\n")
+    with pytest.raises(DataError) as raised:
+        read_own_labels([path])
+    assert message in str(raised.value)
+
+
+def test_two_spellings_of_a_path_are_one_recording(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("video,frame,AU12\nanna.mp4,3,1\nben.mp4,3,1\n./anna.mp4,3,0\n")
+    with pytest.raises(DataError, match=r"line 4: AU12 of frame 3 is absent, but line 2 says the opposite; keep one"):
+        read_own_labels([path])
+
+
 def test_frame_0_in_a_table_that_counts_from_1_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "anna.csv"
     path.write_text("frame,AU12_c\n0,1\n")
