@@ -2,6 +2,6 @@
 
 from knowledge_spreader.datasets.own_labels.on_frames import faces_named, on_frames
 from knowledge_spreader.datasets.own_labels.read import read_own_labels
-from knowledge_spreader.datasets.own_labels.types import OwnLabel, OwnLabels
+from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, OwnLabel, OwnLabels
 
-__all__ = ["OwnLabel", "OwnLabels", "faces_named", "on_frames", "read_own_labels"]
+__all__ = ["NO_FACE_NAMED", "OwnLabel", "OwnLabels", "faces_named", "on_frames", "read_own_labels"]

@@ -25,7 +25,8 @@ def on_frames(
 
     frames (T,): of a video the index from 0, of a folder the number in the picture's name; increasing, the last one of
     the recording among them. times_s (T,): from where players start, increasing.
-    face: labels of this face id alone. Without it: labels that name no face, and of several faces what all agree on.
+    face: labels of this face id alone; NO_FACE_NAMED: those that name no face. None: both, and of several faces what
+    all agree on.
     notes: takes one line for each kind of label that is not used.
 
     Where coders or files contradict each other, the label is unknown. Raises DataError, which names the place, if

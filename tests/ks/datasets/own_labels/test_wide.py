@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from knowledge_spreader.datasets import UNKNOWN
-from knowledge_spreader.datasets.own_labels import read_own_labels
+from knowledge_spreader.datasets.own_labels import NO_FACE_NAMED, read_own_labels
 from knowledge_spreader.errors import DataError
 from tests.ks.datasets.own_labels.samples import put
 
@@ -108,3 +108,4 @@ def test_several_faces_count_where_they_agree_or_one_is_chosen(tmp_path: Path) -
     assert put(path, (12,), 3, notes=notes) == [[1], [U], [0]]
     assert "several faces" in notes[0]
     assert put(path, (12,), 3, face=0) == [[1], [1], [U]]
+    assert put(path, (12,), 3, face=NO_FACE_NAMED) == [[U], [U], [U]]
