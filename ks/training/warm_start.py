@@ -1,6 +1,8 @@
 """Warm start: the initial weights of a run, from ImageNet or from a checkpoint that fits in part."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -15,6 +17,7 @@ from knowledge_spreader.method.backbone import make_backbone
 from knowledge_spreader.method.network import KSModel, make_model
 from knowledge_spreader.spec import CHOSEN_LATER, ModelSpec
 from knowledge_spreader.training.init_choice import WORDS, OpenStart, is_compiled, open_compiled, training_faces
+from knowledge_spreader.training.shared_aus import with_shared
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +69,8 @@ def start_model(spec: ModelSpec, init: str, restored: Checkpoint | None = None) 
 
     restored: what was made of a compiled model; without it the checkpoint is the file that `init` names.
 
-    A checkpoint with other AUs or heads gives its backbones and the heads that fit. If it was trained with method
+    A checkpoint with other heads gives its backbones and the heads that fit, one with other AUs what belongs to those
+    that both have. If it was trained with method
     frames, branch B starts as a copy of branch A; also if the new model has frame_pooling "attention" and the
     checkpoint has not. A checkpoint for another crop size is used unchanged. Raises ModelError if backbones do not fit.
     """
@@ -78,9 +82,19 @@ def start_model(spec: ModelSpec, init: str, restored: Checkpoint | None = None) 
     if spec.side_px != saved.spec.side_px:
         log.warning("%s was trained on crops of %d px, this run uses %d px", init, saved.spec.side_px, spec.side_px)
     if other_heads := spec.differences(saved.spec, ignore=(*NOT_OF_WEIGHTS, "side_px")):
-        anew = [part for part, fields in HEADS.items() if attrgetter(*fields)(spec) != attrgetter(*fields)(saved.spec)]
-        log.warning("%s of %s do not fit and are initialised anew: %s", ", ".join(anew), init, ", ".join(other_heads))
+        both = [au for au in spec.aus if au in saved.spec.aus]
+        like = replace(saved.spec, aus=spec.aus, thresholds=(), experimental=(), person_weight=(), person_mean=())
+        compared = like if both else saved.spec  # parts with some of the same AUs keep those
+        anew = [part for part, fields in HEADS.items() if attrgetter(*fields)(spec) != attrgetter(*fields)(compared)]
+        if anew:
+            told = ", ".join(other_heads)
+            log.warning("%s of %s do not fit and are initialised anew: %s", ", ".join(anew), init, told)
         fits = {name: x for name, x in tensors.items() if name.partition(".")[0] not in anew}
+        if both and spec.aus != saved.spec.aus:
+            log.info("heads of %s are kept for the AUs %s of %s", init, _listed(both), _listed(spec.aus))
+            heads = {n: x for n, x in model.state_dict().items() if n in fits and n.partition(".")[0] in HEADS}
+            tokens_b = spec.frame_pooling == "attention"
+            fits |= with_shared(heads, fits, (spec.aus, saved.spec.aus), tokens_b)
         tensors = model.state_dict() | fits
     load_weights(model, tensors, path)
     tokens = spec.frame_pooling == "attention"
@@ -91,3 +105,7 @@ def start_model(spec: ModelSpec, init: str, restored: Checkpoint | None = None) 
             ours = model.spatial_teacher.state_dict()
             model.pool_b.load_state_dict({n: ours.get(n, x) for n, x in model.pool_b.state_dict().items()})
     return model
+
+
+def _listed(aus: Sequence[int]) -> str:
+    return ",".join(map(str, aus))

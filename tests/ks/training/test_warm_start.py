@@ -53,7 +53,7 @@ PARTS = ("spatial_teacher.", *STUDENTS)
 @pytest.mark.parametrize(
     ("other", "anew"),
     [
-        ({"aus": (1, 26)}, PARTS),
+        ({"aus": (2, 26)}, PARTS),
         ({"spatial_pooling": "attention"}, ("spatial_teacher.",)),
         ({"mark_key": True}, ("temporal_teacher.",)),
     ],
@@ -72,6 +72,37 @@ def test_of_a_checkpoint_with_other_aus_or_heads_the_parts_that_fit_are_used(
     for name, tensor in mine.items():
         wanted = fresh[name] if name.startswith(anew) else theirs[name.replace("base_b.", "base_a.")]
         assert torch.equal(tensor, wanted), name
+
+
+@pytest.mark.parametrize("frame_pooling", ["mean", "attention"])
+def test_heads_keep_what_belongs_to_aus_that_both_have(quick_config: TrainConfig, frame_pooling: str) -> None:
+    """A checkpoint of AUs 1, 4, 12, 25; a model of 25, 2, 1: its first and third AU are known, its second is not."""
+    config = replace(quick_config, frame_pooling=frame_pooling, spatial_pooling="attention", epochs=1)
+    path = train(config, progress=False).best_path
+    saved = load_checkpoint(path)
+    theirs = saved.part("model.")
+    spec = replace(saved.spec, aus=(25, 2, 1), thresholds=())
+    torch.manual_seed(3)
+    fresh = make_model(spec).state_dict()
+    torch.manual_seed(3)
+    mine = start_model(spec, str(path)).state_dict()
+    per_au = {
+        "spatial_teacher.logit_weight": 0,
+        "spatial_teacher.project.weight": 0,
+        "temporal_teacher.classifier.bias": 0,
+    }
+    per_au |= {"spatial_teacher.pool.look": 0, "spatial_students.logits.2.weight": 0}
+    if frame_pooling == "attention":
+        per_au |= {"pool_b.project.bias": 0, "spatial_students.hidden.4.weight": 1}
+    for name, dim in per_au.items():
+        ours, new, known = (
+            x[name].unflatten(dim, (u, -1)).unbind(dim) for x, u in ((mine, 3), (fresh, 3), (theirs, 4))
+        )
+        assert torch.equal(ours[0], known[3]), name
+        assert torch.equal(ours[1], new[1]), name
+        assert torch.equal(ours[2], known[0]), name
+    for name in ("temporal_teacher.time_embedding", "spatial_students.hidden.0.bias", "base_b.layers.0.0.weight"):
+        assert torch.equal(mine[name], theirs[name]), name
 
 
 @pytest.mark.parametrize("spatial", ["mean", "attention"])
