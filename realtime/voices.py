@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from knowledge_spreader.adapt.heads import OwnHeads
 from knowledge_spreader.arrays import F32, F64, logit, sigmoid
 from knowledge_spreader.face.blendshapes import Blendshapes
 from knowledge_spreader.geometry.voice import GeometryVoice, features
@@ -24,7 +25,9 @@ class Heard(NamedTuple):
 
 
 class Voices:
-    """voice: None = the paper's model. points: hear the landmarks; else what the crops have learned from them.
+    """voice, own: None, None = the paper's model. points: hear the landmarks; else the crops alone.
+
+    own: what was learned from a user's own labels (ks/adapt/heads.py); it changes what the voices say.
 
     blendshapes: an output wants them. mesh: an output wants landmarks.
     """
@@ -33,12 +36,14 @@ class Voices:
         self,
         voice: GeometryVoice | None = None,
         *,
+        own: OwnHeads | None = None,
         points: bool = True,
         blendshapes: bool = False,
         mesh: bool = True,
     ) -> None:
-        self._voice, self._mesh, self._hears_points = voice, mesh, points
-        self._blendshapes = Blendshapes() if (voice is not None and points) or blendshapes else None
+        self._voice, self._own, self._mesh = voice, own, mesh
+        self._hears_points = points and (voice is not None or (own is not None and own.points is not None))
+        self._blendshapes = Blendshapes() if self._hears_points or blendshapes else None
 
     @property
     def adds_blendshapes(self) -> bool:
@@ -61,15 +66,19 @@ class Voices:
 
     def hear(self, probability: F32, feature: F32, face: Face, frame: Frame) -> Heard:
         """probability: of the crops, after the person's baseline. feature: (C,) of branch B."""
-        if self._voice is None:
-            return Heard(probability, np.zeros_like(probability), None)
-        seen = self._seen(face, frame)
-        points = None if seen is None else self._voice.logits(seen)
-        crops = logit(probability).astype(np.float64)
-        heard = sigmoid(self._voice.heard(crops, points, feature)).astype(np.float32)
-        if points is None:
-            return Heard(heard, np.zeros_like(probability), None)
-        return Heard(heard, self._voice.apart(crops, points).astype(np.float32), seen)
+        seen, voice = self._seen(face, frame), self._voice
+        heard = crops = logit(probability).astype(np.float64)
+        said, apart = probability, np.zeros_like(probability)
+        if voice is not None:
+            points = None if seen is None else voice.logits(seen)
+            heard = voice.heard(crops, points, feature)
+            said = sigmoid(heard).astype(np.float32)
+            apart = apart if points is None else voice.apart(crops, points).astype(np.float32)
+        if self._own is not None:
+            places = self._own.places
+            said = said.copy()  # the other AUs keep what the base model says, to the bit
+            said[places] = sigmoid(self._own.heard(heard, feature, seen)[places]).astype(np.float32)
+        return Heard(said, apart, seen)
 
     def shown(self, face: Face) -> Face:
         """The face as it is given out: without the landmarks that only the voice wanted."""
@@ -79,7 +88,11 @@ class Voices:
         """(U,) 0 to 5 of the probability that is given out; nan for AUs without; None without a geometry voice."""
         if self._voice is None or not self._voice.curves:
             return None
-        return self._voice.intensity(logit(probability)).astype(np.float32)
+        heard = logit(probability).astype(np.float64)
+        if self._own is not None:  # with their thresholds on the base model's, own heads say intensity alike
+            own = self._own.thresholds(self._voice.thresholds, points=self._hears_points)
+            heard += _logits(self._voice.thresholds) - _logits(own)
+        return self._voice.intensity(heard).astype(np.float32)
 
     @property
     def sided(self) -> tuple[int, ...]:
@@ -101,3 +114,7 @@ class Voices:
             return None
         pose = measures_of_mesh(mesh, frame).pose
         return features(mesh.points_px, mesh.blendshapes, pose)
+
+
+def _logits(thresholds: tuple[float, ...]) -> F64:
+    return logit(np.array(thresholds, np.float32)).astype(np.float64)

@@ -66,7 +66,8 @@ class Watch:
             face_model = find_face_model(options.own_face_model, options.face_runtime)
             self._lookers = look_threads(streams)
             voice = self.model.geometry if options.voices != "paper" else None
-            points = voice is not None and options.voices == "all"
+            own = self.model.own if options.voices != "paper" else None
+            points = options.voices == "all" and (voice is not None or (own is not None and own.points is not None))
             mesh, side_px = options.needs_mesh or points, self.model.spec.side_px
             finders = [_finder(face_model, side_px, options, mesh=mesh, points=points) for _ in range(self._lookers)]
             finder = FaceFinders([opening.enter_context(finder) for finder in finders])
@@ -74,8 +75,8 @@ class Watch:
         notes = (self.model.note,) if self.model.note else ()
         self.choice = engine.choice
         self._stages = Stages()
-        self.spec = self.model.spec_heard(voices=voice is not None)  # with the thresholds in use
-        self._voices = Voices(voice, points=points, blendshapes=options.blendshapes, mesh=options.needs_mesh)
+        self.spec = self.model.spec_heard(voices=options.voices != "paper", points=points)  # with the thresholds in use
+        self._voices = Voices(voice, own=own, points=points, blendshapes=options.blendshapes, mesh=options.needs_mesh)
         self._analyser = Analyser(
             engine,
             finder,
@@ -93,7 +94,8 @@ class Watch:
             "weights": self.model.weights_id,
             "note": self.model.note,
             "experimental": list(map(au_label, self.spec.experimental)),
-            "voices": options.voices if voice is not None else "paper",
+            "voices": options.voices if voice is not None or own is not None else "paper",
+            "adapted": list(map(au_label, own.learned)) if own is not None else [],
         }
         self.tally = Tally(engine.choice, described, self._stages)
         self.idle: Callable[[], None] = lambda: None  # called in a live run while no frame arrives

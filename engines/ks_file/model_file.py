@@ -20,10 +20,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from knowledge_spreader.adapt.heads import OwnHeads
+from knowledge_spreader.engines.base import feature_width
 from knowledge_spreader.engines.ks_file.half_storage import Span, cut, whole
 from knowledge_spreader.errors import MissingError, ModelError, one_line
 from knowledge_spreader.files import whole_file
-from knowledge_spreader.geometry.voice import GeometryVoice
+from knowledge_spreader.geometry.voice import FEATURES, GeometryVoice
 from knowledge_spreader.spec import ModelSpec
 
 FORMAT = "knowledge-spreader model 1"
@@ -50,18 +52,28 @@ class ModelFile:
     halves: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)  # graph -> its tensors stored as fp16
     note: str = ""  # a warning for everyone who uses the model, like "untrained"
     geometry: GeometryVoice | None = None  # heard beside the crops where there are landmarks
+    own: OwnHeads | None = None  # what ks-adapt has learned from a user's own labels
 
     @property
     def weights_id(self) -> str:
         """Identifies the fp32 weights and the geometry voice, independent of the rest; for results and caches."""
         voice = self.geometry.identity if self.geometry else ""
-        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD] + voice).encode()).hexdigest()[:16]
+        own = self.own.identity if self.own else ""
+        return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD] + voice + own).encode()).hexdigest()[:16]
 
-    def spec_heard(self, *, voices: bool) -> ModelSpec:
-        """The spec with the thresholds and experimental AUs that hold with all voices, or for the paper's model."""
-        if not voices or self.geometry is None:
-            return self.spec
-        return replace(self.spec, thresholds=self.geometry.thresholds, experimental=self.geometry.experimental)
+    def spec_heard(self, *, voices: bool, points: bool = True) -> ModelSpec:
+        """The spec with the thresholds and experimental AUs that hold with all voices, or for the paper's model.
+
+        points: whether landmarks are heard.
+        """
+        spec = self.spec
+        if voices and self.geometry is not None:
+            spec = replace(spec, thresholds=self.geometry.thresholds, experimental=self.geometry.experimental)
+        if voices and self.own is not None:
+            thresholds = self.own.thresholds(spec.thresholds or (0.5,) * len(spec.aus), points=points)
+            left = tuple(au for au in spec.experimental if au not in self.own.shown)
+            spec = replace(spec, thresholds=thresholds, experimental=left)
+        return spec
 
     def graph(self, name: str) -> bytes:
         """An ONNX graph of the file, checked against its checksum. Raises ModelError if it is damaged."""
@@ -121,10 +133,13 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
     spec = ModelSpec.from_json(json.dumps(manifest["spec"]))
     try:
         voice = GeometryVoice.from_dict(manifest["geometry"]) if "geometry" in manifest else None
+        own = OwnHeads.from_dict(manifest["own"]) if "own" in manifest else None
     except ModelError as exc:
         raise _damaged(path, exc) from exc
     if voice and len(voice.bias) != len(spec.aus):
         raise ValueError(f"geometry voice of {len(voice.bias)} AUs, model of {len(spec.aus)}")
+    if own:
+        _check_own(own, spec)
     if voice and voice.alone_weight.size and voice.alone_weight.shape[1] != spec.token_width:
         raise ValueError(f"geometry voice for tokens of {voice.alone_weight.shape[1]}, model of {spec.token_width}")
     return ModelFile(
@@ -141,7 +156,20 @@ def _parse(path: Path, manifest: dict[str, Any]) -> ModelFile:
         },
         str(manifest.get("note", "")),
         voice,
+        own,
     )
+
+
+def _check_own(own: OwnHeads, spec: ModelSpec) -> None:
+    """Raises ValueError if the heads are of another model."""
+    if own.of != spec.aus:
+        raise ValueError(f"own heads of {len(own.of)} AUs, model of {len(spec.aus)}")
+    sets = [one for one in (own.crops, own.points) if one is not None]
+    width = feature_width(spec)
+    if any(one.token_weight.shape[1] != width for one in sets) or own.crops.point_weight.shape[1]:
+        raise ValueError(f"own heads of {[one.token_weight.shape for one in sets]}, features of {width}")
+    if own.points is not None and own.points.point_weight.shape[1] != len(FEATURES):
+        raise ValueError(f"own heads of {own.points.point_weight.shape[1]} points' features, not {len(FEATURES)}")
 
 
 def _check_members(model: ModelFile, members: Mapping[str, zipfile.ZipInfo], manifest: dict[str, Any]) -> None:
@@ -168,6 +196,7 @@ def write_model(
     costs: Mapping[str, Mapping[str, Any]],
     note: str = "",
     geometry: GeometryVoice | None = None,
+    own: OwnHeads | None = None,
 ) -> ModelFile:
     """Writes the file whole or not at all, and opens it. Equal contents give equal bytes. Raises ModelError."""
     assert {ENCODER, HEAD} <= set(graphs) <= set(GRAPHS), sorted(graphs)
@@ -190,6 +219,7 @@ def write_model(
         "costs": costs,
         **({"note": note} if note else {}),
         **({"geometry": geometry.to_dict()} if geometry else {}),
+        **({"own": own.to_dict()} if own else {}),
     }
     try:
         with whole_file(path, keep=True) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:

@@ -1,0 +1,221 @@
+"""Runs the live pipeline over recordings, once; what it says of each face is kept in a folder.
+
+    <cache>/<key>/tokens.f16    (T, C) branch B's feature of each face, float16
+                  rest.npz      all else, and the times of all frames
+
+The key is made of the recording's content and of the model, so another recording under the same name is another entry.
+An entry is there whole or not at all: who is stopped goes on with the first recording that is not done.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from knowledge_spreader.adapt.faces import Faces
+from knowledge_spreader.arrays import F32, F64, I64, logit
+from knowledge_spreader.engines.bundled import bundled_model
+from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
+from knowledge_spreader.errors import DataError, one_line
+from knowledge_spreader.face.detector import box_width
+from knowledge_spreader.frame_reader import list_images, picture_numbers
+from knowledge_spreader.geometry.voice import FEATURES, features
+from knowledge_spreader.realtime.adapt.recordings import OwnRecording
+from knowledge_spreader.realtime.measures import measures_of_mesh
+from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
+from knowledge_spreader.realtime.watch import Watch, watch
+
+_LAYOUT = 1  # of an entry's files, and of what is computed
+_BLOCK = 4096  # faces
+_ENDS_BYTES = 1 << 20  # of a video that go into its key, from its start and its end
+
+Seen = Callable[[Path, int], None]  # called with a recording and the number of its frames that are done
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """All faces of the recordings, and the frames of each recording, with a face or without."""
+
+    faces: Faces
+    frames: tuple[I64, ...]  # of each recording: (T_i,) frame numbers as labels count them
+    times_s: tuple[F64, ...]
+
+
+def default_cache() -> Path:
+    return Path(user_cache_path("knowledge-spreader")) / "faces"
+
+
+def watch_recordings(
+    recordings: Sequence[OwnRecording], options: Options, cache: Path, seen: Seen = lambda path, n: None
+) -> Watched:
+    """What the model says of all recordings, from the cache where it is there. Raises KSError."""
+    model = open_model(options.model or bundled_model())
+    places = {recording.path: cache / _key(recording.path, model, options) for recording in recordings}
+    todo = {entry: path for path, entry in places.items() if not (entry / "rest.npz").is_file()}
+    if todo:
+        _compute(todo, model, options, seen)
+    if lost := [path for path, entry in places.items() if not (entry / "rest.npz").is_file()]:
+        raise DataError(f"{lost[0]}: no frame could be read; mend the recording or leave it out")
+    entries = [_open(entry) for entry in places.values()]
+    rows = [len(one["frame"]) for one in entries]
+    voices = [_voices(one, model) for one in entries]
+
+    def joined(name: str) -> Any:
+        return np.concatenate([one[name] for one in entries])
+
+    faces = Faces(
+        recording=np.repeat(np.arange(len(rows)), rows).astype(np.int32),
+        person=np.repeat([one.person for one in recordings], rows),
+        **{name: joined(name) for name in ("frame", "time_s", "face", "width_px", "in_order")},
+        crops=np.concatenate([crops for crops, _ in voices]),
+        heard=np.concatenate([heard for _, heard in voices]),
+        points=joined("points"),
+        tokens=[one["tokens"] for one in entries],
+    )
+    return Watched(faces, tuple(one["all_frames"] for one in entries), tuple(one["all_times_s"] for one in entries))
+
+
+def _key(path: Path, model: ModelFile, options: Options) -> str:
+    digest = hashlib.sha256(f"{_LAYOUT} {model.weights_id} {options.rate} {options.min_face_px}".encode())
+    try:
+        for part in list_images(path) if path.is_dir() else [path]:
+            about = part.stat()
+            digest.update(f"{part.name} {about.st_size} {about.st_mtime_ns}".encode())
+        if path.is_file():
+            with path.open("rb") as file:
+                digest.update(file.read(_ENDS_BYTES))
+                file.seek(max(path.stat().st_size - _ENDS_BYTES, 0))
+                digest.update(file.read(_ENDS_BYTES))
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be read ({one_line(exc)}); check the file") from exc
+    return digest.hexdigest()[:32]
+
+
+def _compute(todo: Mapping[Path, Path], model: ModelFile, options: Options, seen: Callable[[Path, int], None]) -> None:
+    """Fills the entries (entry -> recording), one after another, with one engine."""
+    options = replace(
+        options,
+        policy="every-frame",
+        voices="paper",  # the crops alone; what is heard beside them is computed from what is kept
+        person=model.geometry is None,
+        neutral_s=0.0,
+        blendshapes=True,
+        features=True,
+    )
+    entries = list(todo)
+    with watch(*todo.values(), options=options) as results:
+        for number, of_recording in groupby(results, lambda result: result.frame.stream.number):
+            entry = entries[number]
+            with _new_entry(entry) as unfinished:
+                _fill(unfinished, todo[entry], model, of_recording, lambda n, entry=entry: seen(todo[entry], n))
+                _check_whole(results)
+        _check_whole(results)
+
+
+def _check_whole(results: Watch) -> None:
+    """Raises DataError if a recording broke off: its last frames would be missing for ever."""
+    if results.tally.failures:
+        lost = results.tally.failures[0]
+        raise DataError(f"{lost['source']}: {lost['error']}; mend the recording or leave it out")
+
+
+@contextmanager
+def _new_entry(entry: Path) -> Iterator[Path]:
+    """A folder that becomes the entry if the block ends well."""
+    unfinished = entry.with_name(f".{entry.name}.{os.getpid()}")
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        if (unfinished / "rest.npz").is_file():
+            shutil.rmtree(entry, ignore_errors=True)
+            unfinished.replace(entry)
+    except OSError as exc:
+        raise DataError(f"--cache {entry.parent}: cannot be written ({one_line(exc)}); name another folder") from exc
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(
+    folder: Path, source: Path, model: ModelFile, results: Iterable[FrameResult], seen: Callable[[int], None]
+) -> None:
+    rows: list[tuple[Any, ...]] = []
+    times: list[tuple[int, float]] = []
+    with (folder / "tokens.f16").open("wb") as tokens:
+        for result in results:
+            times.append((result.frame.index, result.frame.time_s))
+            for row in result.faces:
+                if row.success:
+                    rows.append(_row(row, result.frame))
+                    assert row.feature is not None
+                    tokens.write(row.feature.astype("<f2").tobytes())
+            seen(len(times))
+    _save(folder / "rest.npz", source, model, rows, times)
+
+
+def _row(row: FaceAUs, frame: Frame) -> tuple[Any, ...]:
+    mesh = row.face.landmarks
+    points = np.full(len(FEATURES), np.nan)
+    if mesh is not None and mesh.blendshapes is not None:
+        points = features(mesh.points_px, mesh.blendshapes, measures_of_mesh(mesh, frame).pose)
+    crops = logit(row.probability)
+    width = box_width(row.face.box_xyxy_px)
+    return frame.index, frame.time_s, row.face.face_id, width, crops, row.in_order, points
+
+
+def _save(
+    path: Path, source: Path, model: ModelFile, rows: list[tuple[Any, ...]], times: list[tuple[int, float]]
+) -> None:
+    u, k = len(model.spec.aus), len(FEATURES)
+    frame, time_s, face, width, crops, in_order, points = zip(*rows, strict=True) if rows else ((),) * 7
+    numbers = np.array([index for index, _ in times], np.int64)
+    if source.is_dir() and len(pictures := picture_numbers(source)) > numbers.max(initial=-1) and pictures[0] >= 0:
+        numbers = pictures[numbers]
+    np.savez(
+        path,
+        frame=np.array(frame, np.int64),
+        time_s=np.array(time_s, np.float64),
+        face=np.array(face, np.int32),
+        width_px=np.array(width, np.float32),
+        crops=np.array(crops, np.float32).reshape(len(rows), u),
+        in_order=np.array(in_order, np.float32),
+        points=np.array(points, np.float32).reshape(len(rows), k),
+        all_frames=numbers,
+        all_times_s=np.array([t for _, t in times], np.float64),
+    )
+
+
+def _open(entry: Path) -> dict[str, Any]:
+    try:
+        with np.load(entry / "rest.npz", allow_pickle=False) as rest:
+            found = {name: rest[name] for name in rest.files}
+        size = (entry / "tokens.f16").stat().st_size
+        shape = len(found["frame"]), size // 2 // max(len(found["frame"]), 1)
+        tokens = np.memmap(entry / "tokens.f16", "<f2", "r", shape=shape) if size else np.zeros((0, 1), "<f2")
+    except (OSError, ValueError, KeyError) as exc:
+        raise DataError(f"{entry}: damaged ({one_line(exc)}); delete that folder") from exc
+    return {**found, "tokens": tokens}
+
+
+def _voices(entry: dict[str, Any], model: ModelFile) -> tuple[F32, F32]:
+    """(T, U) logits without landmarks, and of all voices, as realtime/voices.py gives them."""
+    crops, points = entry["crops"], entry["points"]
+    without = ~np.isfinite(points[:, :1])
+    voice = model.geometry
+    if voice is None:
+        return crops, np.where(without, np.float32(np.nan), crops)
+    alone, heard = np.empty_like(crops), np.empty_like(crops)
+    for at in range(0, len(crops), _BLOCK):
+        rows = slice(at, at + _BLOCK)
+        tokens = np.asarray(entry["tokens"][rows], np.float32)
+        alone[rows] = voice.heard(crops[rows].astype(np.float64), None, tokens)
+        heard[rows] = voice.heard(crops[rows].astype(np.float64), voice.logits(points[rows]), tokens)
+    return alone, np.where(without, np.float32(np.nan), heard)
