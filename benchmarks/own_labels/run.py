@@ -1,15 +1,23 @@
 """Runs the study of ks-adapt's ways to learn on labelled recordings; a stopped one goes on."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 from rich.progress import Progress
 
-from knowledge_spreader.adapt.apart import ANYONE, PEOPLE, THESE
-from knowledge_spreader.benchmarks.own_labels.cells import BASE_MODEL, HEADS, METHODS, Cell, Material, run_cell
+from knowledge_spreader.adapt.apart import GOALS, THESE
+from knowledge_spreader.adapt.spread import FIXMATCH, KS, PSEUDO_LABEL
+from knowledge_spreader.benchmarks.own_labels.cells import (
+    BASE_MODEL,
+    HEADS,
+    METHODS,
+    THRESHOLDS,
+    Cell,
+    Material,
+    run_cell,
+)
 from knowledge_spreader.benchmarks.provenance import origin_of_results, stamped
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.bundled import bundled_model
@@ -21,7 +29,7 @@ from knowledge_spreader.realtime.options import Options
 
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
 SEEDS = 5
-_FEW = 0.02  # up to here all methods are run; above, those that differ
+_FEW, _SOME, _MANY = 0.02, 0.05, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +44,27 @@ class StudyOptions:
 
 
 def cells(options: StudyOptions) -> list[Cell]:
-    """All methods on the recordings themselves; those that may differ elsewhere on new recordings and new people."""
-    found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in (THESE, PEOPLE, ANYONE)]
-    some = [method for method in options.methods if method != BASE_MODEL]
-    for share, method in product(options.shares, some):
-        seeds = range(1 if share == 1 else options.seeds)
-        if share < 1 or method in (HEADS, "thresholds"):
-            found += [Cell(THESE, share, method, seed) for seed in seeds]
-        if method in (HEADS, "ks", "thresholds") and (share < 1 or method != "ks"):
-            found += [Cell(goal, share, method, seed) for goal in (PEOPLE, ANYONE) for seed in seeds]
+    """All methods on the recordings themselves; on new recordings and new people those that may help there."""
+    found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in GOALS]
+    for goal, share, method in product(GOALS, options.shares, options.methods):
+        taught_by_others = method not in (BASE_MODEL, THRESHOLDS, HEADS)
+        if method == BASE_MODEL or (taught_by_others and share > (_MANY if goal == THESE else _FEW)):
+            continue
+        if goal != THESE and method in (PSEUDO_LABEL, FIXMATCH):
+            continue
+        found += [Cell(goal, share, method, seed) for seed in _seeds(share, options.seeds)]
     found += [
         Cell(THESE, share, method, seed, "consecutive")
-        for share, method, seed in product(options.shares, (HEADS, "ks"), range(options.seeds))
-        if share <= 0.1 and method in options.methods
+        for share, method in product(options.shares, (HEADS, KS))
+        if share <= _MANY and method in options.methods
+        for seed in _seeds(share, options.seeds)
     ]
     return found
+
+
+def _seeds(share: float, seeds: int) -> range:
+    """With many labels, which ones they are hardly matters: their number decides."""
+    return range(seeds if share <= _SOME else min(2, seeds) if share < 1 else 1)
 
 
 def study(options: StudyOptions) -> None:
@@ -89,8 +103,3 @@ def read_rows(path: Path) -> list[dict[str, object]]:
 def _done(path: Path) -> set[Cell]:
     names = ("tested_on", "share", "method", "seed", "scheme")
     return {Cell(**{name: row[name] for name in names}) for row in read_rows(path)}  # type: ignore[arg-type]
-
-
-def summary(rows: Sequence[dict[str, object]]) -> list[str]:
-    """A line per goal, share, method and scheme: mean F1 over seeds and the mean interval."""
-    raise NotImplementedError

@@ -5,7 +5,7 @@ however many labels come later. A head never learns from it.
 
 Cross-validation divides by what the model is for:
 
-    these   the other frames of these recordings     stretches of two seconds
+    these   the other frames of these recordings     stretches of half a second
     people  new recordings of the same people        recordings
     anyone  people that are not in the recordings    people
 """
@@ -22,7 +22,7 @@ THESE, PEOPLE, ANYONE = "these", "people", "anyone"
 GOALS = (THESE, PEOPLE, ANYONE)
 FOLDS = 5
 _AUDIT_ONE_OF = 5
-_STRETCH_S = 2.0
+_STRETCH_S = 0.5
 
 
 def audited(names: Sequence[str], faces: Faces) -> Bools:

@@ -14,7 +14,7 @@ from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.arrays import F32, F64, Floats
 from knowledge_spreader.errors import DataError
 
-DIRECTIONS = 64  # of the tokens, and as many of the points; fewer where there are fewer faces
+DIRECTIONS = 128  # of the tokens, and as many of the points; fewer where there are fewer faces
 _FLOOR = 1e-3  # of the greatest variance: smaller ones are noise
 _STILL = 0.3  # least spread of a point's feature, as in ks/geometry/fit.py
 _LEAST_FACES = 20
