@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from knowledge_spreader.engines.open import open_engine
     from knowledge_spreader.engines.train import train
     from knowledge_spreader.errors import KSError
+    from knowledge_spreader.realtime.adapt.run import adapt_model
     from knowledge_spreader.realtime.options import Options
     from knowledge_spreader.realtime.types import Event, Face, FaceAUs, Frame, FrameResult, Stream
     from knowledge_spreader.realtime.watch import Watch, table, watch
@@ -44,6 +45,7 @@ __all__ = [
     "Stream",
     "TrainConfig",
     "Watch",
+    "adapt_model",
     "open_engine",
     "open_model",
     "table",
@@ -57,6 +59,7 @@ _ROOMS = {
     "engines.open": ("open_engine",),
     "engines.train": ("train",),
     "engines.ks_file.model_file": ("ModelFile", "open_model"),
+    "realtime.adapt.run": ("adapt_model",),
     "realtime.options": ("Options",),
     "realtime.types": ("Event", "Face", "FaceAUs", "Frame", "FrameResult", "Stream"),
     "realtime.watch": ("Watch", "table", "watch"),

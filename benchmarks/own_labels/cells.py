@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge_spreader import metrics
 from knowledge_spreader.adapt.apart import PEOPLE, THESE
@@ -127,7 +128,7 @@ def _splits(faces: Faces, cell: Cell) -> Iterator[tuple[Bools, Bools]]:
         yield ~half, half
 
 
-def _interval(said: Bools, labels: I64, people: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def _interval(said: Bools, labels: I64, people: npt.NDArray[np.str_]) -> tuple[float, float]:
     """95 % of the mean F1 with other people: a bootstrap over them."""
     names, of = np.unique(people, return_inverse=True)
     counts = np.zeros((len(names), labels.shape[1], 4), np.int64)

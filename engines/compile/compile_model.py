@@ -155,7 +155,7 @@ def _with_int8(file: ModelFile, backend: str, runs: list[U8], draft: Path) -> tu
     encoder = int8_encoder(file.graph(ENCODER), own, backend)
     graphs = {name: file.graph(name) for name in file.sha256} | {ENCODER_INT8[backend]: encoder}
     written = write_model(
-        draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note, file.geometry
+        draft, file.spec, graphs, file.torch_weights, file.precision, file.costs, file.note, file.geometry, file.own
     )
     return written, rest
 
@@ -218,4 +218,6 @@ def _write(out: Path, file: ModelFile, backend: str, compiled: Compiled) -> Mode
     graphs = {name: file.graph(name) for name in file.sha256}
     costs = {**file.costs, f"{backend} {precision}": {**compiled.cost.to_dict(), "real_faces": compiled.real}}
     precisions = {**file.precision, backend: precision}
-    return write_model(out, file.spec, graphs, file.torch_weights, precisions, costs, file.note, file.geometry)
+    return write_model(
+        out, file.spec, graphs, file.torch_weights, precisions, costs, file.note, file.geometry, file.own
+    )

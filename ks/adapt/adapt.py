@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from knowledge_spreader.adapt.apart import THESE, audited, groups
+from knowledge_spreader.adapt.apart import THESE, audited, stretches
 from knowledge_spreader.adapt.basis import coordinates, find_basis
 from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.adapt.heads import OwnHeads
@@ -57,7 +57,8 @@ def adapt(
     main = with_points if main_points else alone
     learned = learn(faces, main, teaching, goal=goal, way=way)
     audit = np.where((apart & main.rows)[:, None], labels, np.int8(UNKNOWN))
-    worse = worse_than_base(base_says(main), learned.says(main), audit)
+    seconds = stretches(faces, 1.0)
+    worse = worse_than_base(base_says(main), learned.says(main), audit, seconds)
     kinds = tuple(BASE if u in worse else kind for u, kind in enumerate(learned.kinds))
     notes = [f"{au_label(aus[u])} did worse than the base model on audit labels and stays as it was" for u in worse]
     if worse:
@@ -74,7 +75,7 @@ def adapt(
             {"au": au, "kind": kind, "present": present, "absent": absent}
             for au, kind, (present, absent) in zip(aus, kinds, known_counts(teaching), strict=True)
         ],
-        "audit": compare(base_says(main), learned.says(main), audit, groups(faces, THESE)),
+        "audit": compare(base_says(main), learned.says(main), audit, seconds),
         "left_out": left_out(faces, main, teaching, learned, way),
     }
     places = [u for u, kind in enumerate(kinds) if kind != BASE]

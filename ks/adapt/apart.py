@@ -5,7 +5,7 @@ however many labels come later. A head never learns from it.
 
 Cross-validation divides by what the model is for:
 
-    these   the other frames of these recordings     stretches of half a second
+    these   the other frames of these recordings     stretches as long as frames without a label are far from one
     people  new recordings of the same people        recordings
     anyone  people that are not in the recordings    people
 """
@@ -22,7 +22,8 @@ THESE, PEOPLE, ANYONE = "these", "people", "anyone"
 GOALS = (THESE, PEOPLE, ANYONE)
 FOLDS = 5
 _AUDIT_ONE_OF = 5
-_STRETCH_S = 0.5
+_SHORTEST_S, _LONGEST_S = 0.1, 5.0  # of a stretch
+_FAR = 4  # a label in the middle of a stretch is a quarter of it from the others, on average
 
 
 def audited(names: Sequence[str], faces: Faces) -> Bools:
@@ -41,14 +42,32 @@ def in_audit(name: str, time_s: float) -> bool:
     return zlib.crc32(f"{name}\n{int(max(time_s, 0))}".encode()) % _AUDIT_ONE_OF == 0
 
 
-def groups(faces: Faces, goal: str) -> I64:
-    """(T,) what may not be divided between learning and testing, for this goal."""
+def groups(faces: Faces, goal: str, labelled: Bools) -> I64:
+    """(T,) what may not be divided between learning and testing, for this goal. labelled (T,): faces with labels."""
     if goal == ANYONE:
         return np.unique(faces.person, return_inverse=True)[1].astype(np.int64)
     if goal == PEOPLE:
         return faces.recording.astype(np.int64)
-    stretch: F64 = np.floor(faces.time_s / _STRETCH_S)
-    return np.unique(np.column_stack([faces.recording, stretch]), axis=0, return_inverse=True)[1].reshape(-1)
+    return stretches(faces, float(np.clip(_FAR * _distance_s(faces, labelled), _SHORTEST_S, _LONGEST_S)))
+
+
+def stretches(faces: Faces, length_s: float) -> I64:
+    """(T,) the stretch of its recording in which each face lies."""
+    at: F64 = np.floor(faces.time_s / length_s)
+    return np.unique(np.column_stack([faces.recording, at]), axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _distance_s(faces: Faces, labelled: Bools) -> float:
+    """Median of the time from a frame without a label to the nearest one with, in recordings that have some."""
+    found: list[F64] = []
+    for recording in np.unique(faces.recording[labelled]).tolist():
+        mine = faces.recording == recording
+        times, others = np.sort(faces.time_s[mine & labelled]), faces.time_s[mine & ~labelled]
+        after = np.clip(np.searchsorted(times, others), 0, len(times) - 1)
+        before = np.maximum(after - 1, 0)
+        found.append(np.minimum(np.abs(times[after] - others), np.abs(times[before] - others)))
+    every = np.concatenate(found) if found else np.zeros(0)
+    return float(np.median(every)) if len(every) else _LONGEST_S
 
 
 def folds(group: I64, labelled: Bools) -> I64:

@@ -39,7 +39,7 @@ class Basis:
 
     @property
     def n_tokens(self) -> int:
-        return self.tokens.weight.shape[1]
+        return int(self.tokens.weight.shape[1])
 
 
 class Views(NamedTuple):

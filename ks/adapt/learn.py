@@ -24,11 +24,12 @@ from knowledge_spreader.adapt.threshold import expected_f1_threshold
 from knowledge_spreader.arrays import F32, F64, I8, I64, Bools, sigmoid
 from knowledge_spreader.spec import UNKNOWN
 
-STRENGTHS = (3.0, 10.0, 30.0)
-STRENGTHS_ELSEWHERE = (3.0, 10.0, 30.0, 100.0, 300.0)  # for recordings or people without labels
+STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
+STRENGTHS_NEAR = STRENGTHS[:3]  # where labels are near
 ALARMS = 0.02
 LEAST = 3  # labels of each kind for a head
 BASE, THRESHOLD, BIAS, HEAD = "base", "threshold", "bias", "head"
+_ALONE = 2  # labels in a stretch, on average, below which they count as sparse
 _MOST_LABELS = 4000  # of an AU, spread evenly; more change nothing
 _HIGHEST = 0.95
 
@@ -45,7 +46,7 @@ class Sight:
 
     @property
     def with_points(self) -> bool:
-        return self.x.shape[1] > self.n_tokens
+        return bool(self.x.shape[1] > self.n_tokens)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +92,12 @@ def learn(
     strength: 0 = choose it. kinds: of each AU, () = choose them. way: spread.py.
     """
     known = (labels != UNKNOWN) & sight.rows[:, None]
-    fold = folds(groups(faces, goal), known.any(axis=1))
     if not strength or not kinds:
-        strength, kinds = _chosen(sight, labels, known, fold, here=goal == THESE)
+        labelled = known.any(axis=1)
+        group = groups(faces, goal, labelled)
+        alone = labelled.sum() < _ALONE * len(np.unique(group[labelled]))
+        near = goal == THESE and bool(alone)
+        strength, kinds = _chosen(sight, labels, known, folds(group, labelled), near=near)
     windows = _Windows(faces, sight) if way != NONE else None
     heads, thresholds = [], []
     for u, kind in enumerate(kinds):
@@ -115,9 +119,9 @@ def learn(
     return Learned(tuple(kinds), tuple(heads), tuple(thresholds), strength)
 
 
-def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, here: bool) -> tuple[float, tuple[str, ...]]:
-    """The strength, and what becomes of each AU. here: the heads are for these recordings."""
-    strengths = STRENGTHS if here else STRENGTHS_ELSEWHERE
+def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, near: bool) -> tuple[float, tuple[str, ...]]:
+    """The strength, and what becomes of each AU. near: other frames are nearer to labels than left-out labels are."""
+    strengths = STRENGTHS_NEAR if near else STRENGTHS
     u = labels.shape[1]
     lost: list[F64] = [np.zeros((len(strengths) + 2, 0))] * u  # of each label: strengths, a bias, the base model
     enough = np.zeros(u, np.bool_)
@@ -137,18 +141,18 @@ def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, here: bool) ->
             continue
         of_head, of_bias, of_base = lost[au][best], lost[au][-2], lost[au][-1]
         rest = BIAS if of_bias.sum() < of_base.sum() else BASE
-        kinds.append(HEAD if _not_worse(of_head, of_bias if rest == BIAS else of_base, here=here) else rest)
+        kinds.append(HEAD if _not_worse(of_head, of_bias if rest == BIAS else of_base, near=near) else rest)
     return strengths[best], tuple(kinds)
 
 
-def _not_worse(head: F64, other: F64, *, here: bool) -> bool:
+def _not_worse(head: F64, other: F64, *, near: bool) -> bool:
     """Whether a head explains the left-out labels (n,) as well.
 
-    In these recordings a frame has a label nearer than those that are left out have one, so a head does better on it
-    than on them: it is dropped only if it is worse beyond doubt.
+    Between sparse labels a frame has one four times as near as a left-out label has, so a head does better on it than
+    on them: it is dropped only if it is worse beyond doubt.
     """
     more = head - other
-    doubt = 2 * float(more.std()) / np.sqrt(len(more)) if here else 0.0
+    doubt = 2 * float(more.std()) / np.sqrt(len(more)) if near else 0.0
     return bool(more.mean() <= doubt)
 
 
@@ -173,13 +177,13 @@ def _unmoved(labels: I8) -> str:
 def _quiet(threshold: float, base: F64) -> float:
     """The threshold, raised until at most ALARMS of frames without the AU (logits) reach it."""
     highest = float(np.quantile(sigmoid(base), 1 - ALARMS))
-    return min(max(threshold, np.nextafter(highest, 1)), max(_HIGHEST, threshold))
+    return float(min(max(threshold, np.nextafter(highest, 1)), max(_HIGHEST, threshold)))
 
 
 def _spread_evenly(rows: I64) -> I64:
     if len(rows) <= _MOST_LABELS:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, _MOST_LABELS).astype(int)]
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, _MOST_LABELS).astype(int)])
 
 
 class _Windows:

@@ -53,8 +53,8 @@ def left_out(faces: Faces, sight: Sight, labels: I8, learned: Learned, way: str)
     """What compare() says for each goal that the recordings allow, by heads that have not seen the group."""
     found = {}
     for goal in GOALS:
-        group = groups(faces, goal)
         known = (labels != UNKNOWN).any(axis=1) & sight.rows
+        group = groups(faces, goal, known)
         if len(np.unique(group[known])) < 2 or (goal == PEOPLE and not _share_people(faces, known)):
             continue
         fold = folds(group, known)
@@ -70,14 +70,18 @@ def left_out(faces: Faces, sight: Sight, labels: I8, learned: Learned, way: str)
     return found
 
 
-def worse_than_base(base: Bools, own: Bools, labels: I8) -> list[int]:
-    """The AUs that do worse than the base model, beyond chance: McNemar's exact test on the known labels."""
+def worse_than_base(base: Bools, own: Bools, labels: I8, group: I64) -> list[int]:
+    """The AUs that do worse than the base model, beyond chance: the sign test over groups (T,) of neighbouring frames,
+    which are right or wrong together.
+    """
     found = []
     for u in range(labels.shape[1]):
         known = labels[:, u] != UNKNOWN
         present = labels[known, u] == 1
-        right_base, right_own = base[known, u] == present, own[known, u] == present
-        lost, won = int((right_base & ~right_own).sum()), int((~right_base & right_own).sum())
+        better = (own[known, u] == present).astype(int) - (base[known, u] == present)
+        of = np.unique(group[known], return_inverse=True)[1]
+        net = np.bincount(of, weights=better) if len(of) else np.zeros(0)
+        lost, won = int((net < 0).sum()), int((net > 0).sum())
         n = lost + won
         if lost > won and sum(comb(n, k) for k in range(lost, n + 1)) / 2**n < BEYOND_CHANCE:
             found.append(u)

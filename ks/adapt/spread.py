@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from knowledge_spreader.adapt.map_fit import Head, fit_head
-from knowledge_spreader.arrays import F32, F64, I64, Bools, Floats, sigmoid
+from knowledge_spreader.arrays import F32, F64, I32, I64, Bools, Floats, sigmoid
 
 NONE, KS, PSEUDO_LABEL, FIXMATCH = "none", "ks", "pseudo-label", "fixmatch"
 WAYS = (NONE, KS, PSEUDO_LABEL, FIXMATCH)
@@ -104,7 +104,7 @@ def _without_a_voice(view: View, rows: I64) -> F32:
     return seen
 
 
-def window_mean(x: Floats, recording: Floats, face: Floats, frame: I64, reach: int = 2) -> F64:
+def window_mean(x: Floats, recording: I32, face: I32, frame: I64, reach: int = 2) -> F64:
     """(T, ...) the mean of x over the frames of the same face up to `reach` before and after."""
     values = np.asarray(x, np.float64).reshape(len(x), -1)
     total, count = values.copy(), np.ones((len(values), 1))

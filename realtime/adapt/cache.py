@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def _compute(todo: Mapping[Path, Path], model: ModelFile, options: Options, seen
         for number, of_recording in groupby(results, lambda result: result.frame.stream.number):
             entry = entries[number]
             with _new_entry(entry) as unfinished:
-                _fill(unfinished, todo[entry], model, of_recording, lambda n, entry=entry: seen(todo[entry], n))
+                _fill(unfinished, todo[entry], model, of_recording, partial(seen, todo[entry]))
                 _check_whole(results)
         _check_whole(results)
 
