@@ -56,9 +56,16 @@ class ModelFile:
 
     @property
     def weights_id(self) -> str:
-        """Identifies the fp32 weights and the geometry voice, independent of the rest; for results and caches."""
+        """Identifies the fp32 weights, the geometry voice and own heads, independent of the rest; for results."""
+        return self._identified(self.own.identity if self.own else "")
+
+    @property
+    def base_id(self) -> str:
+        """The weights_id of the model without own heads: what is computed before they are heard is the same."""
+        return self._identified("")
+
+    def _identified(self, own: str) -> str:
         voice = self.geometry.identity if self.geometry else ""
-        own = self.own.identity if self.own else ""
         return hashlib.sha256((self.sha256[ENCODER] + self.sha256[HEAD] + voice + own).encode()).hexdigest()[:16]
 
     def spec_heard(self, *, voices: bool, points: bool = True) -> ModelSpec:

@@ -1,7 +1,7 @@
-"""ks-eval: F1 of checkpoints on the test parts of their folds."""
+"""ks-eval: F1 of checkpoints on the test parts of their folds, and of `.ks` models on labelled recordings."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from knowledge_spreader.cli.outputs import FIGURE, REPORT, check_outputs, outputs
@@ -17,22 +17,25 @@ from knowledge_spreader.cli.run import (
     run,
     stdout_console,
 )
+from knowledge_spreader.errors import KSError
 from knowledge_spreader.evaluation.figure_style import check_suffix
 from knowledge_spreader.files import write_json
 
 EXAMPLES = """\
   ks-eval runs/b1 runs/b2 runs/b3 --json b.json --plot b.png
   ks-eval runs/mine --subjects all --root other.csv
+  ks-eval mine.ks --root labels.csv
 """
 
 
 def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-eval",
-        "F1 of checkpoints on the test parts of their folds. Name one checkpoint per fold to get the mean over folds.",
+        "F1 of checkpoints on the test parts of their folds: name one per fold to get the mean over folds. Or of a .ks "
+        "model, as ks-live runs it, on the labelled recordings of --root.",
         EXAMPLES,
     )
-    made.add_argument("checkpoints", nargs="+", type=Path, help="checkpoints, or run folders of ks-train")
+    made.add_argument("checkpoints", nargs="+", type=Path, help="checkpoints, run folders of ks-train, or one .ks")
     add_json(made)
     made.add_argument("--plot", type=Path, metavar="FILE.png", help="plot F1, reliability and F1 by key-frame position")
     made.add_argument(
@@ -53,11 +56,19 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    return run(parser(), argv, _evaluate)
+def main(argv: Sequence[str] | None = None, compiled: Callable[[argparse.Namespace], None] | None = None) -> int:
+    """compiled: evaluates a `.ks` model; realtime/cli/evaluate.py has it."""
+    return run(parser(), argv, lambda args: _evaluate(args, compiled))
 
 
-def _evaluate(args: argparse.Namespace) -> None:
+def _evaluate(args: argparse.Namespace, compiled: Callable[[argparse.Namespace], None] | None) -> None:
+    if any(path.suffix == ".ks" for path in args.checkpoints):
+        if compiled is None:
+            raise KSError("a .ks model is evaluated by the command ks-eval; use it instead of this module")
+        if len(args.checkpoints) > 1:
+            raise KSError("one .ks model at a time, without checkpoints; run ks-eval once for each")
+        compiled(args)
+        return
     paths = [checkpoint_file(path) for path in args.checkpoints]
     writes = outputs(("--json", args.json, REPORT), ("--plot", args.plot, FIGURE))
     check_outputs(writes, [*(("a checkpoint", path) for path in paths), *inputs(args)], new_folder=True)

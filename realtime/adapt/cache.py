@@ -86,7 +86,7 @@ def watch_recordings(
 
 
 def _key(path: Path, model: ModelFile, options: Options) -> str:
-    digest = hashlib.sha256(f"{_LAYOUT} {model.weights_id} {options.rate} {options.min_face_px}".encode())
+    digest = hashlib.sha256(f"{_LAYOUT} {model.base_id} {options.rate} {options.min_face_px}".encode())
     try:
         for part in list_images(path) if path.is_dir() else [path]:
             about = part.stat()
