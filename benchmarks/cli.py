@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from knowledge_spreader.benchmarks.own_labels.cli import add_own_labels, own_labels
 from knowledge_spreader.benchmarks.speed.compare import compare, print_changes
 from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json
 from knowledge_spreader.cli.run import (
@@ -29,6 +30,7 @@ EXAMPLES = """\
   ks-bench live --quick
   ks-bench live --outputs all,crops --landmarker face_landmarker.task --json speed.json
   ks-bench lag --set rendered --json lag.json
+  ks-bench own-labels --set rendered --rows rows.jsonl --plot own-labels.png
   ks-bench compare a.json b.json
 """
 
@@ -37,10 +39,13 @@ def parser() -> argparse.ArgumentParser:
     made = make_parser(
         "ks-bench", "Measure how fast a model runs here and how late it answers; compare two results.", EXAMPLES
     )
-    commands = made.add_subparsers(dest="command", required=True, metavar="engine|live|lag|compare|loader|model")
+    commands = made.add_subparsers(
+        dest="command", required=True, metavar="engine|live|lag|own-labels|compare|loader|model"
+    )
     _add_engine(commands)
     _add_live(commands)
     _add_lag(commands)
+    add_own_labels(commands)
     both = commands.add_parser("compare", help="compare two results row by row: B divided by A")
     both.add_argument("before", type=Path, metavar="A.json", help="a result of ks-bench engine")
     both.add_argument("after", type=Path, metavar="B.json", help="another one")
@@ -58,7 +63,15 @@ def _bench(args: argparse.Namespace) -> None:
     for path in filter(None, (getattr(args, "json", None), getattr(args, "plot", None))):
         if path.is_dir():
             raise KSError(f"{path} is a folder; give the name of a file")
-    commands = {"engine": _engine, "live": _live, "lag": _lag, "compare": _compare, "loader": _loader, "model": _model}
+    commands = {
+        "engine": _engine,
+        "live": _live,
+        "lag": _lag,
+        "own-labels": own_labels,
+        "compare": _compare,
+        "loader": _loader,
+        "model": _model,
+    }
     commands[args.command](args)
 
 

@@ -18,10 +18,12 @@ from knowledge_spreader.benchmarks.own_labels.cells import (
     Material,
     run_cell,
 )
-from knowledge_spreader.benchmarks.provenance import origin_of_results, stamped
+from knowledge_spreader.benchmarks.provenance import Row, origin_of_results, stamped
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import open_model
+from knowledge_spreader.errors import DataError
+from knowledge_spreader.files import check_place
 from knowledge_spreader.realtime.adapt.cache import default_cache, watch_recordings
 from knowledge_spreader.realtime.adapt.labelled import label_faces, read_labels
 from knowledge_spreader.realtime.adapt.recordings import find_recordings
@@ -29,7 +31,7 @@ from knowledge_spreader.realtime.options import Options
 
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
 SEEDS = 5
-_FEW, _SOME, _MANY = 0.02, 0.05, 0.1
+_FEW, _SOME = 0.02, 0.05  # shares of labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,17 @@ class StudyOptions:
 
 
 def cells(options: StudyOptions) -> list[Cell]:
-    """All methods on the recordings themselves; on new recordings and new people those that may help there."""
+    """On the recordings themselves all methods; on new recordings and new people those that may help there."""
     found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in GOALS]
     for goal, share, method in product(GOALS, options.shares, options.methods):
-        taught_by_others = method not in (BASE_MODEL, THRESHOLDS, HEADS)
-        if method == BASE_MODEL or (taught_by_others and share > (_MANY if goal == THESE else _FEW)):
-            continue
-        if goal != THESE and method in (PSEUDO_LABEL, FIXMATCH):
+        if method == BASE_MODEL or (method not in (THRESHOLDS, HEADS) and share > _SOME):
+            continue  # with many labels, those of other frames add nothing
+        if goal != THESE and (method in (PSEUDO_LABEL, FIXMATCH) or (method == KS and share != _FEW)):
             continue
         found += [Cell(goal, share, method, seed) for seed in _seeds(share, options.seeds)]
-    found += [
-        Cell(THESE, share, method, seed, "consecutive")
-        for share, method in product(options.shares, (HEADS, KS))
-        if share <= _MANY and method in options.methods
-        for seed in _seeds(share, options.seeds)
-    ]
+    for share, method in product(options.shares, (HEADS, KS)):
+        if method in options.methods and share <= (_SOME if method == HEADS else _FEW):
+            found += [Cell(THESE, share, method, seed, "consecutive") for seed in _seeds(share, options.seeds)]
     return found
 
 
@@ -69,6 +67,11 @@ def _seeds(share: float, seeds: int) -> range:
 
 def study(options: StudyOptions) -> None:
     """Raises KSError like ks-adapt."""
+    if unknown := [method for method in options.methods if method not in METHODS]:
+        raise DataError(f"--methods: there is no {unknown[0]!r}; choose of {', '.join(METHODS)}")
+    if options.seeds < 1:
+        raise DataError(f"--seeds must be 1 or more; got {options.seeds}")
+    check_place("--rows", options.rows)
     model = open_model(bundled_model())
     spec = model.spec_heard(voices=True)
     recordings = find_recordings([options.recordings])
@@ -88,7 +91,7 @@ def study(options: StudyOptions) -> None:
             bar.advance(task)
 
 
-def read_rows(path: Path) -> list[dict[str, object]]:
+def read_rows(path: Path) -> list[Row]:
     """The rows of a study; a torn last line is left out."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     rows = []
@@ -102,4 +105,4 @@ def read_rows(path: Path) -> list[dict[str, object]]:
 
 def _done(path: Path) -> set[Cell]:
     names = ("tested_on", "share", "method", "seed", "scheme")
-    return {Cell(**{name: row[name] for name in names}) for row in read_rows(path)}  # type: ignore[arg-type]
+    return {Cell(**{name: row[name] for name in names}) for row in read_rows(path)}
