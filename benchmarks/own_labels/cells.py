@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_spreader import metrics
-from knowledge_spreader.adapt.apart import PEOPLE, THESE
+from knowledge_spreader.adapt.apart import ANYONE, PEOPLE, THESE
 from knowledge_spreader.adapt.basis import Views, coordinates, find_basis
 from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.adapt.learn import BASE, BIAS, Learned, learn, sight_of
+from knowledge_spreader.adapt.report import LEAST_PRESENT
 from knowledge_spreader.adapt.spread import NONE, WAYS
 from knowledge_spreader.arrays import F64, I8, I64, Bools, sigmoid
 from knowledge_spreader.benchmarks.provenance import Row
@@ -30,7 +31,7 @@ _DRAWS = 500
 @dataclass(frozen=True, slots=True)
 class Cell:
     tested_on: str  # of GOALS
-    share: float  # of the frames of each labelled recording
+    share: float  # of the coded frames of each labelled recording
     method: str
     seed: int
     scheme: str = "sparse"
@@ -47,7 +48,21 @@ class Material:
 
     @classmethod
     def of(cls, faces: Faces, labels: I8, thresholds: tuple[float, ...]) -> "Material":
+        """An AU that hardly any frame shows is not scored."""
+        seldom = (labels == 1).sum(axis=0) < LEAST_PRESENT
+        labels = np.where(seldom, np.int8(UNKNOWN), labels)
         return cls(faces, labels, thresholds, coordinates(find_basis(faces), faces))
+
+    @property
+    def coded(self) -> Bools:
+        """(T,) the faces with labels: all of a rendered set, some of recordings coded by eye."""
+        return np.asarray((self.labels != UNKNOWN).any(axis=1) & self.faces.has_points)
+
+    @property
+    def goals(self) -> tuple[str, ...]:
+        """What can be tested: PEOPLE needs somebody in two recordings, ANYONE two people."""
+        recordings, people = (len(np.unique(of)) for of in (self.faces.recording, self.faces.person))
+        return (THESE, *([PEOPLE] if recordings > people else []), *([ANYONE] if people > 1 else []))
 
 
 def budget(faces: Faces, rows: Bools, share: float, scheme: str, seed: int) -> Bools:
@@ -67,16 +82,18 @@ def run_cell(material: Material, cell: Cell) -> Row:
     said = np.zeros(material.labels.shape, np.bool_)
     tested = np.zeros(len(material.faces), np.bool_)
     kinds: list[str] = []
+    counted = 0
     score = np.full(material.labels.shape, np.nan)
     for learn_rows, test_rows in _splits(material.faces, cell):
-        labelled = budget(material.faces, learn_rows, cell.share, cell.scheme, cell.seed)
+        labelled = budget(material.faces, learn_rows & material.coded, cell.share, cell.scheme, cell.seed)
         rows = test_rows & ~labelled if cell.share < 1 else test_rows
         learned, logits = _answers(material, cell, labelled)
         said[rows] = sigmoid(logits[rows]) >= np.array(learned.thresholds)
         score[rows] = logits[rows]
         tested |= rows
+        counted += int(labelled.sum())
         kinds += learned.kinds
-    labels = np.where(tested[:, None] & material.faces.has_points[:, None], material.labels, UNKNOWN)
+    labels = np.where((tested & material.coded)[:, None], material.labels, np.int8(UNKNOWN))
     counts = metrics.confusion(said.astype(np.float64), labels, np.full(labels.shape[1], 0.5))
     per_au = metrics.f1(counts)
     low, high = _interval(said, labels, material.faces.person)
@@ -93,6 +110,7 @@ def run_cell(material: Material, cell: Cell) -> Row:
         "auc": round(metrics.mean(auc), 4),
         "f1_per_au": [round(float(x), 3) for x in per_au],
         "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "labelled": int(counted),
         "people": len(np.unique(material.faces.person)),
     }
 

@@ -1,6 +1,7 @@
 """Runs the study of ks-adapt's ways to learn on labelled recordings; a stopped one goes on."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -45,10 +46,10 @@ class StudyOptions:
     progress: bool = False
 
 
-def cells(options: StudyOptions) -> list[Cell]:
+def cells(options: StudyOptions, goals: Sequence[str] = GOALS) -> list[Cell]:
     """On the recordings themselves all methods; on new recordings and new people those that may help there."""
-    found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in GOALS]
-    for goal, share, method in product(GOALS, options.shares, options.methods):
+    found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in goals]
+    for goal, share, method in product(goals, options.shares, options.methods):
         if method == BASE_MODEL or (method not in (THRESHOLDS, HEADS) and share > _SOME):
             continue  # with many labels, those of other frames add nothing
         if goal != THESE and (method in (PSEUDO_LABEL, FIXMATCH) or (method == KS and share != _FEW)):
@@ -81,7 +82,7 @@ def study(options: StudyOptions) -> None:
     material = Material.of(watched.faces, known.labels, spec.thresholds)
     done = _done(options.rows)
     origin = origin_of_results()
-    todo = [cell for cell in cells(options) if cell not in done]
+    todo = [cell for cell in cells(options, material.goals) if cell not in done]
     with Progress(console=stderr_console(), disable=not options.progress, transient=True) as bar:
         task = bar.add_task("cells", total=len(todo))
         for cell in todo:

@@ -116,6 +116,8 @@ def learn(
             head = fit_head(base[rows], sight.x[rows], present, strength if kind == HEAD else np.inf)
         heads.append(head)
         thresholds.append(expected_f1_threshold(sigmoid(head(base, sight.x))[sight.rows]))
+    said = zip(kinds, thresholds, sight.thresholds, strict=True)
+    kinds = [BASE if kind == THRESHOLD and new == old else kind for kind, new, old in said]
     return Learned(tuple(kinds), tuple(heads), tuple(thresholds), strength)
 
 
