@@ -19,9 +19,10 @@ KNOWS_ONLY = {
     "ks/datasets": "ks/arrays ks/errors ks/files ks/spec ks/metrics ks/frame_reader",
     "ks/datasets/own_labels": "ks/arrays ks/errors ks/spec ks/frame_reader ks/datasets/manifest "
     "ks/datasets/manifest_header",
+    "ks/adapt": "ks/arrays ks/errors ks/spec ks/metrics",
     "ks/calibration": "ks/arrays ks/errors ks/files ks/spec ks/metrics",
     "ks/synth/assets": "ks/arrays ks/errors ks/files",
-    "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec ks/geometry",
+    "engines/ks_file": "ks/arrays ks/errors ks/files ks/spec ks/geometry ks/adapt/heads engines/base",
     "realtime/sources": "ks/arrays ks/errors ks/files ks/opencv ks/frame_reader ks/image_file ks/displayed "
     "realtime/types",
     "realtime/faces": "ks/arrays ks/errors ks/opencv ks/face realtime/types",
@@ -45,6 +46,7 @@ NEVER_KNOWS = {
     "engines/export": "engines/compile engines/trt",
     "realtime/stats": "realtime/sources realtime/sinks realtime/faces realtime/overlay realtime/pipeline",
     "realtime/pipeline": "realtime/sources realtime/sinks realtime/overlay realtime/cli",
+    "realtime/adapt": "realtime/sinks realtime/overlay realtime/cli",
     "realtime/watch": "realtime/sinks/video realtime/overlay realtime/cli",
 }
 
@@ -54,7 +56,8 @@ OTHER_EXTRAS = "onnx onnxscript onnxruntime tensorrt cuda pandas pyarrow pylsl s
 # and yet all of this can be imported: the live floors, and what of the training floor they may use,
 IMPORTS_WITHOUT = (
     "ks/spec ks/errors ks/arrays ks/files ks/frame_reader ks/metrics ks/config ks/console ks/face ks/geometry "
-    "ks/calibration ks/datasets ks/clips/crop_cache ks/clips/crop_videos ks/evaluation/paper_results engines realtime"
+    "ks/calibration ks/adapt ks/datasets ks/clips/crop_cache ks/clips/crop_videos ks/evaluation/paper_results engines "
+    "realtime"
 )
 # but for these few, which are reached only where somebody asked for what they need.
 NEEDS_TORCH = "engines/backends/torch_engine engines/backends/torch_model engines/backends/torch_weights engines/export"
