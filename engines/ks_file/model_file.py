@@ -36,7 +36,7 @@ ENCODER, HEAD = "encoder", "head"
 INT8_BACKENDS = ("openvino", "onnxruntime", "tensorrt")
 ENCODER_INT8 = {name: f"encoder-int8-{name}" for name in INT8_BACKENDS}  # they differ: compile/quantize.py
 GRAPHS = (ENCODER, HEAD, *ENCODER_INT8.values())
-_MANIFEST_BYTES = 1 << 22  # larger manifests are refused
+_MANIFEST_BYTES = 1 << 24  # larger manifests are refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,10 @@ class HeadSet:
     def __post_init__(self) -> None:
         n = len(self.thresholds)
         arrays = self.token_weight, self.point_weight, self.scale, self.bias
-        if any(len(one) != n or not np.isfinite(one).all() for one in arrays):
+        axes = 2, 2, 1, 1
+        if any(
+            one.ndim != d or len(one) != n or not np.isfinite(one).all() for one, d in zip(arrays, axes, strict=True)
+        ):
             raise ModelError(f"own heads: wanted {n} finite rows; got {[one.shape for one in arrays]}")
         if not all(0 < t < 1 for t in self.thresholds):
             raise ModelError(f"own heads: thresholds must lie between 0 and 1; got {list(self.thresholds)}")
