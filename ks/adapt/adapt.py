@@ -84,8 +84,11 @@ def adapt(
     other = learn(faces, alone, teaching, goal=goal, way=way, strength=learned.strength, kinds=kinds)
     of_crops = other if main_points else learned
     sets = [
-        head_set(basis, sight, one, places, faces.points.shape[1])
-        for sight, one in ((alone, of_crops), *(((with_points, learned),) if main_points else ()))
+        head_set(basis, sight, one, places, width)
+        for sight, one, width in (
+            (alone, of_crops, 0),
+            *(((with_points, learned, faces.points.shape[1]),) if main_points else ()),
+        )
     ]
     own = OwnHeads(
         tuple(aus), tuple(aus[u] for u in places), sets[0], sets[1] if main_points else None, notes=_short(report)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,17 @@ from knowledge_spreader.errors import DataError
 _BLOCK = 4096  # rows of tokens in memory at a time
 
 
+class Tokens(Protocol):
+    """(T_i, C) rows that may lie on disk, and are read a few at a time: an hour of video has 500 MB of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Floats: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """T faces: rows are in the order of recordings, frames and faces. Raises DataError on shapes that do not agree.
-
-    Tokens may lie on disk (np.memmap): an hour of video has 500 MB of them.
-    """
+    """T faces: rows are in the order of recordings, frames and faces. Raises DataError on shapes that do not agree."""
 
     recording: I32  # (T,) which recording, from 0
     person: npt.NDArray[np.str_]  # (T,) who it is, for those who divide by people
@@ -29,7 +35,7 @@ class Faces:
     heard: F32  # (T, U) logits of all voices; nan where the face has no landmarks
     in_order: F32  # (T,) probability that the window of frames is in its true order (T_b)
     points: F32  # (T, K) of ks/geometry/voice.py; nan where the face has no landmarks
-    tokens: Sequence[Floats]  # (T_i, C) of each recording: branch B's feature
+    tokens: Sequence[Tokens]  # (T_i, C) of each recording: branch B's feature
 
     def __post_init__(self) -> None:
         t = len(self.recording)
@@ -59,7 +65,8 @@ class Faces:
     def widest(self) -> Bools:
         """(T,) whether the face is the widest of its frame: the one that a label without a face means."""
         order = np.lexsort((-self.width_px, self.frame, self.recording))
-        same = (np.diff(self.recording[order]) == 0) & (np.diff(self.frame[order]) == 0)
+        first = np.ones(len(self), np.bool_)
+        first[1:] = (np.diff(self.recording[order]) != 0) | (np.diff(self.frame[order]) != 0)
         found = np.zeros(len(self), np.bool_)
-        found[order[np.concatenate([[True], ~same])]] = True
-        return found if len(self) else np.zeros(0, np.bool_)
+        found[order[first]] = True
+        return found

@@ -209,15 +209,14 @@ class _Windows:
 
 
 def head_set(basis: Basis, sight: Sight, learned: Learned, places: Sequence[int], width: int) -> HeadSet:
-    """The heads of some AUs in terms of tokens (C,) and points (K,). width: K."""
+    """The heads of some AUs in terms of tokens (C,) and points (K,). width: K; 0: faces without landmarks."""
     weights = np.stack([learned.heads[u].weight for u in places])  # (L, R)
     tokens = weights[:, : sight.n_tokens] @ basis.tokens.weight.T
     bias = np.array([learned.heads[u].bias for u in places]) - tokens @ basis.tokens.mean
-    points = np.zeros((len(places), 0))
+    points = np.zeros((len(places), width))
     if sight.with_points:
         points = weights[:, sight.n_tokens :] @ basis.points.weight.T
         bias = bias - points @ basis.points.mean
-        assert points.shape[1] == width
     return HeadSet(
         tokens.astype(np.float32),
         points.astype(np.float32),
