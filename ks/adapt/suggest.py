@@ -47,24 +47,25 @@ def suggest(
     take(rng.permutation(here), min(round(APART_SHARE * budget), budget), "apart")
     learn_from = np.flatnonzero(usable & ~apart)
     new = [r for r in range(len(names)) if not labelled[faces.recording == r].any()]
-    take(_one_each(faces, learn_from, new, rng), budget - len(chosen), "spread")
+    for rows in _one_each(faces, learn_from, new, rng):
+        take(rows, min(1, budget - len(chosen)), "spread")
     unsure = learn_from[np.argsort(-_doubt(logits[learn_from]), kind="stable")]
     take(unsure, (budget - len(chosen)) // 2, "unsure")
     take(rng.permutation(learn_from), budget - len(chosen), "random")
     return sorted(chosen, key=lambda one: one.row)
 
 
-def _one_each(faces: Faces, rows: I64, recordings: Sequence[int], rng: np.random.Generator) -> I64:
-    """A row of each of these recordings, people in turn, at another part of each."""
+def _one_each(faces: Faces, rows: I64, recordings: Sequence[int], rng: np.random.Generator) -> list[I64]:
+    """The rows of each of these recordings, people in turn; the one to take first lies at another part of each."""
     of_person: dict[str, list[I64]] = {}
     start = float(rng.random())
     for i, recording in enumerate(recordings):
         mine = rows[faces.recording[rows] == recording]
         if len(mine):
             at = int((start + i * _GOLDEN) % 1 * len(mine))
-            of_person.setdefault(str(faces.person[mine[0]]), []).append(mine[at])
+            of_person.setdefault(str(faces.person[mine[0]]), []).append(np.roll(mine, -at))
     turns = max(map(len, of_person.values()), default=0)
-    return np.array([of[i] for i in range(turns) for of in of_person.values() if i < len(of)], np.int64)
+    return [of[i] for i in range(turns) for of in of_person.values() if i < len(of)]
 
 
 def _doubt(logits: Floats) -> F64:
