@@ -69,7 +69,10 @@ class Watch:
             own = self.model.own if options.voices != "paper" else None
             points = options.voices == "all" and (voice is not None or (own is not None and own.points is not None))
             mesh, side_px = options.needs_mesh or points, self.model.spec.side_px
-            finders = [_finder(face_model, side_px, options, mesh=mesh, points=points) for _ in range(self._lookers)]
+            small = self.model.geometry is not None and (
+                points or options.features
+            )  # who learns sees all who are heard
+            finders = [_finder(face_model, side_px, options, mesh=mesh, small=small) for _ in range(self._lookers)]
             finder = FaceFinders([opening.enter_context(finder) for finder in finders])
             self._open = opening.pop_all()
         notes = (self.model.note,) if self.model.note else ()
@@ -258,9 +261,9 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
     return found
 
 
-def _finder(model: Path, side_px: int, options: Options, *, mesh: bool, points: bool) -> FaceFinder:
-    """mesh: follow faces with it. points: landmarks are heard."""
-    least = (MIN_WITH_POINTS_PX if points else MIN_FACE_PX) if options.min_face_px is None else options.min_face_px
+def _finder(model: Path, side_px: int, options: Options, *, mesh: bool, small: bool) -> FaceFinder:
+    """mesh: follow faces with it. small: landmarks make up for a small picture of a face."""
+    least = (MIN_WITH_POINTS_PX if small else MIN_FACE_PX) if options.min_face_px is None else options.min_face_px
     return FaceFinder(
         model,
         side_px,
