@@ -25,6 +25,7 @@ _REPORTS = (  # keys of the JSON that each command writes
     {"checkpoint", "cross_fitted"},  # ks-calibrate
     {"rest_s", "per_au"},  # ks-fit-person
     {"model", "max_difference"},  # ks-compile
+    {"model", "left_out"},  # ks-adapt
     {"weights", "per_au"},  # ks-eval of a .ks model
 )
 

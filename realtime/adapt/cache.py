@@ -4,12 +4,15 @@
                   rest.npz      all else, and the times of all frames
 
 The key is made of the recording's content and of the model, so another recording under the same name is another entry.
-An entry is there whole or not at all: who is stopped goes on with the first recording that is not done.
+An entry is there whole or not at all: who is stopped goes on with the first recording that is not done. A damaged one
+is computed anew.
 """
 
 import hashlib
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,20 +25,27 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from knowledge_spreader.adapt.faces import Faces
-from knowledge_spreader.arrays import F32, F64, I64, logit
+from knowledge_spreader.arrays import F32, F64, I64, Floats, logit
+from knowledge_spreader.engines.base import feature_width
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.face.detector import box_width
-from knowledge_spreader.frame_reader import list_images, picture_numbers
+from knowledge_spreader.files import check_folder
+from knowledge_spreader.frame_reader import list_images, picture_numbers, picture_rate
 from knowledge_spreader.geometry.voice import FEATURES, features
 from knowledge_spreader.realtime.adapt.recordings import OwnRecording
 from knowledge_spreader.realtime.measures import measures_of_mesh
 from knowledge_spreader.realtime.options import Options
+from knowledge_spreader.realtime.sources.settle import settled
 from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
-from knowledge_spreader.realtime.watch import Watch, watch
+from knowledge_spreader.realtime.watch import Watch, parse_targets, watch
 
-_LAYOUT = 1  # of an entry's files, and of what is computed
+_LAYOUT = 2  # of an entry's files, and of what is computed
+_REST = (
+    *("frame", "time_s", "face", "width_px", "crops", "in_order", "points"),
+    *("all_frames", "all_times_s"),
+)
 _BLOCK = 4096  # faces
 _ENDS_BYTES = 1 << 20  # of a video that go into its key, from its start and its end
 
@@ -61,12 +71,16 @@ def watch_recordings(
     """What the model says of all recordings, from the cache where it is there. Raises KSError."""
     model = open_model(options.model or bundled_model())
     places = {recording.path: cache / _key(recording.path, model, options) for recording in recordings}
-    todo = {entry: path for path, entry in places.items() if not (entry / "rest.npz").is_file()}
-    if todo:
+    kept = {entry: _open(entry, model) for entry in places.values()}
+    if todo := {entry: path for path, entry in places.items() if kept[entry] is None}:
+        check_folder("--cache", cache)
+        for path in todo.values():
+            _check_recording(path, options)
         _compute(todo, model, options, seen)
-    if lost := [path for path, entry in places.items() if not (entry / "rest.npz").is_file()]:
+        kept |= {entry: _open(entry, model) for entry in todo}
+    if lost := [path for path, entry in places.items() if kept[entry] is None]:
         raise DataError(f"{lost[0]}: no frame could be read; mend the recording or leave it out")
-    entries = [_open(entry) for entry in places.values()]
+    entries = [one for entry in places.values() if (one := kept[entry]) is not None]
     rows = [len(one["frame"]) for one in entries]
     voices = [_voices(one, model) for one in entries]
 
@@ -85,8 +99,19 @@ def watch_recordings(
     return Watched(faces, tuple(one["all_frames"] for one in entries), tuple(one["all_times_s"] for one in entries))
 
 
+def _check_recording(path: Path, options: Options) -> None:
+    """Raises DataError if it is no recording: before any is watched, which takes long."""
+    picture_rate(path)
+    if any(target.stills for target in settled(parse_targets([path], options), "auto")):
+        raise DataError(
+            f"{path}: these are photographs, each of its own moment, and the model learns from recordings; "
+            "give videos, or folders of their frames"
+        )
+
+
 def _key(path: Path, model: ModelFile, options: Options) -> str:
-    digest = hashlib.sha256(f"{_LAYOUT} {model.base_id} {options.rate} {options.min_face_px}".encode())
+    run = f"{options.rate} {options.min_face_px} {options.precision} {sorted(model.precision.items())}"
+    digest = hashlib.sha256(f"{_LAYOUT} {model.base_id} {run}".encode())
     try:
         for part in list_images(path) if path.is_dir() else [path]:
             about = part.stat()
@@ -194,15 +219,32 @@ def _save(
     )
 
 
-def _open(entry: Path) -> dict[str, Any]:
+class _TokensOnDisk:
+    """(T, C) float16 in a file that is open only while rows are read: thousands of recordings are no problem."""
+
+    def __init__(self, path: Path, rows: int, width: int) -> None:
+        self._path, self._shape = path, (rows, width)
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    def __getitem__(self, rows: slice, /) -> Floats:
+        start, stop, _ = rows.indices(len(self))
+        count, width = max(stop - start, 0), self._shape[1]
+        read = np.fromfile(self._path, "<f2", count * width, offset=start * width * 2)
+        return np.asarray(read.reshape(count, width), np.float32)
+
+
+def _open(entry: Path, model: ModelFile) -> dict[str, Any] | None:
+    """None: it is not there, or not whole."""
     try:
         with np.load(entry / "rest.npz", allow_pickle=False) as rest:
-            found = {name: rest[name] for name in rest.files}
-        size = (entry / "tokens.f16").stat().st_size
-        shape = len(found["frame"]), size // 2 // max(len(found["frame"]), 1)
-        tokens = np.memmap(entry / "tokens.f16", "<f2", "r", shape=shape) if size else np.zeros((0, 1), "<f2")
-    except (OSError, ValueError, KeyError) as exc:
-        raise DataError(f"{entry}: damaged ({one_line(exc)}); delete that folder") from exc
+            found = {name: rest[name] for name in _REST}
+        tokens = _TokensOnDisk(entry / "tokens.f16", len(found["frame"]), feature_width(model.spec))
+        if (entry / "tokens.f16").stat().st_size != 2 * len(tokens) * feature_width(model.spec):
+            return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
     return {**found, "tokens": tokens}
 
 
@@ -216,7 +258,7 @@ def _voices(entry: dict[str, Any], model: ModelFile) -> tuple[F32, F32]:
     alone, heard = np.empty_like(crops), np.empty_like(crops)
     for at in range(0, len(crops), _BLOCK):
         rows = slice(at, at + _BLOCK)
-        tokens = np.asarray(entry["tokens"][rows], np.float32)
+        tokens = entry["tokens"][rows]
         alone[rows] = voice.heard(crops[rows].astype(np.float64), None, tokens)
         heard[rows] = voice.heard(crops[rows].astype(np.float64), voice.logits(points[rows]), tokens)
     return alone, np.where(without, np.float32(np.nan), heard)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge_spreader.arrays import I8
-from knowledge_spreader.datasets.own_labels import OwnLabels, on_frames, read_own_labels
+from knowledge_spreader.datasets.own_labels import OwnLabels, faces_named, on_frames, read_own_labels
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.adapt.cache import Watched
@@ -48,17 +48,16 @@ def label_faces(
             continue
         mine = np.flatnonzero(faces.recording == i)
         frames, times_s = watched.frames[i], watched.times_s[i]
-        for face in (NO_FACE_NAMED, *np.unique(faces.face[mine]).tolist()):
+        for face in (NO_FACE_NAMED, *faces_named(labels, recording.path)):
             said = on_frames(labels, recording.path, frames, times_s, aus, face=face, notes=notes)
             rows = mine[widest[mine]] if face == NO_FACE_NAMED else mine[faces.face[mine] == face]
             new = said[faces.frame[rows]]
-            if face == NO_FACE_NAMED:
-                bare = np.ones(len(frames), np.bool_)
-                bare[faces.frame[rows]] = False
-                lost += int((said[bare] != UNKNOWN).any(axis=1).sum())
+            bare = np.ones(len(frames), np.bool_)
+            bare[faces.frame[rows]] = False
+            lost += int((said[bare] != UNKNOWN).any(axis=1).sum())
             found[rows] = np.where(new == UNKNOWN, found[rows], new)
     if lost:
-        notes.append(f"{lost} labelled frames have no face that could be answered; they teach nothing")
+        notes.append(f"{lost} labels lie on frames in which their face was not found; they teach nothing")
     return Labelled(found, tuple(dict.fromkeys(notes)))
 
 

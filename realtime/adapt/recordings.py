@@ -1,15 +1,17 @@
 """Which recordings are meant: a folder, a list, or files; and whose they are."""
 
 import csv
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_spreader.errors import DataError, one_line
-from knowledge_spreader.files import same_file
 from knowledge_spreader.frame_reader import list_images
+from knowledge_spreader.realtime.sources.source_spec import VIDEO_SUFFIXES
 
-VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".264")
+VIDEOS = (*VIDEO_SUFFIXES, ".264")
 _COLUMNS = ("video", "recording", "file", "path")
 _PEOPLE = ("subject", "person", "participant")
 
@@ -19,6 +21,11 @@ class OwnRecording:
     path: Path
     name: str  # unique among them
     person: str  # its own name if nothing says whose it is
+
+    @property
+    def file_name(self) -> str:
+        """Like `name`, but the same whatever other recordings are there: what is kept apart goes by it."""
+        return _parts(self.path)[-1]
 
 
 def find_recordings(given: Sequence[Path]) -> tuple[OwnRecording, ...]:
@@ -31,9 +38,12 @@ def find_recordings(given: Sequence[Path]) -> tuple[OwnRecording, ...]:
         found += _of(path)
     if not found:
         raise DataError(f"{given[0] if given else 'no recording'}: no video in there; give videos, or folders of them")
-    for i, (path, _) in enumerate(found):
-        if any(same_file(path, earlier) for earlier, _ in found[:i]):
+    given_once: set[tuple[int, int]] = set()
+    for path, _ in found:
+        about = path.stat()
+        if (about.st_dev, about.st_ino) in given_once:
             raise DataError(f"{path} is given twice; give each recording once")
+        given_once.add((about.st_dev, about.st_ino))
     names = _names([path for path, _ in found])
     return tuple(OwnRecording(path, name, who or name) for (path, who), name in zip(found, names, strict=True))
 
@@ -79,7 +89,16 @@ def _listed(path: Path) -> list[tuple[Path, str]]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    short = [path.name for path in paths]
-    if len(set(short)) == len(short):
-        return short
-    return [f"{path.parent.name}/{path.name}" if short.count(path.name) > 1 else path.name for path in paths]
+    """The last part of each path, or as many as tell it from the others."""
+    parts, lengths = list(map(_parts, paths)), [1] * len(paths)
+    while True:
+        names = ["/".join(of[-n:]) for of, n in zip(parts, lengths, strict=True)]
+        count = Counter(names)
+        longer = [n + (count[name] > 1 and n < len(of)) for name, of, n in zip(names, parts, lengths, strict=True)]
+        if longer == lengths:
+            return names
+        lengths = longer
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return Path(os.path.abspath(path)).parts

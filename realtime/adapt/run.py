@@ -15,6 +15,7 @@ from knowledge_spreader.arrays import Bools
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model, write_model
 from knowledge_spreader.errors import DataError
+from knowledge_spreader.realtime.adapt.answers import answers
 from knowledge_spreader.realtime.adapt.cache import Seen, Watched, default_cache, watch_recordings
 from knowledge_spreader.realtime.adapt.labelled import label_faces, read_labels
 from knowledge_spreader.realtime.adapt.recordings import OwnRecording, find_recordings
@@ -81,11 +82,11 @@ def adapt_model(
     aus = base.spec.aus
     found = find_recordings([Path(path) for path in recordings])
     said = read_labels([Path(path) for path in labels], found, aus)
-    watched = watch_recordings(found, options, Path(cache) if cache else default_cache(), seen)
+    watched = _watched(found, options, cache, seen)
     labelled = label_faces(said, found, watched, aus)
     spec = base.spec_heard(voices=True)
     thresholds = spec.thresholds or (0.5,) * len(aus)
-    names = [one.name for one in found]
+    names = [one.file_name for one in found]
     adapted = adapt(watched.faces, names, labelled.labels, aus, thresholds, goal=goal, way=spread)
     graphs = {name: base.graph(name) for name in base.sha256}
     own = adapted.own
@@ -107,13 +108,15 @@ def suggest_frames(
     seed: int = 0,
     seen: Seen = lambda path, frames: None,
 ) -> Suggested:
-    """budget: a share of all frames with a face below 1, else a number of frames. labels: frames that have labels."""
+    """budget: a share of all frames with a face below 1, else a number of frames. labels: frames that have labels.
+    options: the model that is asked which frames it is unsure of; an adapted one may be.
+    """
     options = options or Options()
-    base = open_model(options.model or bundled_model())
-    aus = base.spec.aus
+    model = open_model(options.model or bundled_model())
+    aus = model.spec.aus
     found = find_recordings([Path(path) for path in recordings])
     said = read_labels([Path(path) for path in labels], found, aus) if labels else None
-    watched = watch_recordings(found, options, Path(cache) if cache else default_cache(), seen)
+    watched = _watched(found, options, cache, seen)
     faces, notes = watched.faces, tuple[str, ...]()
     has: Bools = np.zeros(len(faces), np.bool_)
     if said is not None:
@@ -122,13 +125,20 @@ def suggest_frames(
     wanted = round(budget * int(faces.widest().sum())) if budget < 1 else round(budget)
     if wanted < 1:
         raise DataError(f"--budget {budget:g} of {int(faces.widest().sum())} frames with a face is none; ask for more")
-    logits = np.where(np.isfinite(faces.heard), faces.heard, faces.crops)
-    chosen = suggest(faces, [one.name for one in found], logits, has, wanted, seed)
+    chosen = suggest(faces, [one.file_name for one in found], answers(model, faces), has, wanted, seed)
     return Suggested(tuple(chosen), watched, found, aus, notes)
 
 
+def _watched(recordings: Sequence[OwnRecording], options: Options, cache: str | Path, seen: Seen) -> Watched:
+    """Raises DataError if no recording shows a face."""
+    watched = watch_recordings(recordings, options, Path(cache) if cache else default_cache(), seen)
+    if not len(watched.faces):
+        raise DataError(f"{recordings[0].path}: no face that could be answered in any recording; give others")
+    return watched
+
+
 def base_model(options: Options) -> ModelFile:
-    """The model to start from. Raises ModelError if it was adapted already."""
+    """The model to start from. Raises DataError if it was adapted already."""
     base = open_model(options.model or bundled_model())
     if base.own is not None:
         raise DataError(

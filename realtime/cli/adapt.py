@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ from rich.progress import Progress
 
 from knowledge_spreader.adapt.apart import GOALS, THESE
 from knowledge_spreader.adapt.spread import NONE, WAYS
-from knowledge_spreader.cli.outputs import MODEL, check_outputs, outputs
+from knowledge_spreader.cli.outputs import MODEL, REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import Group, add_json, add_progress, add_threads, make_parser, run, stdout_console
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.open import DEVICES
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.files import check_place, replace_whole, write_json
+from knowledge_spreader.files import check_folder, check_place, replace_whole, write_json
 from knowledge_spreader.realtime.adapt.run import Suggested, adapt_model, base_model, suggest_frames
 from knowledge_spreader.realtime.adapt.show import show
 from knowledge_spreader.realtime.options import Options
@@ -27,6 +28,7 @@ EXAMPLES = """\
   ks-adapt --recordings videos/ --labels to-label.csv --out mine.ks
   ks-live --source videos/anna.mp4 --model mine.ks --csv anna.csv
 """
+_ALL = math.nextafter(1, 0)  # 100 %: 1 is one frame
 _HEAD = ("video", "subject", "frame", "time_s", "why")
 
 
@@ -120,9 +122,14 @@ def _main(args: argparse.Namespace) -> None:
 def _adapt(args: argparse.Namespace, options: Options) -> None:
     base = base_model(options)
     reads = [("the recordings", path) for path in args.recordings] + [("labels", path) for path in args.labels]
-    check_outputs(outputs(("--out", args.out, MODEL)), [*reads, ("the base model", base.path)])
+    reads.append(("the base model", base.path))
+    check_outputs(outputs(("--out", args.out, MODEL)), reads)
     if args.json:
-        check_place("--json", args.json, new_folder=True)
+        check_outputs(
+            outputs(("--json", args.json, REPORT)), [*reads, ("the adapted model", args.out)], new_folder=True
+        )
+    if args.cache:
+        check_folder("--cache", args.cache)
     with _progress(args.progress) as seen:
         result = adapt_model(
             args.recordings,
@@ -175,7 +182,9 @@ def _write_list(path: Path, folder: Path, found: Suggested) -> None:
         writer.writerow([*_HEAD, *map(au_label, found.aus)])
         for row in found.rows():
             recording = row["recording"]
-            video = os.path.relpath(recording.path, folder)
+            place = os.path.abspath(recording.path)  # a link in it stays a name, one above it does not count
+            place = os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place))
+            video = os.path.relpath(place, os.path.realpath(folder))
             cells = (video, recording.person, row["frame"], f"{row['time_s']:.3f}", row["why"])
             writer.writerow([*cells, *("" for _ in found.aus)])
 
@@ -186,9 +195,10 @@ def _budget(text: str) -> float:
         value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
     except ValueError:
         value = -1.0
-    if value <= 0 or (text.endswith("%") and value > 1) or (not text.endswith("%") and value != int(value)):
+    share = text.endswith("%")
+    if not 0 < value < math.inf or (share and value > 1) or (not share and value != int(value)):
         raise argparse.ArgumentTypeError(f"wanted a share such as 2% or a number of frames such as 120; got {text!r}")
-    return value if value < 1 else float(value)
+    return min(value, _ALL) if share else value
 
 
 @contextmanager
