@@ -26,15 +26,21 @@ def base_says(sight: Sight) -> Bools:
 
 
 def compare(base: Bools, own: Bools, labels: I8, group: I64) -> Scores:
-    """F1 of both, (T, U) each, over the known labels; the interval of the gain comes from other groups (T,)."""
+    """F1 of both, (T, U) each, over the known labels; the interval of the gain comes from other groups (T,).
+
+    f1_always: of who says present in every frame. Heads of labels that nothing explains do no better than that, and it
+    may be more than the base model's.
+    """
     known = (labels != UNKNOWN).any(axis=1)
     base, own, labels, group = base[known], own[known], labels[known], group[known]
     f1_base, f1_own = _f1(base, labels), _f1(own, labels)
+    f1_always = _f1(np.ones_like(own), labels)
     counted = (labels == 1).sum(axis=0) >= LEAST_PRESENT
     return {
         "frames": int(known.sum()),
         "f1_base": _number(metrics.mean(f1_base[counted])) if counted.any() else None,
         "f1_own": _number(metrics.mean(f1_own[counted])) if counted.any() else None,
+        "f1_always": _number(metrics.mean(f1_always[counted])) if counted.any() else None,
         "gain_95": _gain(base, own, labels, group, counted),
         "aus": int(counted.sum()),
         "per_au": [

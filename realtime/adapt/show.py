@@ -16,6 +16,7 @@ _DONE = {
     "head": "head",
 }
 AUDIT = "frames kept apart (audit)"
+_LITTLE = 0.05  # more F1 than saying present everywhere: less is nothing learned
 _SHORT = {"audit": "F1 audit", "these": "F1 here", "people": "F1 same people", "anyone": "F1 others"}
 
 
@@ -59,8 +60,14 @@ def _line(name: str, score: dict[str, Any]) -> str:
     interval = f" (95 %: {low_high[0]:+.2f} to {low_high[1]:+.2f})" if low_high else ""
     return (
         f"{name}: mean F1 {_two(score['f1_base'])} > {_two(score['f1_own'])}, {gain:+.2f}{interval}, "
-        f"{score['aus']} AUs, {score['frames']} frames"
+        f"{score['aus']} AUs, {score['frames']} frames{_warning(score)}"
     )
+
+
+def _warning(score: dict[str, Any]) -> str:
+    if score["f1_own"] >= score["f1_always"] + _LITTLE:
+        return ""
+    return f"; NO MORE than saying present everywhere, {_two(score['f1_always'])}: the labels do not fit what is seen"
 
 
 def _two(value: float | None) -> str:
