@@ -11,6 +11,8 @@ is computed anew.
 import hashlib
 import os
 import shutil
+import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,6 +49,7 @@ _REST = (
     *("all_frames", "all_times_s"),
 )
 _BLOCK = 4096  # faces
+_FORSAKEN_S = 3600.0  # an unfinished entry that nobody has written to for so long is of a process that was killed
 _ENDS_BYTES = 1 << 20  # of a video that go into its key, from its start and its end
 
 Seen = Callable[[Path, int], None]  # called with a recording and the number of its frames that are done
@@ -157,17 +160,34 @@ def _check_whole(results: Watch) -> None:
 @contextmanager
 def _new_entry(entry: Path) -> Iterator[Path]:
     """A folder that becomes the entry if the block ends well."""
-    unfinished = entry.with_name(f".{entry.name}.{os.getpid()}")
+    unfinished = entry.with_name(f".{entry.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
+        _remove_forsaken(entry)
         yield unfinished
         if (unfinished / "rest.npz").is_file():
-            shutil.rmtree(entry, ignore_errors=True)
-            unfinished.replace(entry)
+            _put(unfinished, entry)
     except OSError as exc:
         raise DataError(f"--cache {entry.parent}: cannot be written ({one_line(exc)}); name another folder") from exc
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put(unfinished: Path, entry: Path) -> None:
+    """The other one may have been damaged; or it is new, of a process that watched the same at the same time."""
+    shutil.rmtree(entry, ignore_errors=True)
+    try:
+        unfinished.replace(entry)
+    except OSError:
+        if not (entry / "rest.npz").is_file():
+            raise
+
+
+def _remove_forsaken(entry: Path) -> None:
+    for other in entry.parent.glob(f".{entry.name}.*"):
+        written = [part.stat().st_mtime for part in (other, *other.glob("*"))]
+        if time.time() - max(written) > _FORSAKEN_S:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _fill(
@@ -238,7 +258,7 @@ class _TokensOnDisk:
 def _open(entry: Path, model: ModelFile) -> dict[str, Any] | None:
     """None: it is not there, or not whole."""
     try:
-        with np.load(entry / "rest.npz", allow_pickle=False) as rest:
+        with (entry / "rest.npz").open("rb") as file, np.load(file, allow_pickle=False) as rest:
             found = {name: rest[name] for name in _REST}
         tokens = _TokensOnDisk(entry / "tokens.f16", len(found["frame"]), feature_width(model.spec))
         if (entry / "tokens.f16").stat().st_size != 2 * len(tokens) * feature_width(model.spec):
