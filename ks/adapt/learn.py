@@ -3,9 +3,10 @@
 1. Labels kept apart (apart.py) are put aside.
 2. How strongly heads are held at the base model is chosen by cross-validation, one strength for all AUs, by the cross
    entropy of labels that the heads have not seen. What is left out together depends on the goal.
-3. Each AU: the head, only another bias, or the base model, whichever explained the left-out labels best. An AU with
-   labels of one kind alone is never moved by a head: if all say absent, its threshold rises until at most ALARMS of
-   these frames reach it.
+3. Each AU: a bias and another threshold, unless they explain the left-out labels worse beyond doubt. A head, if it
+   explains them better; between sparse labels, if it is not worse beyond doubt: a frame there has a label four times as
+   near as a left-out label has, so a head does better on it than on them. An AU with labels of one kind alone is never
+   moved by a head: if all say absent, its threshold rises until at most ALARMS of these frames reach it.
 4. An AU that does worse than the base model on the labels kept apart, beyond chance, stays the base model's.
 """
 
@@ -29,6 +30,7 @@ STRENGTHS_NEAR = STRENGTHS[:3]  # where labels are near
 ALARMS = 0.02
 LEAST = 3  # labels of each kind for a head
 BASE, THRESHOLD, BIAS, HEAD = "base", "threshold", "bias", "head"
+_DOUBT = 2.0  # standard errors
 _ALONE = 2  # labels in a stretch, on average, below which they count as sparse
 _MOST_LABELS = 4000  # of an AU, spread evenly; more change nothing
 _HIGHEST = 0.95
@@ -142,20 +144,16 @@ def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, near: bool) ->
             kinds.append(_unmoved(labels[:, au][known[:, au]]))
             continue
         of_head, of_bias, of_base = lost[au][best], lost[au][-2], lost[au][-1]
-        rest = BIAS if of_bias.sum() < of_base.sum() else BASE
-        kinds.append(HEAD if _not_worse(of_head, of_bias if rest == BIAS else of_base, near=near) else rest)
+        rest = BIAS if _excess(of_bias, of_base) <= _DOUBT else BASE
+        most = _DOUBT if near else -_DOUBT / 2
+        kinds.append(HEAD if _excess(of_head, of_bias if rest == BIAS else of_base) <= most else rest)
     return strengths[best], tuple(kinds)
 
 
-def _not_worse(head: F64, other: F64, *, near: bool) -> bool:
-    """Whether a head explains the left-out labels (n,) as well.
-
-    Between sparse labels a frame has one four times as near as a left-out label has, so a head does better on it than
-    on them: it is dropped only if it is worse beyond doubt.
-    """
-    more = head - other
-    doubt = 2 * float(more.std()) / np.sqrt(len(more)) if near else 0.0
-    return bool(more.mean() <= doubt)
+def _excess(one: F64, other: F64) -> float:
+    """How much worse one explains the left-out labels (n,) than the other, in standard errors."""
+    more = one - other
+    return float(more.mean() / max(more.std() / np.sqrt(len(more)), 1e-9))
 
 
 def _left_out(sight: Sight, u: int, rows: I64, present: F64, fold: I64, strengths: Sequence[float]) -> F64:

@@ -64,7 +64,16 @@ def test_two_models_are_compared_by_au(desk: Path, tiny_file: ModelFile) -> None
 @slow
 def test_a_small_csv_is_trained_on(desk: Path) -> None:
     assert "next: ks-compile" in run("train_on_your_csv.py")
+
     assert (desk / "runs" / "small" / "best.safetensors").is_file()
+
+
+@slow
+def test_a_few_labels_adapt_the_model_and_it_is_used(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(desk / "cache"))
+    said = run("adapt_to_your_labels.py")
+    assert "AU12: 3 labels present, 12 absent -> head" in said
+    assert (desk / "mine.ks").is_file()
 
 
 @slow
