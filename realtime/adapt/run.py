@@ -126,6 +126,8 @@ def suggest_frames(
     if wanted < 1:
         raise DataError(f"--budget {budget:g} of {int(faces.widest().sum())} frames with a face is none; ask for more")
     chosen = suggest(faces, [one.file_name for one in found], answers(model, faces), has, wanted, seed)
+    if not chosen:
+        raise DataError("every frame with a face has a label, or lies within half a second of one; none is left")
     if len(chosen) < wanted:
         notes = (*notes, f"{len(chosen)} frames, not {wanted}: no others are half a second from them and from labels")
     return Suggested(tuple(chosen), watched, found, aus, notes)

@@ -47,7 +47,7 @@ def place(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mine(base: Path, place: Path, videos: Path) -> AdaptedModel:
     """Learned from labels of two AUs."""
     table = labels(
-        place / "labels.csv", {str(videos / name): frames for name, frames in PARTS.items()}, LABELLED, step=3
+        place / "labels.csv", {str(videos / name): frames for name, frames in PARTS.items()}, LABELLED, step=5
     )
     options = Options(model=str(base), threads=1)
     return adapt_model([videos], [table], place / "mine.ks", options=options, cache=place / "cache")
@@ -185,12 +185,23 @@ def test_recordings_without_a_face_are_refused(base: Path, place: Path) -> None:
     assert not (place / "d.ks").exists()
 
 
+def test_labels_everywhere_leave_nothing_to_suggest(mine: AdaptedModel, base: Path, videos: Path, place: Path) -> None:
+    with pytest.raises(DataError, match="every frame with a face has a label, or lies within half a second of one"):
+        suggest_frames(
+            [videos],
+            2,
+            labels=[place / "labels.csv"],
+            options=Options(model=str(base), threads=1),
+            cache=place / "cache",
+        )
+
+
 def test_labels_in_a_folder_of_their_own_find_the_recordings_by_name(
     base: Path, videos: Path, place: Path, mine: AdaptedModel
 ) -> None:
     elsewhere = place / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    table = labels(elsewhere / "labels.csv", PARTS, LABELLED, step=3)
+    table = labels(elsewhere / "labels.csv", PARTS, LABELLED, step=5)
     options = Options(model=str(base), threads=1)
     again = adapt_model([videos], [table], place / "e.ks", options=options, cache=place / "cache")
     assert again.model.weights_id == mine.model.weights_id
