@@ -19,6 +19,7 @@ WRITES = ("--csv", "--jsonl", "--parquet", "--events", "--save", "--report")
 OF_OTHERS = {"--nproc-per-node", "--durations"}  # of torchrun, pytest
 NOT_RUN = {  # pages whose Python needs what is not here: only its imports are run
     "docs/training.md": "trains on a CSV of one's own",
+    "docs/your-own-labels.md": "adapts to recordings of one's own",
     "docs/rendered-people.md": "reads rendered sets that take hours to draw",
     "docs/results.md": "reads portraits that are no part of the repository",
 }

@@ -235,7 +235,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_first_recording_that_is_not_do
     cache = tmp_path / "cache"
     run = (*given, "--cache", cache, "--out", tmp_path / "mine.ks", "--threads", 1)
     with start(*run) as killed:
-        while not (done := list(cache.glob("*/rest.npz"))):
+        while not (done := list(cache.glob("[!.]*/rest.npz"))):
             assert killed.poll() is None, killed.stderr.read() if killed.stderr else ""
             time.sleep(0.01)
         while not list(cache.glob(".*/tokens.f16")):  # the second has begun
@@ -243,12 +243,12 @@ def test_killed_in_the_middle_it_goes_on_with_the_first_recording_that_is_not_do
             time.sleep(0.01)
         killed.send_signal(signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
-    assert list(cache.glob("*/rest.npz")) == done
+    assert list(cache.glob("[!.]*/rest.npz")) == done
     assert not (tmp_path / "mine.ks").exists()
     written = done[0].stat().st_mtime_ns
     with start(*run) as again:
         assert again.wait(120) == 0, again.stderr.read() if again.stderr else ""
-    assert len(list(cache.glob("*/rest.npz"))) == 2
+    assert len(list(cache.glob("[!.]*/rest.npz"))) == 2
     assert done[0].stat().st_mtime_ns == written
     with start(
         *given, "--cache", tmp_path / "undisturbed", "--out", tmp_path / "whole.ks", "--threads", 1
