@@ -1,4 +1,4 @@
-"""The geometry voice in a run: blendshapes of all faces of a batch, and the AUs that are heard with it."""
+"""What is heard beside the crops in a run: landmarks, by the geometry voice, and a user's own heads."""
 
 from dataclasses import replace
 from typing import NamedTuple

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from knowledge_spreader.adapt.apart import ANYONE, GOALS, PEOPLE, THESE
+from knowledge_spreader.adapt.apart import GOALS
+from knowledge_spreader.adapt.report import reads
 from knowledge_spreader.benchmarks.own_labels.cells import BASE_MODEL, HEADS, THRESHOLDS
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.evaluation.figure_style import (
@@ -25,11 +26,6 @@ from knowledge_spreader.evaluation.figure_style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TITLES = {
-    THESE: "other frames of these recordings",
-    PEOPLE: "new recordings of these people",
-    ANYONE: "people not in the recordings",
-}
 _LOOKS = {
     BASE_MODEL: ("bundled model", GREY, ""),
     THRESHOLDS: ("level alone", BLACK, "s"),
@@ -99,7 +95,7 @@ def _panel(axes: "Axes", goal: str, every: Mapping[tuple[str, str, float], Point
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("labelled frames, %")
-    axes.set_title(TITLES[goal], fontsize=10)
+    axes.set_title(reads(goal), fontsize=10)
     tidy(axes)
 
 
@@ -115,7 +111,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
         if not methods:
             continue
         told = f" (bundled model: {base.f1:.3f})" if base else ""
-        out += [f"F1 on {TITLES[goal]}{told}", "", "| labelled | " + " | ".join(methods) + " |"]
+        out += [f"F1 on {reads(goal)}{told}", "", "| labelled | " + " | ".join(methods) + " |"]
         out.append("|" + "---|" * (len(methods) + 1))
         for share in sorted({key[2] for key in here if key[1] != BASE_MODEL}):
             cells = [_cell(here.get((goal, method, share))) for method in methods]

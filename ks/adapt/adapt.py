@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from knowledge_spreader import metrics
 from knowledge_spreader.adapt.apart import THESE, audited, stretches
 from knowledge_spreader.adapt.basis import coordinates, find_basis
 from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.adapt.heads import OwnHeads
 from knowledge_spreader.adapt.learn import BASE, Learned, Sight, head_set, learn, sight_of
-from knowledge_spreader.adapt.report import auc_of, base_says, compare, known_counts, left_out, worse_than_base
+from knowledge_spreader.adapt.report import base_says, compare, known_counts, left_out, worse_than_base
 from knowledge_spreader.adapt.spread import NONE
 from knowledge_spreader.arrays import I8
 from knowledge_spreader.errors import DataError
@@ -98,7 +99,7 @@ def adapt(
 
 def _shown(aus: Sequence[int], learned: Learned, sight: Sight, audit: I8, places: Sequence[int]) -> tuple[int, ...]:
     """The AUs that held on the labels kept apart."""
-    auc = auc_of(learned.logits(sight), audit)
+    auc = metrics.auc(learned.logits(sight), audit)
     enough = [min(counts) >= _SHOWN_LABELS for counts in known_counts(audit)]
     return tuple(aus[u] for u in places if enough[u] and auc[u] >= _SHOWN_AUC)
 

@@ -56,7 +56,10 @@ def compare(base: Bools, own: Bools, labels: I8, group: I64) -> Scores:
 
 
 def left_out(faces: Faces, sight: Sight, labels: I8, learned: Learned, way: str) -> dict[str, Scores]:
-    """What compare() says for each goal that the recordings allow, by heads that have not seen the group."""
+    """What compare() says for each goal that the recordings allow, by heads that have not seen the group.
+
+    The strength, and which AUs have heads, were chosen with all of these labels.
+    """
     found = {}
     for goal in GOALS:
         known = (labels != UNKNOWN).any(axis=1) & sight.rows
@@ -92,11 +95,6 @@ def worse_than_base(base: Bools, own: Bools, labels: I8, group: I64) -> list[int
         if lost > won and sum(comb(n, k) for k in range(lost, n + 1)) / 2**n < BEYOND_CHANCE:
             found.append(u)
     return found
-
-
-def auc_of(logits: F64, labels: I8) -> F64:
-    """(U,) nan where a class is missing."""
-    return metrics.auc(logits, labels)
 
 
 def _share_people(faces: Faces, known: Bools) -> bool:
