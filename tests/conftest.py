@@ -3,15 +3,20 @@
 Slow imports are inside the fixtures, so that a test without torch does not wait for torch.
 """
 
+import gc
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from knowledge_spreader.config import TrainConfig
 from knowledge_spreader.spec import ModelSpec
+from tests.own_priority import check_own_priority
 from tests.planted import SIDE_PX, Planted, write_planted
 from tests.shared import once
 
@@ -23,9 +28,19 @@ if TYPE_CHECKING:
 # pytest workers keep a core each, and results do not depend on the number of cores.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# A shell lets what it begins in the background ignore Ctrl-C, and with it the processes that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says nothing on a machine that others use, too.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begins the one run that takes a minute, if a test that asks for it was chosen."""
+    gc.collect()
+    gc.freeze()  # thousands of tests are objects for good: a walk over them takes long enough to delay what is timed
     if session.config.option.collectonly or not any(
         "long_run" in getattr(i, "fixturenames", ()) for i in session.items
     ):
@@ -55,10 +70,16 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
+def not_before_others() -> Iterator[None]:
+    """No test may leave a priority that starves the tests beside it."""
+    yield
+    check_own_priority()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """OpenVINO keeps what it compiled, which takes a second for each run of the bundled model, in a worker's folder."""
-    if ours := sys.modules.get("knowledge_spreader.quiet_openvino"):
-        ours.core().set_property({"CACHE_DIR": str(tmp_path_factory.getbasetemp() / "openvino")})
+    """OpenVINO keeps what it compiled in a worker's folder, also for the processes that tests start."""
+    os.environ["KS_OPENVINO_CACHE"] = str(tmp_path_factory.getbasetemp() / "openvino")
 
 
 @pytest.fixture

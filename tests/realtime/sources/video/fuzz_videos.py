@@ -15,6 +15,7 @@ import numpy as np
 from av.container import OutputContainer
 
 from knowledge_spreader.arrays import U8
+from tests.own_priority import own_priority
 
 SIZE = (64, 48)
 CYCLE, STEP, FIRST = 12, 7, 40
@@ -117,7 +118,7 @@ def picture(i: int) -> U8:
 def write(case: Case, folder: Path) -> Path:
     """Writes the video, its pictures stored upright and turned by the case's matrix."""
     path = folder / f"{case.name}{case.suffix}"
-    with path.open("wb") as file, av.open(file, "w", format=KINDS[case.suffix][0]) as container:
+    with own_priority(), path.open("wb") as file, av.open(file, "w", format=KINDS[case.suffix][0]) as container:
         options = dict(_QUIET.get(case.codec, {})) | ({"bf": "3", "g": "12"} if case.b_frames else {})
         stream = container.add_stream(case.codec, rate=case.rate, options=options)
         stream.width, stream.height = SIZE
