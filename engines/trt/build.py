@@ -61,28 +61,47 @@ def build_plan(
 
     Raises ModelError if TensorRT cannot parse or build it. Ctrl-C or an exception in `progress` ends the build.
     """
+    watch = _Watch(progress)
+    built = _built(trt, graph, profiles, timing_cache, watch)
+    if watch.stopped_by is not None:
+        raise watch.stopped_by
+    assert built is not None
+    return built
+
+
+def _built(
+    trt: TensorRT, graph: bytes, profiles: Sequence[Profile], timing_cache: bytes, watch: "_Watch"
+) -> Built | None:
+    """None: the watch has stopped it. Whatever the end, TensorRT's objects go in the reverse order of their making.
+
+    An exception that carries them out would leave them to the garbage collector, which takes them in any order, in any
+    thread, and TensorRT's last words then wait for a Python that waits for them.
+    """
     messages = Messages(trt)
     builder = trt.Builder(messages.logger)
     # Since TensorRT 11 every network is strongly typed; later the flag does not exist.
     flag = getattr(getattr(trt, "NetworkDefinitionCreationFlag", None), "STRONGLY_TYPED", None)
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     parser = trt.OnnxParser(network, messages.logger)
-    if not parser.parse(graph):
-        reason = parser.get_error(0).desc() if parser.num_errors else messages.last_error
-        raise ModelError(f"TensorRT {trt.__version__} cannot read the graph: {' '.join(reason.split())[:300]}")
-    config = builder.create_builder_config()
-    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is the reference; TF32 has a mantissa of only 10 bits
-    _add_profiles(builder, network, config, profiles)
-    _use_timing_cache(config, timing_cache)
-    watch = _Watch(progress)
-    if hasattr(trt, "IProgressMonitor"):
-        config.progress_monitor = watch.monitor(trt.IProgressMonitor)
-    plan = builder.build_serialized_network(network, config)
-    if watch.stopped_by is not None:
-        raise watch.stopped_by
-    if plan is None:
-        raise ModelError(f"TensorRT {trt.__version__} cannot build the plan: {messages.last_error}")
-    return Built(_bytes(plan), _bytes(config.get_timing_cache().serialize()))
+    config = plan = None
+    try:
+        if not parser.parse(graph):
+            reason = parser.get_error(0).desc() if parser.num_errors else messages.last_error
+            raise ModelError(f"TensorRT {trt.__version__} cannot read the graph: {' '.join(reason.split())[:300]}")
+        config = builder.create_builder_config()
+        config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is the reference; TF32 has a mantissa of only 10 bits
+        _add_profiles(builder, network, config, profiles)
+        _use_timing_cache(config, timing_cache)
+        if hasattr(trt, "IProgressMonitor"):
+            config.progress_monitor = watch.monitor(trt.IProgressMonitor)
+        plan = builder.build_serialized_network(network, config)
+        if watch.stopped_by is not None:
+            return None
+        if plan is None:
+            raise ModelError(f"TensorRT {trt.__version__} cannot build the plan: {messages.last_error}")
+        return Built(_bytes(plan), _bytes(config.get_timing_cache().serialize()))
+    finally:
+        del plan, config, parser, network, builder
 
 
 def _add_profiles(

@@ -99,3 +99,35 @@ def test_ctrl_c_after_several_models_have_come_and_gone_is_ctrl_c() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "came\n"), done.stderr
+
+
+COMPILE = """
+from knowledge_spreader.quiet_openvino import core, openvino
+from openvino import opset13
+x = opset13.parameter([1, 8], openvino.Type.f32)
+core().compile_model(openvino.Model([opset13.relu(x)], [x]), "CPU")
+"""
+
+
+def test_what_was_compiled_is_kept_in_the_folder_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KS_OPENVINO_CACHE", str(tmp_path / "kept"))
+    (tmp_path / "home").mkdir()
+    run(COMPILE, tmp_path / "home")
+    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".blob"]
+    monkeypatch.delenv("KS_OPENVINO_CACHE")
+    run(COMPILE, tmp_path / "home")
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KS_OPENVINO_CACHE", str(tmp_path / "file"))
+    ended = subprocess.run(
+        [sys.executable, "-m", "knowledge_spreader.realtime.cli.main", "--demo", "--csv", str(tmp_path / "a.csv")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith(f"error: KS_OPENVINO_CACHE={tmp_path / 'file'}: nothing can be")
+    assert not (tmp_path / "a.csv").exists()

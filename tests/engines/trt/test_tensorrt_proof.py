@@ -34,6 +34,8 @@ from tests.paths import ROOT
 
 HOW = "pip install 'knowledge-spreader[trt-proof]'"
 pytestmark = [
+    # one build in many thousands hangs in the real builder, with Python's lock held
+    pytest.mark.flaky(reruns=1),
     # TensorRT-RTX measures nothing while it builds; TensorRT does
     pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning"),
 ]
@@ -220,7 +222,7 @@ def test_a_damaged_graph_is_refused_by_the_real_parser_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_real_builder_makes_plans_of_resnet18_in_every_precision(rtx: ModuleType, tmp_path: Path) -> None:
     from knowledge_spreader.engines.compile.quantize import int8_encoder
 
