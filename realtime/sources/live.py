@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.realtime.sources.open_reader import open_reader
@@ -21,6 +22,26 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.25  # newest() checks this often whether to stop, because an Event cannot wake a Condition
 _MISSING_S = 2.0  # an RTSP recording may end this much before its stated duration
 _CLOSE_S = 2.0  # limit for closing the thread, which normally takes a fraction of it; a driver may hang
+
+
+class Newest(Protocol):
+    """What newest() needs of a source: a Capture, or what stands for one."""
+
+    @property
+    def news(self) -> threading.Condition: ...  # notified when `waiting` or `ended` changes
+    @property
+    def stream(self) -> Stream: ...
+    @property
+    def waiting(self) -> bool: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def connected(self) -> bool: ...  # False: nothing comes before `news` is notified
+
+    def take(self) -> Frame | None: ...
+
+
+Source = TypeVar("Source", bound=Newest)
 
 
 class Capture:
@@ -48,6 +69,7 @@ class Capture:
         self.reconnects = 0
         self.loss = ""  # one line: what of a recording could not be read; "" = nothing
         self.ended = False  # no more frames; the last one may not be taken yet
+        self.connected = True
         self._target, self._number, self._audio, self._timeout_s = target, number, audio, timeout_s
         self._first_retry_s, self._last_retry_s = first_retry_s, last_retry_s
         self._intake, self._timeline, self._stop = Intake(), Timeline(), threading.Event()
@@ -208,11 +230,11 @@ class _Played:
 
 
 def newest(
-    captures: Sequence[Capture],
+    captures: Sequence[Source],
     stop: threading.Event,
-    failed: Callable[[Capture, KSError], None] | None = None,
+    failed: Callable[[Source, KSError], None] | None = None,
     *,
-    wanted: Callable[[Capture], bool] = lambda _: True,
+    wanted: Callable[[Source], bool] = lambda _: True,
     most: int = 0,
 ) -> Iterator[list[Frame]]:
     """The newest frame of each stream that has a new one, until all have ended or `stop` is set.
