@@ -1,20 +1,33 @@
 """Exports of BORIS 7 to 9 as TSV or CSV: aggregated events (a row per event) and tabular events (START, STOP, POINT).
 
-    Behavior     AU12, AU 12, ...; "coded": the spans that were looked at; others are named in a note
+    Behavior     AU12, AU 12, ...; "AU12 absent", "AU12 unscorable" and "AU12 unknown" say that instead of present;
+                 "coded": the spans that were looked at; others are named in a note
     Subject      "face 0" names the face; other subjects are taken for one person, so an observation may have one
     Source, Media file path, Media file or Media file name     the recording; without it the Observation id
 
-A state is present from start to stop, a point in the nearest frame. The AUs of a file count as coded in all its
-observations, because they have one ethogram. Modifiers are not read.
+A state is present from start to stop, a point in the nearest frame. States with other modifiers may overlap. The AUs
+of a file count as coded in all its observations, because they have one ethogram. Modifiers are read where levels and
+sides are asked for: "C", "3", "left", "L12B"; also behaviors AU12C, AU12L and L12. An AU that occurs on one side
+alone is nowhere absent.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from knowledge_spreader.datasets.manifest_header import some
-from knowledge_spreader.datasets.own_labels.event_names import CODED, face_named, read_name
+from knowledge_spreader.datasets.own_labels.event_names import (
+    CODED,
+    Named,
+    Told,
+    coded_aus,
+    face_named,
+    is_mark,
+    read_name,
+    read_told,
+    together,
+)
 from knowledge_spreader.datasets.own_labels.table import Heading, Place, rows, seconds
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, WHOLE_RECORDING, Events, OwnLabel, Sheet
 from knowledge_spreader.errors import DataError
@@ -23,6 +36,7 @@ _MEDIA = ("source", "media file path", "media file", "media file name")  # the l
 _NO_MEDIA = ("", "na", "n/a", "not found", "none", "live observation")
 _START, _STOP = ("start (s)", "start (seconds)"), ("stop (s)", "stop (seconds)")
 _TIME, _BEHAVIOR, _STATUS = ("time", "time (s)"), ("behavior", "behaviour"), ("status", "behavior type", "type")
+_NO_MODIFIER = ("", "none", "na", "n/a")
 _ALONE = "no focal subject"
 
 
@@ -33,6 +47,7 @@ class _Event:
     behavior: str
     subject: str
     span_s: tuple[float, float]
+    modifiers: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -40,6 +55,7 @@ class _Observed:
     """What was seen in one recording."""
 
     spans: list[OwnLabel] = field(default_factory=list)
+    faces: dict[int, None] = field(default_factory=dict)
     coded_s: list[tuple[float, float]] = field(default_factory=list)
     subjects: dict[str, None] = field(default_factory=dict)  # those that name no face
 
@@ -50,15 +66,21 @@ def is_boris(heading: Heading) -> bool:
     return heading.column(*_BEHAVIOR) >= 0 and (aggregated or tabular)
 
 
-def read_boris(path: Path, heading: Heading) -> tuple[list[Sheet], list[str]]:
-    """A sheet for each recording. Raises DataError, with file and line, on a wrong cell or a START without its STOP."""
+def read_boris(path: Path, heading: Heading, *, levels: bool = False) -> tuple[list[Sheet], list[str]]:
+    """A sheet for each recording. levels: with levels and sides.
+
+    Raises DataError, with file and line, on a wrong cell, a START without its STOP, and a level that is none.
+    """
     observed: dict[str, _Observed] = {}
     unused: dict[str, None] = {}
+    no_levels: dict[str, None] = {}
+    occur: set[tuple[int, str]] = set()  # AU, side
     events = _aggregated if heading.column(*_START) >= 0 else _tabular
     for event in events(path, heading):
-        named = read_name(event.behavior)
+        named = read_name(event.behavior, levels=levels)
         if named is None:
-            unused[event.behavior] = None
+            if not is_mark(event.behavior):
+                unused[event.behavior] = None
             continue
         here = observed.setdefault(event.recording, _Observed())
         if not named.au:
@@ -67,20 +89,41 @@ def read_boris(path: Path, heading: Heading) -> tuple[list[Sheet], list[str]]:
         face = named.face if named.face != NO_FACE_NAMED else face_named(event.subject)
         if face == NO_FACE_NAMED:
             _check_subject(event, here)
+        here.faces[face] = None
+        occur.add((named.au, named.side))
+        if named.value == 0 and named.side:  # absent there says nothing of the AU
+            continue
+        told = _told(event, named, no_levels) if levels and named.value == 1 else Told()
         in_face = None if face == NO_FACE_NAMED else face
-        here.spans.append(OwnLabel(event.recording, named.au, 1, None, in_face, event.span_s, str(event.where)))
-    aus = {span.au for found in observed.values() for span in found.spans}
-    if not aus:
+        here.spans.append(
+            OwnLabel(event.recording, named.au, named.value, None, in_face, event.span_s, str(event.where), *told)
+        )
+    if not occur:
         got = some(list(unused)) or "no event"
         raise DataError(f"{path}: no behavior of an AU; name the behaviors AU1, AU12, ..., got {got}")
+    aus = {au for au, _ in coded_aus((au, NO_FACE_NAMED, side) for au, side in occur)}
     notes = [f"behaviors that are not used: {some(list(unused))}"] if unused else []
+    if no_levels:
+        notes.append(f"modifiers that tell no level and are not used: {some(list(no_levels))}")
     if not all(found.coded_s for found in observed.values()):
         notes.append(f"without a behavior {CODED!r} the whole recording counts as coded: no event means absent")
     return [Sheet(path, "boris", name, _events(found, aus)) for name, found in observed.items()], notes
 
 
+def _told(event: _Event, named: Named, others: dict[str, None]) -> Told:
+    """Level and side by the behavior's name and modifiers. others: takes the modifiers that tell neither."""
+    parts = [Told(named.level, named.side)]
+    for text in (part.strip() for cell in event.modifiers for part in re.split(r"[|,;]", cell)):
+        if text.casefold() not in _NO_MODIFIER:
+            found = read_told(event.where, named.au, text)
+            if found is None:
+                others[text] = None
+            parts.append(found or Told())
+    return together(event.where, named.au, parts)
+
+
 def _events(found: _Observed, aus: set[int]) -> Events:
-    faces = {NO_FACE_NAMED if span.face is None else span.face for span in found.spans} or {NO_FACE_NAMED}
+    faces = set(found.faces) or {NO_FACE_NAMED}
     tiers = frozenset((au, face) for au in aus for face in faces)
     return Events(tuple(found.spans), tiers, tuple(found.coded_s) or WHOLE_RECORDING)
 
@@ -101,28 +144,36 @@ def _aggregated(path: Path, heading: Heading) -> Iterator[_Event]:
         begin = seconds(where, "the start", row[start])
         point = row[stop].strip().casefold() in ("", "na", "n/a")
         end = begin if point else seconds(where, "the stop", row[stop])
-        yield _Event(where, *event, (begin, end))
+        yield _Event(where, *event, (begin, end), _modifiers(heading, row))
 
 
 def _tabular(path: Path, heading: Heading) -> Iterator[_Event]:
     time, status = heading.column(*_TIME), heading.column(*_STATUS)
-    begun: dict[tuple[str, str, str], tuple[Place, float]] = {}
+    begun: dict[tuple[str, str, str], dict[tuple[str, ...], tuple[Place, float]]] = {}  # by modifiers
     for where, row, event in _rows(path, heading, (time, status)):
         at_s, state = seconds(where, "the time", row[time]), row[status].strip().upper()
         if state == "POINT":
-            yield _Event(where, *event, (at_s, at_s))
-        elif state == "START" and event not in begun:
-            begun[event] = (where, at_s)
-        elif state == "STOP" and event in begun:
-            first, begin = begun.pop(event)
-            yield _Event(first, *event, (begin, at_s))
+            yield _Event(where, *event, (at_s, at_s), _modifiers(heading, row))
+        elif state == "START" and _modifiers(heading, row) not in begun.get(event, {}):
+            begun.setdefault(event, {})[_modifiers(heading, row)] = (where, at_s)
+        elif state == "STOP" and (modifiers := _begun(begun.get(event, {}), _modifiers(heading, row))) is not None:
+            first, begin = begun[event].pop(modifiers)
+            yield _Event(first, *event, (begin, at_s), modifiers)
         elif state in ("START", "STOP"):
             other = "STOP" if state == "START" else "START"
             raise DataError(f"{where}: {state} of {event[1]!r} without the {other} before it; correct it in BORIS")
         else:
             raise DataError(f"{where}: wanted START, STOP or POINT; got {row[status].strip()!r}")
-    for (_, behavior, _), (where, _) in begun.items():
-        raise DataError(f"{where}: START of {behavior!r} without a STOP; correct it in BORIS")
+    for (_, behavior, _), of_modifiers in begun.items():
+        for where, _ in of_modifiers.values():
+            raise DataError(f"{where}: START of {behavior!r} without a STOP; correct it in BORIS")
+
+
+def _begun(begun: Collection[tuple[str, ...]], modifiers: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The modifiers of the START that a STOP ends: the same, or those of the only one."""
+    if modifiers in begun or not begun:
+        return modifiers if begun else None
+    return next(iter(begun)) if len(begun) == 1 else None
 
 
 def _rows(
@@ -138,6 +189,11 @@ def _rows(
         named = (_medium(where, row[column]) for column in media)
         recording = next(filter(None, named), row[observation].strip() if observation >= 0 else "")
         yield where, row, (recording, row[behavior].strip(), row[subject].strip() if subject >= 0 else "")
+
+
+def _modifiers(heading: Heading, row: list[str]) -> tuple[str, ...]:
+    """Of BORIS 7 one cell "B|left", of 8 and 9 a cell for each set of modifiers."""
+    return tuple(cell for name, cell in zip(heading.names, row, strict=False) if name.startswith("modifier"))
 
 
 def _medium(where: Place, text: str) -> str:

@@ -1,56 +1,97 @@
 """ELAN's .eaf: a tier for each AU, an annotation from onset to offset.
 
     AU12, AU 12, "AU12 face 0", "AU12 lip corner puller", AU12@anna    a tier of AU 12; @: the coder
+    "AU12 absent", "AU12 unscorable"    a tier whose annotations all say that
     coded, coded@anna     the spans that were looked at; without it the whole recording was
 
 An annotation says present; "0" or "absent" says absent; "?" or "unscorable" says unknown. Where the recording was coded
-and there is no annotation, an AU that has a tier is absent. ELAN Annotation Format 3.0, www.mpi.nl/tools/elan.
+and there is no annotation, an AU that has a tier is absent. Levels and sides, where they are asked for: an annotation
+"C", "3", "C left", "12C", "L12B"; a tier AU12L, L12. An AU whose tiers are of one side alone is nowhere absent.
+ELAN Annotation Format 3.0, www.mpi.nl/tools/elan.
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
 from knowledge_spreader.datasets.manifest_header import some
-from knowledge_spreader.datasets.own_labels.event_names import CODED, Named, face_named, read_name, read_text
+from knowledge_spreader.datasets.own_labels.event_names import (
+    CODED,
+    Named,
+    Told,
+    coded_aus,
+    face_named,
+    is_mark,
+    only_marks,
+    read_name,
+    read_text,
+    read_told,
+    together,
+)
 from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, WHOLE_RECORDING, Events, OwnLabel, Sheet
 from knowledge_spreader.errors import DataError, one_line
 
 Times = dict[str, tuple[float, float]]  # annotation -> its begin and end, in seconds
 
 
-def read_elan(path: Path) -> tuple[list[Sheet], list[str]]:
-    """A sheet for each coder. Raises DataError if it is not a file of ELAN or has no tier of an AU."""
+def read_elan(path: Path, *, levels: bool = False) -> tuple[list[Sheet], list[str]]:
+    """A sheet for each coder. levels: with levels and sides.
+
+    Raises DataError if it is not a file of ELAN, has no tier of an AU, or, if asked for, a level that is none.
+    """
     root = _parse(path)
     header = root.find("HEADER")
     units = header.get("TIME_UNITS", "milliseconds") if header is not None else "milliseconds"
     if units != "milliseconds":
         raise DataError(f"{path}: its times are in {units!r}; open it in ELAN and save it, which writes milliseconds")
-    recording, shift_s = _recording(path, header)
+    recording, begins_s = _recording(path, header), shift_s(path, header)
     times, lost = _times(path, root)
     tiers = {tier.get("TIER_ID", ""): tier for tier in root.iter("TIER")}
-    known = {name: named for name in tiers if (named := read_name(name))}
+    known = {name: named for name in tiers if (named := read_name(name, levels=levels))}
     if not any(named.au for named in known.values()):
         raise DataError(f"{path}: no tier of an AU; name the tiers AU1, AU12, ..., got {some(list(tiers)) or 'none'}")
     notes = (
         [f"tiers that are not used: {some(unused)}"]
-        if (unused := [name for name in tiers if name not in known])
+        if (unused := [name for name in tiers if name not in known and not is_mark(name)])
         else []
     )
     if lost:
         notes.append(f"annotations without a time, left out: {lost}")
+    texts = _Texts.of(tiers, known) if levels else None
     sheets = []
     for coder in sorted({named.coder for named in known.values() if named.au}):
         of_coder = {name: named for name, named in known.items() if named.coder == coder}
         if all(named.au for named in of_coder.values()):  # no tier "coded" of this coder, so that of all coders
             of_coder |= {name: named for name, named in known.items() if not (named.au or named.coder)}
-        said = _events(path, recording, shift_s, {tiers[name]: named for name, named in of_coder.items()}, times)
+        of_tiers = {tiers[name]: named for name, named in of_coder.items()}
+        said = _events(path, recording, begins_s, of_tiers, times, texts)
         if said.coded_s is WHOLE_RECORDING:
             notes.append(f"no tier {CODED!r}, so the whole recording counts as coded: no annotation means absent")
         sheets.append(Sheet(path, "elan", recording, said, coder))
+    if texts is not None and texts.free:
+        notes.append(f"annotations that tell no level, present without one: {some(list(texts.free))}")
     return sheets, list(dict.fromkeys(notes))
+
+
+class _Texts:
+    """Reads levels and sides out of the texts of annotations, and keeps the texts that tell none."""
+
+    def __init__(self, ones_are_marks: bool) -> None:
+        self.free: dict[str, None] = {}
+        self._ones_are_marks = ones_are_marks
+
+    @classmethod
+    def of(cls, tiers: Mapping[str, ET.Element], known: Mapping[str, Named]) -> "_Texts":
+        of_aus = (tiers[name] for name, named in known.items() if named.au)
+        return cls(only_marks(one.text or "" for tier in of_aus for one in tier.iter("ANNOTATION_VALUE")))
+
+    def told(self, where: str, named: Named, text: str) -> Told:
+        found = read_told(where, named.au, "" if self._ones_are_marks and text.strip() == "1" else text)
+        if found is None:
+            self.free[text.strip()] = None
+        return together(where, named.au, (Told(named.level, named.side), found or Told()))
 
 
 class _NoDoctype:
@@ -79,17 +120,25 @@ def _parse(path: Path) -> ET.Element:
     return root
 
 
-def _recording(path: Path, header: ET.Element | None) -> tuple[str, float]:
-    """The recording that the file names, and what must be added to its times. ELAN may cut off the start of a video."""
+def shift_s(path: Path, header: ET.Element | None) -> float:
+    """What must be added to the file's times, because ELAN may cut off the start of a video. Raises DataError."""
+    return next((_seconds(path, link.get("TIME_ORIGIN") or "0") for link in _media(header)), 0.0)
+
+
+def _media(header: ET.Element | None) -> list[ET.Element]:
+    """Pictures first, else in their order."""
     media = header.findall("MEDIA_DESCRIPTOR") if header is not None else []
-    media.sort(key=lambda link: link.get("MIME_TYPE", "").startswith("audio/"))  # pictures first, else in their order
-    for link in media[:1]:
-        shift_s = _seconds(path, link.get("TIME_ORIGIN") or "0")
+    return sorted(media, key=lambda link: link.get("MIME_TYPE", "").startswith("audio/"))
+
+
+def _recording(path: Path, header: ET.Element | None) -> str:
+    """The recording that the file names, "" if it names none."""
+    for link in _media(header)[:1]:
         named = [link.get("RELATIVE_MEDIA_URL", ""), link.get("MEDIA_URL", "")]
         texts = [text for url in named if url for raw in [_without_scheme(url)] for text in (raw, unquote(raw))]
         there = [text for text in texts if (path.parent / text).exists()]
-        return next(iter(there + texts), ""), shift_s
-    return "", 0.0
+        return next(iter(there + texts), "")
+    return ""
 
 
 def _without_scheme(url: str) -> str:
@@ -141,24 +190,36 @@ def _between(chain: Sequence[str], known: dict[str, float]) -> dict[str, float]:
     return found
 
 
-def _events(path: Path, recording: str, shift_s: float, tiers: dict[ET.Element, Named], times: Times) -> Events:
-    spans, coded, pairs = [], [], set()
+def _events(
+    path: Path,
+    recording: str,
+    begins_s: float,
+    tiers: dict[ET.Element, Named],
+    times: Times,
+    texts: _Texts | None,
+) -> Events:
+    """texts: reads levels and sides, if they are asked for."""
+    spans, coded, of_tiers = [], [], []
     has_coded = False
     for tier, named in tiers.items():
         face = named.face if named.face != NO_FACE_NAMED else face_named(tier.get("PARTICIPANT", ""))
         for name, text, (begin, end) in _annotations(tier, times):
-            span_s = (begin + shift_s, end + shift_s)
+            span_s = (begin + begins_s, end + begins_s)
             if not named.au:
                 coded.append(span_s)
                 continue
             where = f"{path}, tier {tier.get('TIER_ID')!r}, annotation {name} at {begin:.3f} s"
             in_face = None if face == NO_FACE_NAMED else face
-            spans.append(OwnLabel(recording, named.au, read_text(text), None, in_face, span_s, where))
+            value = read_text(text) if named.value == 1 else named.value
+            if value == 0 and named.side:  # absent there says nothing of the AU
+                continue
+            told = texts.told(where, named, text) if texts is not None and value == 1 else Told()
+            spans.append(OwnLabel(recording, named.au, value, None, in_face, span_s, where, *told))
         if named.au:
-            pairs.add((named.au, face))
+            of_tiers.append((named.au, face, named.side))
         else:
             has_coded = True
-    return Events(tuple(spans), frozenset(pairs), tuple(coded) if has_coded else WHOLE_RECORDING)
+    return Events(tuple(spans), coded_aus(of_tiers), tuple(coded) if has_coded else WHOLE_RECORDING)
 
 
 def _annotations(tier: ET.Element, times: Times) -> Iterator[tuple[str, str, tuple[float, float]]]:

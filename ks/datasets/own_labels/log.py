@@ -3,9 +3,12 @@
     {"video": SHA-256, "recording": "anna.mp4", "face": 0, "frame": 12, "time_s": 0.4, "au": 12, "value": 3, "side":
     null, "coder": "xy", "source": "human", "when": "2026-11-28T14:00:00+00:00"}      (on one line)
 
-    value     0 absent, 1 to 5 (A to E) present, "unscorable", null: taken back
+    value     0 absent, 1 to 5 (A to E) or "present" (no level told) present, "unscorable", null: taken back
     side      "L" or "R": seen there alone. Present on a side is present; absent on a side says nothing of the AU
-    source    "human" or "confirmed"; what a "model" said teaches nothing and takes nothing back
+    source    "human", "confirmed", or "between": present because the frame lies between a marked onset and offset; what
+              a "model" said teaches nothing and takes nothing back
+    mark      only in lines that mark an event's first frame, strongest or last: "onset", "apex" or "offset", with the
+              value "marked" or null. A mark says nothing of presence, so such lines are passed over
 
 The last statement per video, face, frame, AU and coder holds. A last line that a crash cut off is ignored.
 """
@@ -18,7 +21,8 @@ from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED, RowColum
 from knowledge_spreader.errors import DataError, one_line
 from knowledge_spreader.spec import AU_NAMES, UNKNOWN
 
-_SOURCES = ("human", "confirmed", "model")
+_SOURCES = ("human", "confirmed", "between", "model")
+_MARKS = ("onset", "apex", "offset")
 
 
 class _About(NamedTuple):
@@ -57,6 +61,8 @@ def read_log(path: Path) -> tuple[list[Sheet], list[str]]:
                     raise DataError(f"{path}, line {number}: this is not JSON ({one_line(exc)}); remove it") from exc
                 about, said, name = _statement(f"{path}, line {number}", number, entry)
                 names[about.video] = name
+                if entry.get("mark") is not None:
+                    continue
                 if entry["source"] == "model":
                     from_models += 1
                 elif entry["value"] is None:
@@ -76,7 +82,7 @@ def _statement(where: str, line: int, entry: Any) -> tuple[_About, _Said, str]:
         face = NO_FACE_NAMED if entry["face"] is None else _number(entry["face"])
         about = _About(video, coder, face, _number(entry["frame"]), _number(entry["au"]))
         side, source, time_s = entry["side"], entry["source"], float(entry["time_s"])
-        value = _value(entry["value"], side)
+        value = _value(entry["value"], side) if entry.get("mark") is None else _marked(entry["mark"], entry["value"])
         if source not in _SOURCES or side not in (None, "L", "R") or about.au not in AU_NAMES:
             raise ValueError(f"source {source!r}, side {side!r}, au {about.au!r}")
     except (KeyError, TypeError, ValueError) as exc:
@@ -99,10 +105,18 @@ def _number(value: Any) -> int:
 def _value(value: Any, side: str | None) -> int:
     if value is None or value == "unscorable":
         return UNKNOWN
+    if value == "present":
+        return 1
     level = _number(value)
     if level > 5:
-        raise ValueError(f"wanted 0 to 5, got {level}")
+        raise ValueError(f"wanted 0 to 5, present or unscorable, got {level}")
     return 1 if level else 0 if side is None else UNKNOWN
+
+
+def _marked(mark: Any, value: Any) -> int:
+    if mark not in _MARKS or value not in (None, "marked"):
+        raise ValueError(f"wanted a mark {', '.join(_MARKS)} that is marked or null, got {mark!r}, {value!r}")
+    return UNKNOWN
 
 
 def _sheets(path: Path, state: dict[_About, _Said], names: dict[str, str]) -> list[Sheet]:

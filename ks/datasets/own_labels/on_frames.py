@@ -113,7 +113,7 @@ def _of_events(
                 layer[coded, u] = 0
         for span in sorted(events.spans, key=lambda span: span.value == UNKNOWN):  # not scorable wins
             if span.au in aus and of_face == (NO_FACE_NAMED if span.face is None else span.face):
-                layer[_during(target, span), list(aus).index(span.au)] = span.value
+                layer[during(target, span), list(aus).index(span.au)] = span.value
     if len(faces) > 1:
         notes.append(_several(sheet))
     for layer in layers[1:]:
@@ -121,8 +121,8 @@ def _of_events(
     return layers[0] if layers else _nothing(target, aus)
 
 
-def _during(target: Target, span: OwnLabel) -> slice:
-    """The frames of a span; of a point, or a span between two frames, the nearest."""
+def during(target: Target, span: OwnLabel) -> slice:
+    """The positions of a span; of a point, or a span between two frames, the nearest."""
     assert span.span_s is not None
     begin, end = span.span_s
     target.refuse_later(begin, span.where)

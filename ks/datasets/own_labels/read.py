@@ -23,9 +23,11 @@ class _UnknownError(DataError):
     """No format that is read; in a folder such a file is passed over with a note."""
 
 
-def read_own_labels(paths: Sequence[Path], recordings: Sequence[Path] = ()) -> OwnLabels:
+def read_own_labels(paths: Sequence[Path], recordings: Sequence[Path] = (), *, levels: bool = False) -> OwnLabels:
     """The labels of files, or of the files in folders. recordings: those that the labels are for, if they are known;
     each sheet is then given to the one that it names.
+    levels: also what files of other programs tell of levels and sides, for levels_on_frames; then labels of one side
+    and hand-made tables of intensities are read, too.
 
     Raises DataError, one line, with file and line where there is one, on anything that is not plain: no AU, a wrong
     value, a contradiction within a file, a name that may mean two recordings.
@@ -34,7 +36,7 @@ def read_own_labels(paths: Sequence[Path], recordings: Sequence[Path] = ()) -> O
     notes: list[str] = []
     for path, of_folder in _files(paths):
         try:
-            found, said = _read(path)
+            found, said = _read(path, levels)
         except _UnknownError as exc:
             if not of_folder:
                 raise
@@ -79,7 +81,7 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
                 yield file, path.is_dir()
 
 
-def _read(path: Path) -> tuple[list[Sheet], list[str]]:
+def _read(path: Path, levels: bool) -> tuple[list[Sheet], list[str]]:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -93,29 +95,29 @@ def _read(path: Path) -> tuple[list[Sheet], list[str]]:
     if b"\0" in head:
         raise DataError(f"{path}: this is no text but a binary file; {_WANTED}")
     if start == b"<":
-        return read_elan(path)
+        return read_elan(path, levels=levels)
     if start == b"{":
         if b'"au"' not in head and b"\n" in head.strip():
             raise _UnknownError(f"{path}: this JSON is no label file; of a BORIS project, export the events as TSV")
         return read_log(path)
-    return _read_table(path)
+    return _read_table(path, levels)
 
 
-def _read_table(path: Path) -> tuple[list[Sheet], list[str]]:
+def _read_table(path: Path, levels: bool) -> tuple[list[Sheet], list[str]]:
     first: Heading | None = None
     for heading in headings(path):
         first = first or heading
         if is_boris(heading):  # it may write some lines above its header
-            return read_boris(path, heading)
+            return read_boris(path, heading, levels=levels)
     if first is None:
         raise DataError(f"{path}: this file is empty; {_WANTED}")
     if "video" in first.names and ("frame" in first.names or any(plain_au(cell) for cell in first.cells)):
         return read_manifest(path, first)
     if is_bids(first):
-        return read_bids(path, first)
+        return read_bids(path, first, levels=levels)
     counted = first.column(*FRAME) >= 0 or first.column(*TIME) >= 0
     if counted and (is_openface(first.names) or any("au" in name for name in first.names)):
-        return read_wide(path, first)
+        return read_wide(path, first, levels=levels)
     if counted or any(plain_au(cell) is not None for cell in first.cells):
         missing = "no AU column" if counted else "no column frame or timestamp"
         raise _UnknownError(f"{path}, line {first.line}: {missing}; {_WANTED}")

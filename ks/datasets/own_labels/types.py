@@ -32,6 +32,8 @@ class OwnLabel:
     face: int | None = None  # None: the file names no face
     span_s: tuple[float, float] | None = None  # instead of frame: onset and offset from where players start
     where: str = ""  # "labels.csv, line 7", for messages
+    level: int = 0  # 1 to 5: A to E; 0: not told, or not asked for
+    side: str = ""  # "L" or "R": present there alone; "": not told, or not asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,8 @@ class Rows:
     values: I8  # (R, U) 1, 0, UNKNOWN
     lines: I32  # (R,) of the file
     in_names: bool = False  # a frame of a folder of pictures is the number in the picture's name, not its place
+    levels: I8 | None = None  # (R, U) 0 to 5, UNKNOWN: not told; None: no levels in this table, or not asked for
+    sides: I8 | None = None  # (R, U) 0 none, 1 left, 2 right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +76,9 @@ class Sheet:
 
     @property
     def aus(self) -> tuple[int, ...]:
-        return self.says.aus if isinstance(self.says, Rows) else tuple(sorted({au for au, _ in self.says.tiers}))
+        if isinstance(self.says, Rows):
+            return self.says.aus
+        return tuple(sorted({au for au, _ in self.says.tiers} | {span.au for span in self.says.spans}))
 
     def __iter__(self) -> Iterator[OwnLabel]:
         """Each statement, made one by one, because a table may have millions. Blank cells state nothing."""
@@ -125,17 +131,27 @@ class RowColumns:
     faces: "array[int]" = field(default_factory=lambda: array("i"))
     lines: "array[int]" = field(default_factory=lambda: array("i"))
     values: bytearray = field(default_factory=bytearray)  # U signed bytes for each row
+    levels: bytearray = field(default_factory=bytearray)  # the same, or none
+    sides: bytearray = field(default_factory=bytearray)
 
-    def add(self, line: int, frame: int, time_s: float, face: int, values: bytes) -> None:
+    def add(
+        self, line: int, frame: int, time_s: float, face: int, values: bytes, levels: bytes = b"", sides: bytes = b""
+    ) -> None:
         self.lines.append(line)
         self.frames.append(frame)
         self.times_s.append(time_s)
         self.faces.append(face)
         self.values += values
+        self.levels += levels
+        self.sides += sides
 
     def rows(self, aus: Sequence[int], *, in_names: bool = False) -> Rows:
         """AUs without any label are left out."""
-        values = np.frombuffer(self.values, np.int8).reshape(len(self.lines), len(aus))
+        shape = (len(self.lines), len(aus))
+        values = np.frombuffer(self.values, np.int8).reshape(shape)
+        levels, sides = (
+            np.frombuffer(cells, np.int8).reshape(shape) if cells else None for cells in (self.levels, self.sides)
+        )
         said = np.flatnonzero((values != UNKNOWN).any(axis=0))
         return Rows(
             tuple(aus[i] for i in said.tolist()),
@@ -145,4 +161,6 @@ class RowColumns:
             values[:, said],
             np.array(self.lines, np.int32),
             in_names,
+            None if levels is None else levels[:, said],
+            None if sides is None else sides[:, said],
         )

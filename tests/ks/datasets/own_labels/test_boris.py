@@ -37,6 +37,14 @@ def test_aggregated_events_are_present_from_start_to_stop_and_a_point_in_the_nea
     assert next(labels.labels).where == f"{path}, line 2"
 
 
+def test_a_behavior_may_say_absent_or_unscorable(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(
+        aggregated("AU12 unscorable,,,STATE,0.1,0.2,0.1", "AU4 absent,,,POINT,0,NA,NA", "coded,,,STATE,0,0.3,0.3")
+    )
+    assert put(path, (12, 4), 4) == [[0, 0], [U, 0], [0, 0], [U, U]]
+
+
 def test_tabular_events_of_boris_8_have_the_status_in_the_behavior_type(tmp_path: Path) -> None:
     path = tmp_path / "s1.tsv"
     columns = (
@@ -74,6 +82,19 @@ def test_all_observations_of_a_file_were_coded_for_the_same_aus(tmp_path: Path) 
     path.write_text(header + "s1,anna.mp4,1,10,,AU12,,STATE,0,0.1\ns2,ben.mp4,1,10,,AU4,,STATE,0,0.1\n")
     assert put(path, (12, 4), 2) == [[1, 0], [0, 0]]
     assert put(path, (12, 4), 2, recording="ben.mp4") == [[0, 1], [0, 0]]
+
+
+def test_states_of_an_au_with_other_modifiers_may_overlap(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    head = "Source,Behavior,Modifier #1,Behavior type,Time\n"
+    events = [("left", "START", "0"), ("right", "START", "0.2"), ("left", "STOP", "0.3"), ("right", "STOP", "0.4")]
+    path.write_text(head + "".join(f"anna.mp4,AU12,{side},{kind},{at}\n" for side, kind, at in events))
+    assert put(path, (12,)) == [[1], [1], [1], [1], [0], [0]]
+    path.write_text(f"{head}anna.mp4,AU12,left,START,0\nanna.mp4,AU12,None,STOP,0.2\n")  # the only one that began
+    assert put(path, (12,)) == [[1], [1], [0], [0], [0], [0]]
+    path.write_text(f"{head}anna.mp4,AU12,A,START,0\nanna.mp4,AU12,B,START,0\nanna.mp4,AU12,,STOP,0.2\n")
+    with pytest.raises(DataError, match=r"line 4: STOP of 'AU12' without the START before it; correct it in BORIS$"):
+        read_own_labels([path])
 
 
 EVENT = "AU12,face,,STATE,0.1,0.3,0.2"

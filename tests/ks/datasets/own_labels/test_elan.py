@@ -31,6 +31,11 @@ def test_the_tier_coded_says_what_was_looked_at(tmp_path: Path) -> None:
     assert put(eaf(tmp_path / "a.eaf", spans), (12,)) == [[U], [0], [1], [U], [0], [1]]  # a label outside holds, too
 
 
+def test_the_name_of_a_tier_may_say_absent_or_unscorable(tmp_path: Path) -> None:
+    spans = {"AU12 absent": [(0, 100, "x")], "AU4 unscorable": [(0, 100, "x")], "coded": [(0, 200, "")]}
+    assert put(eaf(tmp_path / "a.eaf", spans), (12, 4), 3) == [[0, U], [0, 0], [U, U]]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("0", 0), ("absent", 0), ("?", U), ("n/a", U), ("Unscorable", U), ("", 1), ("A", 1), ("5", 1), ("strong", 1)],

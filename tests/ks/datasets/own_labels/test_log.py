@@ -25,12 +25,31 @@ def test_the_last_statement_of_a_coder_holds(tmp_path: Path) -> None:
     assert [label.where for label in read_own_labels([path]).labels] == [f"{path}, line {n}" for n in (1, 2, 4)]
 
 
+def test_present_without_a_level_is_present_also_on_one_side(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text(statement(frame=0, value="present") + statement(frame=1, value="present", side="L"))
+    assert put(path, (12,), 3) == [[1], [1], [U]]
+
+
 def test_a_model_teaches_nothing_and_takes_nothing_back(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     said = [statement(frame=0), statement(frame=0, value=0, source="model"), statement(frame=1, source="model")]
     path.write_text("".join([*said, statement(frame=2, source="confirmed")]))
     assert put(path, (12,), 3) == [[1], [U], [1]]
     assert read_own_labels([path]).notes == (f"{path}: statements of a model, which teach nothing: 2",)
+
+
+def test_a_mark_is_no_label_and_takes_none_back(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    marks = [
+        {"mark": "onset", "value": "marked"},
+        {"mark": "onset", "value": None},
+        {"mark": "apex", "value": "marked"},
+    ]
+    path.write_text("".join([statement(frame=0), *(statement(frame=n, **mark) for n in (0, 1) for mark in marks)]))
+    assert put(path, (12,), 2) == [[1], [U]]
+    path.write_text(statement(frame=0, value="present", source="between"))
+    assert put(path, (12,), 1) == [[1]]
 
 
 def test_one_side_shows_the_au_but_its_absence_there_says_nothing(tmp_path: Path) -> None:
@@ -62,6 +81,7 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         "{}",
         "[1]",
         statement(value=6),
+        statement(value="there"),
         statement(value=True),
         statement(frame=-1),
         statement(au=51),
@@ -69,6 +89,9 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
         statement(source="dog"),
         statement(time_s="late"),
         statement(coder=3),
+        statement(mark="peak", value="marked"),
+        statement(mark="apex", value=1),
+        statement(value="marked"),
     ],
 )
 def test_a_line_that_is_no_label_is_refused(tmp_path: Path, line: str) -> None:
