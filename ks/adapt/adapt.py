@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from knowledge_spreader import metrics
-from knowledge_spreader.adapt.apart import THESE, audited, stretches
+from knowledge_spreader.adapt.apart import PEOPLE, THESE, audited, groups, stretches
 from knowledge_spreader.adapt.basis import coordinates, find_basis
 from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.adapt.heads import OwnHeads
@@ -61,7 +61,8 @@ def adapt(
     seconds = stretches(faces, 1.0)
     worse = worse_than_base(base_says(main), learned.says(main), audit, seconds)
     kinds = tuple(BASE if u in worse else kind for u, kind in enumerate(learned.kinds))
-    notes = [f"{au_label(aus[u])} did worse than the base model on audit labels and stays as it was" for u in worse]
+    notes = _too_few(faces, teaching, goal)
+    notes += [f"{au_label(aus[u])} did worse than the base model on audit labels and stays as it was" for u in worse]
     if worse:
         learned = learn(faces, main, teaching, goal=goal, way=way, strength=learned.strength, kinds=kinds)
     report = {
@@ -95,6 +96,20 @@ def adapt(
         tuple(aus), tuple(aus[u] for u in places), sets[0], sets[1] if main_points else None, notes=_short(report)
     )
     return Adapted(replace(own, shown=_shown(aus, learned, main, audit, places)), kinds, report, tuple(notes))
+
+
+def _too_few(faces: Faces, labels: I8, goal: str) -> list[str]:
+    """A note if what heads learn cannot be tested on anything left out."""
+    labelled = (labels != UNKNOWN).any(axis=1)
+    if len(np.unique(groups(faces, goal, labelled)[labelled])) > 1:
+        return []
+    lie_in, label = {THESE: ("few seconds", "more of them"), PEOPLE: ("one recording", "another")}.get(
+        goal, ("recordings of one person", "those of another")
+    )
+    return [
+        f"--for {goal}: all labels that teach lie in {lie_in}, so whether heads hold cannot be tested and no AU gets "
+        f"one; label {label}{'' if goal == THESE else ', or use --for these'}"
+    ]
 
 
 def _shown(aus: Sequence[int], learned: Learned, sight: Sight, audit: I8, places: Sequence[int]) -> tuple[int, ...]:

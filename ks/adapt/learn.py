@@ -5,8 +5,9 @@
    entropy of labels that the heads have not seen. What is left out together depends on the goal.
 3. Each AU: a bias and another threshold, unless they explain the left-out labels worse beyond doubt. A head, if it
    explains them better; between sparse labels, if it is not worse beyond doubt: a frame there has a label four times as
-   near as a left-out label has, so a head does better on it than on them. An AU with labels of one kind alone is never
-   moved by a head: if all say absent, its threshold rises until at most ALARMS of these frames reach it.
+   near as a left-out label has, so a head does better on it than on them. Labels that neither the base model nor the
+   head tells apart better than chance move nothing. An AU with labels of one kind alone is never moved by a head: if
+   all say absent, its threshold rises until at most ALARMS of these frames reach it.
 4. An AU that does worse than the base model on the labels kept apart, beyond chance, stays the base model's.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from knowledge_spreader import metrics
 from knowledge_spreader.adapt.apart import THESE, folds, groups
 from knowledge_spreader.adapt.basis import Basis, Views
 from knowledge_spreader.adapt.faces import Faces
@@ -31,6 +33,7 @@ ALARMS = 0.02
 LEAST = 3  # labels of each kind for a head
 BASE, THRESHOLD, BIAS, HEAD = "base", "threshold", "bias", "head"
 _DOUBT = 2.0  # standard errors
+_TOLD = 1.64  # standard errors: one AU of 20 whose labels are noise comes so far
 _ALONE = 2  # labels in a stretch, on average, below which they count as sparse
 _MOST_LABELS = 4000  # of an AU, spread evenly; more change nothing
 _HIGHEST = 0.95
@@ -128,13 +131,16 @@ def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, near: bool) ->
     strengths = STRENGTHS_NEAR if near else STRENGTHS
     u = labels.shape[1]
     lost: list[F64] = [np.zeros((len(strengths) + 2, 0))] * u  # of each label: strengths, a bias, the base model
+    apart: list[F64] = [np.zeros(len(strengths) + 2)] * u  # how well each tells the labels apart: _beyond_chance
     enough = np.zeros(u, np.bool_)
     for au in range(u):
         rows = _spread_evenly(np.flatnonzero(known[:, au]))
         present = (labels[rows, au] == 1).astype(np.float64)
         enough[au] = min(present.sum(), len(present) - present.sum()) >= LEAST and len(set(fold[rows].tolist())) > 1
         if enough[au]:
-            lost[au] = _left_out(sight, au, rows, present, fold[rows], strengths)
+            said = _left_out(sight, au, rows, present, fold[rows], strengths)
+            lost[au] = cross_entropy(said, present)
+            apart[au] = np.array([_beyond_chance(one, present) for one in said])
     if not enough.any():
         return strengths[-1], tuple(_unmoved(labels[:, au][known[:, au]]) for au in range(u))
     best = int(sum(one[: len(strengths)].sum(axis=1) for one in lost).argmin())
@@ -142,6 +148,9 @@ def _chosen(sight: Sight, labels: I8, known: Bools, fold: I64, *, near: bool) ->
     for au in range(u):
         if not enough[au]:
             kinds.append(_unmoved(labels[:, au][known[:, au]]))
+            continue
+        if max(apart[au][best], apart[au][-1]) < _TOLD:
+            kinds.append(BASE)
             continue
         of_head, of_bias, of_base = lost[au][best], lost[au][-2], lost[au][-1]
         rest = BIAS if _excess(of_bias, of_base) <= _DOUBT else BASE
@@ -157,16 +166,23 @@ def _excess(one: F64, other: F64) -> float:
 
 
 def _left_out(sight: Sight, u: int, rows: I64, present: F64, fold: I64, strengths: Sequence[float]) -> F64:
-    """(S + 2, n) the cross entropy of labels, each by heads that have not seen its group."""
+    """(S + 2, n) logits of labelled faces, each by heads that have not seen its group: strengths, a bias, the base."""
     base, x = sight.base[rows, u].astype(np.float64), sight.x[rows]
-    lost = np.zeros((len(strengths) + 2, len(rows)))
+    said = np.zeros((len(strengths) + 2, len(rows)))
+    said[-1] = base
     for k in np.unique(fold).tolist():
         out = fold == k
         for i, strength in enumerate((*strengths, np.inf)):
             head = fit_head(base[~out], x[~out], present[~out], strength)
-            lost[i, out] = cross_entropy(head(base[out], x[out]), present[out])
-        lost[-1, out] = cross_entropy(base[out], present[out])
-    return lost
+            said[i, out] = head(base[out], x[out])
+    return said
+
+
+def _beyond_chance(logits: F64, present: F64) -> float:
+    """How far the AUC is above 1/2, in standard errors of labels that have nothing to do with it (Mann and Whitney)."""
+    auc = metrics.auc(logits[:, None], present[:, None].astype(np.int8))[0]
+    n, shown = len(present), present.sum()
+    return float((auc - 0.5) / np.sqrt((n + 1) / (12 * shown * (n - shown))))
 
 
 def _unmoved(labels: I8) -> str:

@@ -7,6 +7,7 @@ random    the other half: eight methods of active learning did not beat random f
           al. 2023, arXiv 2307.02744)
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,8 +16,10 @@ import numpy as np
 from knowledge_spreader.adapt.apart import audited
 from knowledge_spreader.adapt.faces import Faces
 from knowledge_spreader.arrays import F64, I64, Bools, Floats, sigmoid
+from knowledge_spreader.errors import DataError
 
 APART_SHARE = 0.2
+_ALL = math.nextafter(1, 0)  # 100 %: 1 is one frame
 _LEAST_S = 0.5  # between two frames of one recording
 _GOLDEN = 0.618034  # successive multiples lie evenly between 0 and 1
 
@@ -24,6 +27,18 @@ _GOLDEN = 0.618034  # successive multiples lie evenly between 0 and 1
 class Suggestion(NamedTuple):
     row: int  # of the faces
     why: str  # apart, spread, unsure or random
+
+
+def read_budget(text: str) -> float:
+    """'2%' -> .02, a share of the frames; '120' -> 120, a number of them. Raises DataError."""
+    try:
+        value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = -1.0
+    share = text.endswith("%")
+    if not 0 < value < math.inf or (share and value > 1) or (not share and value != int(value)):
+        raise DataError(f"wanted a share such as 2% or a number of frames such as 120; got {text!r:.40}")
+    return min(value, _ALL) if share else value
 
 
 def suggest(

@@ -43,9 +43,10 @@ from knowledge_spreader.realtime.sources.settle import settled
 from knowledge_spreader.realtime.types import FaceAUs, Frame, FrameResult
 from knowledge_spreader.realtime.watch import Watch, parse_targets, watch
 
-_LAYOUT = 2  # of an entry's files, and of what is computed
+_LAYOUT = 3  # of an entry's files, and of what is computed
 _REST = (
     *("frame", "time_s", "face", "width_px", "crops", "in_order", "points"),
+    *("box_px", "pose_deg", "differ"),
     *("all_frames", "all_times_s"),
 )
 _BLOCK = 4096  # faces
@@ -56,10 +57,20 @@ Seen = Callable[[Path, int], None]  # called with a recording and the number of 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """What is shown of the T faces, and teaches nothing."""
+
+    box_px: F32  # (T, 4) left, top, right, bottom in the frame
+    pose_deg: F32  # (T, 3) yaw, pitch, roll (ks/face/head_pose.py); nan without landmarks
+    differ: F32  # (T, U) how far the branches, or crops and landmarks, are apart: 0 to 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Watched:
     """All faces of the recordings, and the frames of each recording, with a face or without."""
 
     faces: Faces
+    views: Views
     frames: tuple[I64, ...]  # of each recording: (T_i,) frame numbers as labels count them
     times_s: tuple[F64, ...]
 
@@ -99,7 +110,21 @@ def watch_recordings(
         points=joined("points"),
         tokens=[one["tokens"] for one in entries],
     )
-    return Watched(faces, tuple(one["all_frames"] for one in entries), tuple(one["all_times_s"] for one in entries))
+    differ = np.concatenate([_differ(one, model) for one in entries])
+    return Watched(
+        faces,
+        Views(joined("box_px"), joined("pose_deg"), differ),
+        tuple(one["all_frames"] for one in entries),
+        tuple(one["all_times_s"] for one in entries),
+    )
+
+
+def is_watched(path: Path, model: ModelFile, options: Options, cache: Path) -> bool:
+    """Whether watch_recordings finds an entry for it. It is not read, so it may be damaged. Raises DataError.
+
+    model: the one of the options.
+    """
+    return (cache / _key(path, model, options) / "rest.npz").is_file()
 
 
 def _check_recording(path: Path, options: Options) -> None:
@@ -208,20 +233,22 @@ def _fill(
 
 
 def _row(row: FaceAUs, frame: Frame) -> tuple[Any, ...]:
-    mesh = row.face.landmarks
-    points = np.full(len(FEATURES), np.nan)
+    mesh, box = row.face.landmarks, row.face.box_xyxy_px
+    points, pose_deg = np.full(len(FEATURES), np.nan), np.full(3, np.nan)
     if mesh is not None and mesh.blendshapes is not None:
-        points = features(mesh.points_px, mesh.blendshapes, measures_of_mesh(mesh, frame).pose)
+        pose = measures_of_mesh(mesh, frame).pose
+        points, pose_deg = features(mesh.points_px, mesh.blendshapes, pose), np.array(pose.angles_deg)
     crops = logit(row.probability)
-    width = box_width(row.face.box_xyxy_px)
-    return frame.index, frame.time_s, row.face.face_id, width, crops, row.in_order, points
+    about = frame.index, frame.time_s, row.face.face_id, box_width(box)
+    return *about, crops, row.in_order, points, box, pose_deg, row.disagreement
 
 
 def _save(
     path: Path, source: Path, model: ModelFile, rows: list[tuple[Any, ...]], times: list[tuple[int, float]]
 ) -> None:
     u, k = len(model.spec.aus), len(FEATURES)
-    frame, time_s, face, width, crops, in_order, points = zip(*rows, strict=True) if rows else ((),) * 7
+    columns = zip(*rows, strict=True) if rows else ((),) * 10
+    frame, time_s, face, width, crops, in_order, points, box_px, pose_deg, differ = columns
     numbers = np.array([index for index, _ in times], np.int64)
     if source.is_dir() and len(pictures := picture_numbers(source)) > numbers.max(initial=-1) and pictures[0] >= 0:
         numbers = pictures[numbers]
@@ -234,6 +261,9 @@ def _save(
         crops=np.array(crops, np.float32).reshape(len(rows), u),
         in_order=np.array(in_order, np.float32),
         points=np.array(points, np.float32).reshape(len(rows), k),
+        box_px=np.array(box_px, np.float32).reshape(len(rows), 4),
+        pose_deg=np.array(pose_deg, np.float32).reshape(len(rows), 3),
+        differ=np.array(differ, np.float16).reshape(len(rows), u),
         all_frames=numbers,
         all_times_s=np.array([t for _, t in times], np.float64),
     )
@@ -282,3 +312,13 @@ def _voices(entry: dict[str, Any], model: ModelFile) -> tuple[F32, F32]:
         alone[rows] = voice.heard(crops[rows].astype(np.float64), None, tokens)
         heard[rows] = voice.heard(crops[rows].astype(np.float64), voice.logits(points[rows]), tokens)
     return alone, np.where(without, np.float32(np.nan), heard)
+
+
+def _differ(entry: dict[str, Any], model: ModelFile) -> F32:
+    """(T, U) as the live pipeline's FaceAUs.disagreement."""
+    branches, points = entry["differ"].astype(np.float32), entry["points"]
+    has = np.isfinite(points[:, 0])
+    if model.geometry is not None and has.any():
+        apart = model.geometry.apart(entry["crops"][has].astype(np.float64), model.geometry.logits(points[has]))
+        branches[has] = np.maximum(branches[has], apart)
+    return np.asarray(branches, np.float32)

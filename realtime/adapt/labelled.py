@@ -12,6 +12,7 @@ from knowledge_spreader.datasets.own_labels.types import NO_FACE_NAMED
 from knowledge_spreader.errors import DataError
 from knowledge_spreader.realtime.adapt.cache import Watched
 from knowledge_spreader.realtime.adapt.recordings import OwnRecording
+from knowledge_spreader.realtime.play_start import from_file_start
 from knowledge_spreader.spec import UNKNOWN, au_label
 
 
@@ -47,7 +48,7 @@ def label_faces(
         if not (labels.recordings or {}).get(recording.path):
             continue
         mine = np.flatnonzero(faces.recording == i)
-        frames, times_s = watched.frames[i], watched.times_s[i]
+        frames, times_s = watched.frames[i], from_file_start(recording.path, watched.times_s[i])
         for face in (NO_FACE_NAMED, *faces_named(labels, recording.path)):
             said = on_frames(labels, recording.path, frames, times_s, aus, face=face, notes=notes)
             rows = mine[widest[mine]] if face == NO_FACE_NAMED else mine[faces.face[mine] == face]

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from rich.progress import Progress
 
 from knowledge_spreader.adapt.apart import GOALS, THESE
 from knowledge_spreader.adapt.spread import NONE, WAYS
+from knowledge_spreader.adapt.suggest import read_budget
 from knowledge_spreader.cli.outputs import MODEL, REPORT, check_outputs, outputs
 from knowledge_spreader.cli.run import Group, add_json, add_progress, add_threads, make_parser, run, stdout_console
 from knowledge_spreader.console import stderr_console
@@ -28,7 +28,6 @@ EXAMPLES = """\
   ks-adapt --recordings videos/ --labels to-label.csv --out mine.ks
   ks-live --source videos/anna.mp4 --model mine.ks --csv anna.csv
 """
-_ALL = math.nextafter(1, 0)  # 100 %: 1 is one frame
 _HEAD = ("video", "subject", "frame", "time_s", "why")
 
 
@@ -190,15 +189,11 @@ def _write_list(path: Path, folder: Path, found: Suggested) -> None:
 
 
 def _budget(text: str) -> float:
-    """'2%' -> .02, '120' -> 120. An argparse type."""
+    """An argparse type."""
     try:
-        value = float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = -1.0
-    share = text.endswith("%")
-    if not 0 < value < math.inf or (share and value > 1) or (not share and value != int(value)):
-        raise argparse.ArgumentTypeError(f"wanted a share such as 2% or a number of frames such as 120; got {text!r}")
-    return min(value, _ALL) if share else value
+        return read_budget(text)
+    except DataError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
 
 
 @contextmanager

@@ -142,6 +142,17 @@ def test_labels_that_are_noise_claim_no_gain_over_saying_present_everywhere(seed
         assert 0.5 < score["f1_always"] < 0.8
 
 
+def test_labels_that_are_noise_move_one_au_in_ten() -> None:
+    """Two chances in twenty, of the head and of the base model, to tell them apart by luck: 3 of 30 are expected."""
+    moved = 0
+    for seed in range(10):
+        faces, truth = made_up(4, 200)
+        rng = np.random.default_rng(seed)
+        noise = some(rng.integers(0, 2, truth.shape).astype(np.int8), rng.permutation(len(faces)) < 80)
+        moved += sum(kind != BASE for kind in adapt(faces, names(faces), noise, AUS, THRESHOLDS).kinds)
+    assert moved <= 5
+
+
 def test_no_label_on_a_face_is_refused() -> None:
     faces, truth = made_up(1, 50)
     with pytest.raises(DataError, match="no label lies on a face that could be answered"):

@@ -19,7 +19,9 @@ def test_f1_by_hand_over_known_labels() -> None:
     assert found["frames"] == 7
     assert found["f1_base"] == round(2 * 2 / (2 * 2 + 1 + 3), 3)
     assert found["f1_own"] == round(2 * 4 / (2 * 4 + 0 + 1), 3)
-    assert found["per_au"] == [{"present": 5, "absent": 2, "f1_base": 0.5, "f1_own": 0.889}]
+    of_au = {"present": 5, "absent": 2, "f1_base": 0.5, "f1_own": 0.889, "gain_95": found["gain_95"]}
+    assert found["per_au"] == [of_au]
+    assert found["gain_95"][0] < 0.389 < found["gain_95"][1]
     assert found["aus"] == 1
 
 

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from knowledge_spreader.errors import DataError
-from knowledge_spreader.realtime.adapt.cache import Watched
+from knowledge_spreader.realtime.adapt.cache import Views, Watched
 from knowledge_spreader.realtime.adapt.labelled import label_faces, read_labels
 from knowledge_spreader.realtime.adapt.recordings import OwnRecording
 from tests.ks.adapt.made_up import AUS, made_up
+from tests.realtime.clips import write_clip
 
 
 @pytest.fixture
@@ -29,7 +31,8 @@ def watched() -> Watched:
         face=np.array([0, 0, 1, 0, 1, 1], np.int32),
         width_px=np.array([50, 50, 90, 50, 90, 90], np.float32),
     )
-    return Watched(faces, (np.arange(5),), (np.arange(5) / 25,))
+    views = Views(np.zeros((6, 4), np.float32), np.zeros((6, 3), np.float32), np.zeros((6, len(AUS)), np.float32))
+    return Watched(faces, views, (np.arange(5),), (np.arange(5) / 25,))
 
 
 def labelled(recording: OwnRecording, text: str, aus: tuple[int, ...] = AUS):
@@ -48,6 +51,19 @@ def test_a_label_with_a_face_is_of_that_one(recording: OwnRecording) -> None:
     found = labelled(recording, "frame,face,AU12\n1,0,1\n1,1,0\n2,0,1\n")
     assert found.labels[:, 1].tolist() == [-1, 1, 0, 1, -1, -1]
     assert found.notes == ()
+
+
+def test_events_count_from_where_players_start_the_recording_whatever_its_clock(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.ts", n=5, times_ms=[2000 + 40 * i for i in range(5)])
+    with av.open(str(path)) as container:
+        clock = np.array([frame.time for frame in container.decode(video=0)])
+    assert clock[0] > 1
+    table = tmp_path / "a.tsv"
+    table.write_text("onset\tduration\ttrial_type\tface_id\n0.04\t0.04\tAU12\t1\n0\t0.2\tcoded\tn/a\n")
+    recording = OwnRecording(path, "a.ts", "anna")
+    seen = replace(watched(), times_s=(clock,))
+    found = label_faces(read_labels([table], [recording], AUS), [recording], seen, AUS)
+    assert found.labels[:, 1].tolist() == [-1, -1, 1, -1, 0, 0]  # face 1 in frames 1, 2 and 4
 
 
 def test_labels_of_no_face_are_counted_whoever_they_name(recording: OwnRecording) -> None:
