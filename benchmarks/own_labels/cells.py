@@ -5,7 +5,7 @@ people  labels in each person's first recording; tested on the second
 anyone  labels in the recordings of half of the people; tested on the other half, and the other way round
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,12 @@ from knowledge_spreader import metrics
 from knowledge_spreader.adapt.apart import ANYONE, PEOPLE, THESE
 from knowledge_spreader.adapt.basis import Views, coordinates, find_basis
 from knowledge_spreader.adapt.faces import Faces
-from knowledge_spreader.adapt.learn import BASE, BIAS, Learned, learn, sight_of
+from knowledge_spreader.adapt.learn import BASE, BIAS, learn, sight_of
 from knowledge_spreader.adapt.report import LEAST_PRESENT
 from knowledge_spreader.adapt.spread import NONE, WAYS
 from knowledge_spreader.arrays import F64, I8, I64, Bools, sigmoid
+from knowledge_spreader.benchmarks.own_labels.trained import WAYS as TRAINED
+from knowledge_spreader.benchmarks.own_labels.trained import Trainings, trained_logits
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.spec import UNKNOWN
 
@@ -39,19 +41,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """All labels of all faces. thresholds: the base model's."""
+    """All labels of all faces. thresholds: the base model's. trainings: for methods that train networks."""
 
     faces: Faces
     labels: I8  # (T, U)
     thresholds: tuple[float, ...]
     views: Views
+    trainings: Trainings | None = None
 
     @classmethod
-    def of(cls, faces: Faces, labels: I8, thresholds: tuple[float, ...]) -> "Material":
+    def of(
+        cls, faces: Faces, labels: I8, thresholds: tuple[float, ...], trainings: Trainings | None = None
+    ) -> "Material":
         """An AU that hardly any frame shows is not scored."""
         seldom = (labels == 1).sum(axis=0) < LEAST_PRESENT
         labels = np.where(seldom, np.int8(UNKNOWN), labels)
-        return cls(faces, labels, thresholds, coordinates(find_basis(faces), faces))
+        return cls(faces, labels, thresholds, coordinates(find_basis(faces), faces), trainings)
 
     @property
     def coded(self) -> Bools:
@@ -87,12 +92,12 @@ def run_cell(material: Material, cell: Cell) -> Row:
     for learn_rows, test_rows in _splits(material.faces, cell):
         labelled = budget(material.faces, learn_rows & material.coded, cell.share, cell.scheme, cell.seed)
         rows = test_rows & ~labelled if cell.share < 1 else test_rows
-        learned, logits = _answers(material, cell, labelled)
-        said[rows] = sigmoid(logits[rows]) >= np.array(learned.thresholds)
+        thresholds, kinds_here, logits = _answers(material, cell, labelled)
+        said[rows] = sigmoid(logits[rows]) >= np.array(thresholds)
         score[rows] = logits[rows]
         tested |= rows
         counted += int(labelled.sum())
-        kinds += learned.kinds
+        kinds += kinds_here
     labels = np.where((tested & material.coded)[:, None], material.labels, np.int8(UNKNOWN))
     counts = metrics.confusion(said.astype(np.float64), labels, np.full(labels.shape[1], 0.5))
     per_au = metrics.f1(counts)
@@ -115,10 +120,16 @@ def run_cell(material: Material, cell: Cell) -> Row:
     }
 
 
-def _answers(material: Material, cell: Cell, labelled: Bools) -> tuple[Learned, F64]:
-    sight = sight_of(material.faces, material.views, material.thresholds, points=True)
+def _answers(material: Material, cell: Cell, labelled: Bools) -> tuple[Sequence[float], Sequence[str], F64]:
+    """Thresholds and kinds of the AUs, and logits (T, U) of all faces."""
     labels = np.where(labelled[:, None], material.labels, np.int8(UNKNOWN))
     u = labels.shape[1]
+    if cell.method in TRAINED:
+        assert material.trainings
+        logits = trained_logits(material.trainings, material.faces, labels, labelled, cell.method, cell.seed)
+        kinds = [cell.method if (labels[:, a] == 1).any() else BASE for a in range(u)]
+        return [t if k == BASE else 0.5 for k, t in zip(kinds, material.thresholds, strict=True)], kinds, logits
+    sight = sight_of(material.faces, material.views, material.thresholds, points=True)
     if cell.method == BASE_MODEL:
         learned = learn(material.faces, sight, labels, strength=1.0, kinds=[BASE] * u)
     elif cell.method == THRESHOLDS:
@@ -127,7 +138,7 @@ def _answers(material: Material, cell: Cell, labelled: Bools) -> tuple[Learned, 
     else:
         way = NONE if cell.method == HEADS else cell.method
         learned = learn(material.faces, sight, labels, goal=cell.tested_on, way=way)
-    return learned, learned.logits(sight)
+    return learned.thresholds, learned.kinds, learned.logits(sight)
 
 
 def _splits(faces: Faces, cell: Cell) -> Iterator[tuple[Bools, Bools]]:

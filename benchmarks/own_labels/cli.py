@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from knowledge_spreader.benchmarks.own_labels.cells import METHODS
-from knowledge_spreader.benchmarks.own_labels.run import SEEDS, SHARES
+from knowledge_spreader.benchmarks.own_labels.run import NETWORKS, SEEDS, SHARES
 from knowledge_spreader.cli.run import Parser, add_progress, words
 
 
@@ -51,7 +51,7 @@ def add_own_labels(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=words,
         default=METHODS,
         metavar="NAMES",
-        help=f"of {', '.join(METHODS)} (default: all)",
+        help=f"of {', '.join(METHODS)} (default: all these), {', '.join(NETWORKS)} (minutes each; need torch)",
     )
     made.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="default: %(default)s")
     made.add_argument("--cache", type=Path, metavar="FOLDER", help="as in ks-adapt (default: the user's cache)")

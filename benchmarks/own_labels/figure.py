@@ -9,6 +9,8 @@ import numpy as np
 from knowledge_spreader.adapt.apart import GOALS
 from knowledge_spreader.adapt.report import reads
 from knowledge_spreader.benchmarks.own_labels.cells import BASE_MODEL, HEADS, THRESHOLDS
+from knowledge_spreader.benchmarks.own_labels.trained import KS as TRAINED_KS
+from knowledge_spreader.benchmarks.own_labels.trained import SUPERVISED
 from knowledge_spreader.benchmarks.provenance import Row
 from knowledge_spreader.evaluation.figure_style import (
     BLACK,
@@ -34,6 +36,8 @@ _LOOKS = {
     "pseudo-label": ("heads + Pseudo-Label", ORANGE, "v"),
     "fixmatch": ("heads + FixMatch", GREEN, "D"),
     "consecutive": ("heads, labels in one run", PURPLE, "x"),
+    SUPERVISED: ("everything trained", BLACK, "*"),
+    TRAINED_KS: ("everything trained, KS", VERMILION, "P"),
 }
 
 
@@ -72,7 +76,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     for axes, goal in zip(panels, shown, strict=True):
         _panel(axes, goal, every)
     panels[0].set_ylabel("mean F1 over AUs")
-    panels[0].legend(fontsize=8, frameon=False, loc="upper left")
+    # the first panel has all methods, the last one room
+    panels[-1].legend(*panels[0].get_legend_handles_labels(), fontsize=8, frameon=False, loc="upper left")
     figure.suptitle("F1 by the share of your frames that have labels (bands: 95 % over people)", fontsize=11)
     save(figure, path)
 
@@ -87,7 +92,7 @@ def _panel(axes: "Axes", goal: str, every: Mapping[tuple[str, str, float], Point
         if method == BASE_MODEL or not curve:
             continue
         x, y = [100 * share for share, _ in curve], [p.f1 for _, p in curve]
-        axes.plot(x, y, color=colour, marker=mark, markersize=4, linewidth=1.4, label=label)
+        axes.plot(x, y, color=colour, marker=mark, markersize=8 if mark == "*" else 4, linewidth=1.4, label=label)
         if method == HEADS:
             axes.fill_between(x, [p.low for _, p in curve], [p.high for _, p in curve], color=colour, alpha=0.15, lw=0)
     axes.set_xscale("log")
@@ -105,7 +110,11 @@ def lines(rows: Sequence[Row]) -> list[str]:
     out: list[str] = []
     for goal in GOALS:
         here = {key: p for key, p in every.items() if key[0] == goal}
-        methods = [m for m in (THRESHOLDS, HEADS, "ks", "pseudo-label", "fixmatch") if any(k[1] == m for k in here)]
+        methods = [
+            m
+            for m in (THRESHOLDS, HEADS, "ks", "pseudo-label", "fixmatch", SUPERVISED, TRAINED_KS)
+            if any(k[1] == m for k in here)
+        ]
         methods += [m for m in (f"{HEADS} consecutive", "ks consecutive") if any(k[1] == m for k in here)]
         base = next((p for key, p in here.items() if key[1] == BASE_MODEL), None)
         if not methods:

@@ -19,6 +19,9 @@ from knowledge_spreader.benchmarks.own_labels.cells import (
     Material,
     run_cell,
 )
+from knowledge_spreader.benchmarks.own_labels.trained import KS as TRAINED_KS
+from knowledge_spreader.benchmarks.own_labels.trained import SUPERVISED as TRAINED
+from knowledge_spreader.benchmarks.own_labels.trained import Trainings
 from knowledge_spreader.benchmarks.provenance import Row, origin_of_results, stamped
 from knowledge_spreader.console import stderr_console
 from knowledge_spreader.engines.bundled import bundled_model
@@ -32,6 +35,8 @@ from knowledge_spreader.realtime.options import Options
 
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
 SEEDS = 5
+NETWORKS = (TRAINED, TRAINED_KS)  # minutes each, so they are run if they are named
+ONLY_FEW = (KS, *NETWORKS)  # on new recordings and new people
 _FEW, _SOME = 0.02, 0.05  # shares of labels
 
 
@@ -50,11 +55,12 @@ def cells(options: StudyOptions, goals: Sequence[str] = GOALS) -> list[Cell]:
     """On the recordings themselves all methods; on new recordings and new people those that may help there."""
     found = [Cell(goal, 1.0, BASE_MODEL, 0) for goal in goals]
     for goal, share, method in product(goals, options.shares, options.methods):
-        if method == BASE_MODEL or (method not in (THRESHOLDS, HEADS) and share > _SOME):
+        if method == BASE_MODEL or (method not in (THRESHOLDS, HEADS, TRAINED) and share > _SOME):
             continue  # with many labels, those of other frames add nothing
-        if goal != THESE and (method in (PSEUDO_LABEL, FIXMATCH) or (method == KS and share != _FEW)):
+        if goal != THESE and (method in (PSEUDO_LABEL, FIXMATCH) or (method in ONLY_FEW and share != _FEW)):
             continue
-        found += [Cell(goal, share, method, seed) for seed in _seeds(share, options.seeds)]
+        seeds = _seeds(share, options.seeds) if method not in NETWORKS else range(1 if goal != THESE else 2)
+        found += [Cell(goal, share, method, seed) for seed in seeds if seed < options.seeds]
     for share, method in product(options.shares, (HEADS, KS)):
         if method in options.methods and share <= (_SOME if method == HEADS else _FEW):
             found += [Cell(THESE, share, method, seed, "consecutive") for seed in _seeds(share, options.seeds)]
@@ -68,8 +74,9 @@ def _seeds(share: float, seeds: int) -> range:
 
 def study(options: StudyOptions) -> None:
     """Raises KSError like ks-adapt."""
-    if unknown := [method for method in options.methods if method not in METHODS]:
-        raise DataError(f"--methods: there is no {unknown[0]!r}; choose of {', '.join(METHODS)}")
+    known_methods = (*METHODS, *NETWORKS)
+    if unknown := [method for method in options.methods if method not in known_methods]:
+        raise DataError(f"--methods: there is no {unknown[0]!r}; choose of {', '.join(known_methods)}")
     if options.seeds < 1:
         raise DataError(f"--seeds must be 1 or more; got {options.seeds}")
     check_place("--rows", options.rows)
@@ -77,9 +84,11 @@ def study(options: StudyOptions) -> None:
     spec = model.spec_heard(voices=True)
     recordings = find_recordings([options.recordings])
     labels = read_labels([options.recordings], recordings, spec.aus)
-    watched = watch_recordings(recordings, Options(), options.cache or default_cache())
+    cache = options.cache or default_cache()
+    watched = watch_recordings(recordings, Options(), cache)
     known = label_faces(labels, recordings, watched, spec.aus)
-    material = Material.of(watched.faces, known.labels, spec.thresholds)
+    trainings = Trainings(options.recordings, tuple(one.path for one in recordings), spec.aus, cache / "crops")
+    material = Material.of(watched.faces, known.labels, spec.thresholds, trainings)
     done = _done(options.rows)
     origin = origin_of_results()
     todo = [cell for cell in cells(options, material.goals) if cell not in done]
