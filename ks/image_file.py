@@ -38,11 +38,18 @@ class ImageReader:
         """(H, W, 3), EXIF orientation applied. Raises DataError, one line, for what cannot be read whole."""
         try:
             data = np.fromfile(path, np.uint8)  # cv2.imread fails on some systems for non-ASCII names
-            image = _decoded(data) if len(data) else None
-        except (OSError, cv2.error) as exc:
+        except OSError as exc:
             raise _unreadable(path, one_line(exc)) from exc
+        return self.decode(data, path)
+
+    def decode(self, data: U8, name: str | Path) -> U8:
+        """The same for a file's bytes. name: what an error calls them."""
+        try:
+            image = _decoded(data) if len(data) else None
+        except cv2.error as exc:
+            raise _unreadable(name, one_line(exc)) from exc
         if image is None:
-            raise _unreadable(path, "cut off or damaged" if len(data) else "empty")
+            raise _unreadable(name, "cut off or damaged" if len(data) else "empty")
         return self._eight_bits(np.ascontiguousarray(image))
 
     def _eight_bits(self, image: np.ndarray) -> U8:
@@ -165,5 +172,5 @@ def _turned(image: np.ndarray, head: bytes) -> np.ndarray:
     return np.flip(image, rest[0] & 1) if mirrors and rest else image
 
 
-def _unreadable(path: Path, why: str) -> DataError:
+def _unreadable(path: str | Path, why: str) -> DataError:
     return DataError(f"{path}: this image cannot be read ({why}); replace or remove it")

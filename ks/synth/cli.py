@@ -1,4 +1,4 @@
-"""ks-synth: renders a data set, the benchmark set, one clip, the demo clip or contact sheets; measures thresholds."""
+"""ks-synth: renders data sets, clips, contact sheets and reference pictures of AUs; measures thresholds."""
 
 import argparse
 import os
@@ -21,6 +21,7 @@ from knowledge_spreader.synth.dataset.dataset import make_set
 from knowledge_spreader.synth.dataset.demo import write_demo
 from knowledge_spreader.synth.dataset.occurrence import THRESHOLDS
 from knowledge_spreader.synth.dataset.plan import FRAMES_AS, Plan, assets_digest, benchmark_plan
+from knowledge_spreader.synth.dataset.references import write_references
 from knowledge_spreader.synth.dataset.single_clip import write_clip
 from knowledge_spreader.synth.dataset.visibility_thresholds import measure
 from knowledge_spreader.synth.motion.scripts import KINDS
@@ -45,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
             metavar="FOLDER",
             help="the folder with makehuman/, ict_facekit/ and hdri/; see docs/rendered-people.md",
         )
-    parts = made.add_subparsers(dest="part", required=True, metavar="dataset|benchmark|clip|demo|sheets|thresholds")
+    parts = made.add_subparsers(
+        dest="part", required=True, metavar="dataset|benchmark|clip|demo|sheets|references|thresholds"
+    )
     _add_sets(parts, where)
     clip = parts.add_parser("clip", parents=[where], help="one random clip: OUT.mp4 and OUT.csv")
     clip.add_argument("--seed", type=int, default=0, metavar="N", help="which clip (default: %(default)s)")
@@ -57,8 +60,12 @@ def parser() -> argparse.ArgumentParser:
     )
     demo = parts.add_parser("demo", parents=[where], help="the demo clip that comes with the package")
     demo.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for clip.mp4 and clip.csv")
-    sheets = parts.add_parser("sheets", parents=[where], help="contact sheets of people, AUs and clips")
-    sheets.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pictures")
+    for name, text in (
+        ("sheets", "contact sheets of people, AUs and clips"),
+        ("references", "for each AU: one face neutral, at level B and at level D; the pictures of ks-studio"),
+    ):
+        pictures = parts.add_parser(name, parents=[where], help=text)
+        pictures.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pictures")
     return made
 
 
@@ -69,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _synth(args: argparse.Namespace) -> None:
     if args.assets is None:
         raise DataError("--assets FOLDER is missing; give the folder with makehuman/, ict_facekit/ and hdri/")
-    parts = {"clip": _clip, "demo": _demo, "sheets": _sheets, "thresholds": _thresholds}
+    parts = {"clip": _clip, "demo": _demo, "sheets": _sheets, "references": _references, "thresholds": _thresholds}
     parts |= {"dataset": _dataset, "benchmark": _benchmark}
     parts[args.part](args)
 
@@ -170,12 +177,21 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _sheets(args: argparse.Namespace) -> None:
-    assets = load_assets(args.assets)
+    assets, out = load_assets(args.assets), _made_folder(args.out)
+    write_sheet(out / "synth_people.jpg", people_sheet(assets, range(60)), 10)
+    write_sheet(out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
+    write_sheet(out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
+    print(out / "synth_*.jpg")
+
+
+def _references(args: argparse.Namespace) -> None:
+    for path in write_references(load_assets(args.assets), _made_folder(args.out)):
+        print(path)
+
+
+def _made_folder(folder: Path) -> Path:
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise DataError(f"{args.out}: the folder cannot be made ({exc.strerror}); give another --out") from exc
-    write_sheet(args.out / "synth_people.jpg", people_sheet(assets, range(60)), 10)
-    write_sheet(args.out / "synth_aus.jpg", au_sheet(assets, (44, 47)), 7)
-    write_sheet(args.out / "synth_clip.jpg", clip_sheet(assets, (0, 4, 5, 7, 10, 12)), 10)
-    print(args.out / "synth_*.jpg")
+        raise DataError(f"{folder}: the folder cannot be made ({exc.strerror}); give another --out") from exc
+    return folder

@@ -207,7 +207,7 @@ def one_picture_a_clip(monkeypatch):
     monkeypatch.setattr(Renderer, "draw", draw)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_small_benchmark_set_has_three_folds_and_every_au(tmp_path, capsys, monkeypatch):
     """Every person, scene and movement of the set; its labels come from the movements, not from pixels."""
     skip_without_driver()

@@ -136,8 +136,8 @@ def test_a_clip_says_of_each_frame_what_is_present():
             assert (shot.present[strong] != 0).all()
 
 
+@pytest.mark.long
 @needs_assets
-@pytest.mark.slow
 def test_the_thresholds_in_use_are_those_that_are_measured(monkeypatch):
     """At two of the ten intensities: all thresholds lie between them, and what is lower counts as .30 anyway."""
     skip_without_driver()
