@@ -1,0 +1,1 @@
+"""ks-studio: one page in the browser to see, correct, label, train and see again."""

@@ -1,0 +1,1 @@
+"""Writes the labels of the studio as other programs read them."""

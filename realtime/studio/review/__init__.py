@@ -1,0 +1,1 @@
+"""What the studio shows of a recording: exact stills, and all that a model says of it."""

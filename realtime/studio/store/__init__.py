@@ -1,0 +1,1 @@
+"""What a project of the studio keeps: the list of recordings, and the labels."""
