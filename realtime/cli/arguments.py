@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from knowledge_spreader.cli.run import add_face_model, add_progress, add_threads, make_parser
@@ -38,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
         "ks-live [--camera N | --source WHAT | --demo] [options]",
     )
     _sources(made.add_argument_group("sources"))
-    _model(made.add_argument_group("model"))
-    _faces(made.add_argument_group("faces and AUs"))
+    add_model(made.add_argument_group("model"))
+    add_faces(made.add_argument_group("faces and AUs"))
     _outputs(made.add_argument_group("outputs, any number at once"))
     return made
 
@@ -72,13 +73,7 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--camera-backend", default="auto", choices=BACKENDS, help="(default: %(default)s)")
     group.add_argument("--camera-format", default="", metavar="NAME", help="pixel format, like mjpeg")
-    group.add_argument(
-        "--rate",
-        type=float,
-        default=0.0,
-        metavar="FPS",
-        help="frames per second of what has no times: images (default: 25), raw video (default: what it says, else 25)",
-    )
+    add_rate(group)
     group.add_argument("--rtsp-transport", choices=TRANSPORTS, default="tcp", help="(default: %(default)s)")
     group.add_argument(
         "--timeout",
@@ -92,7 +87,8 @@ def _sources(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _model(group: "argparse._ArgumentGroup") -> None:
+def add_model(group: "argparse._ArgumentGroup") -> None:
+    """--model, --device, --precision, --threads, --face-model, --face-runtime."""
     group.add_argument("--model", default="", metavar="FILE.ks", help="made by ks-compile (default: the bundled model)")
     group.add_argument("--device", default="auto", choices=DEVICES, help="what runs the model (default: %(default)s)")
     group.add_argument(
@@ -105,7 +101,8 @@ def _model(group: "argparse._ArgumentGroup") -> None:
     add_face_model(group)
 
 
-def _faces(group: "argparse._ArgumentGroup") -> None:
+def add_faces(group: "argparse._ArgumentGroup") -> None:
+    """What is done with the faces of a frame: baselines, hysteresis, which faces, voices."""
     group.add_argument(
         "--person",
         action=argparse.BooleanOptionalAction,
@@ -158,19 +155,7 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--jsonl", action="append", default=[], metavar="FILE|-", help="one line per frame; - = stdout")
     group.add_argument("--parquet", type=Path, action="append", default=[], metavar="FILE", help="the columns of --csv")
-    group.add_argument(
-        "--landmarks",
-        choices=LANDMARKS,
-        default="none",
-        help="points of the face in --csv, --parquet and --jsonl: the 68 of OpenFace or the 478 of the face mesh "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--blendshapes",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="52 blendshapes in --csv, --parquet, --jsonl and --lsl (default: off)",
-    )
+    add_columns(group, "--csv, --parquet and --jsonl", "--csv, --parquet, --jsonl and --lsl")
     group.add_argument(
         "--events",
         type=Path,
@@ -219,8 +204,35 @@ def _outputs(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def options_of(args: argparse.Namespace) -> Options:
-    """The parsed options as Options. Raises DataError on an invalid value."""
+def add_rate(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--rate",
+        type=float,
+        default=0.0,
+        metavar="FPS",
+        help="frames per second of what has no times: images (default: 25), raw video (default: what it says, else 25)",
+    )
+
+
+def add_columns(group: "argparse._ArgumentGroup", points_in: str, blendshapes_in: str) -> None:
+    """--landmarks and --blendshapes. points_in, blendshapes_in: where they are written."""
+    group.add_argument(
+        "--landmarks",
+        choices=LANDMARKS,
+        default="none",
+        help=f"points of the face in {points_in}: the 68 of OpenFace or the 478 of the face mesh "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--blendshapes",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help=f"52 blendshapes in {blendshapes_in} (default: off)",
+    )
+
+
+def answer_options(args: argparse.Namespace) -> Options:
+    """Those of add_model, add_faces, add_columns and add_rate. Raises DataError on an invalid value."""
     return Options(
         model=args.model,
         device=args.device,
@@ -228,21 +240,29 @@ def options_of(args: argparse.Namespace) -> Options:
         threads=args.threads,
         face_model=args.face_model,
         face_runtime=args.face_runtime,
-        policy=args.policy,
         person=args.person,
         neutral_s=args.neutral,
         hysteresis=args.hysteresis,
         min_face_px=args.min_face,
         max_faces=args.max_faces,
         voices=args.voices,
-        pose=args.pose or args.draw_face,
+        pose=args.pose,
         landmarks=args.landmarks,
         blendshapes=args.blendshapes,
+        rate=args.rate,
+    )
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """All options of ks-live as Options. Raises DataError on an invalid value."""
+    return replace(
+        answer_options(args),
+        policy=args.policy,
+        pose=args.pose or args.draw_face,
         camera_size=args.camera_size,
         camera_rate=args.camera_rate,
         camera_backend=args.camera_backend,
         camera_format=args.camera_format,
-        rate=args.rate,
         rtsp_transport=args.rtsp_transport,
         timeout_s=args.timeout,
         audio=bool(args.save) and args.sound,

@@ -1,0 +1,1 @@
+"""ks-bench serve: how many streams a server bears."""

@@ -1,0 +1,1 @@
+"""What a connection sends, as frames of a stream: JPEG pictures, H.264, one photograph."""

@@ -1,0 +1,1 @@
+"""The example page: a webcam in a browser, its AUs beside it."""
