@@ -5,10 +5,11 @@ comma := ,
 BIN := $(VENV)/bin
 PROOF := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$(comma)trt-proof)
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"' apt
-# a real RTSP server; a real X server and its keys; a software GL driver; what MediaPipe needs; who talks to the network
+# a real RTSP server; a real X server and its keys; a software GL driver; what MediaPipe needs; who talks to the network;
+# a real browser, which on Ubuntu is a snap and so not installed
 FOR_TESTS := gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly xvfb xdotool libgl1-mesa-dri libegl-mesa0 libgl1 \
-	libegl1 libgles2 strace util-linux
+	libegl1 libgles2 strace util-linux $(shell grep -qs '^ID=debian' /etc/os-release && echo chromium)
 
 # Installed in setuptools' strict mode, so that mypy and editors find every module under its imported name. The price: the
 # folders are linked file by file, so a new or moved file asks for new links. The stamp's name is a sum over all names.
@@ -22,13 +23,14 @@ ONE_OPENCV = @! $(BIN)/python -m pip show --quiet opencv-contrib-python 2> /dev/
 	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python opencv-python && \
 	$(INSTALL) -e '.[train,dev$(PROOF)]'; }
 
-.PHONY: demo docs setup test test-quick test-soak test-gpu lint
+.PHONY: demo docs setup test test-quick test-long test-soak test-gpu lint
 
 demo: $(VENV)/.live
 	@$(LINK)
 	@mkdir -p demo
 	$(BIN)/ks-live --demo --save demo/annotated.mp4 --csv demo/aus.csv --events demo/events.tsv --report demo/report.json
 	@echo "the clip with its AUs: demo/annotated.mp4; a row per frame: demo/aus.csv; onsets: demo/events.tsv"
+	@echo "for a page in the browser: pip install '.[studio]', then ks-studio"
 
 setup: $(VENV)/.ready
 	@$(LINK)
@@ -70,10 +72,13 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not gpu"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not gpu and not long"
 
 test-quick: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not gpu and not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not gpu and not long and not slow"
+
+test-long: setup
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "long and not gpu"
 
 test-soak: setup
 	KS_SOAK_MINUTES=10 $(BIN)/python -m pytest -s tests/realtime/test_soak.py

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from knowledge_spreader.benchmarks.batch.cli import add_batch, batch
 from knowledge_spreader.benchmarks.own_labels.cli import add_own_labels, own_labels
+from knowledge_spreader.benchmarks.serve.cli import add_serve, serve
 from knowledge_spreader.benchmarks.speed.compare import compare, print_changes
 from knowledge_spreader.benchmarks.speed.report import plot, print_result, read_json
+from knowledge_spreader.benchmarks.studio.cli import add_studio, studio
 from knowledge_spreader.cli.run import (
     Parser,
     add_face_model,
@@ -31,6 +34,9 @@ EXAMPLES = """\
   ks-bench live --outputs all,crops --landmarker face_landmarker.task --json speed.json
   ks-bench lag --set rendered --json lag.json
   ks-bench own-labels --set rendered --rows rows.jsonl --plot own-labels.png
+  ks-bench studio --minutes 10 --json studio.json
+  ks-bench serve --streams 1,2,4,8,16 --fps 15 --json serve.json
+  ks-bench batch --clips 200 --json batch.json
   ks-bench compare a.json b.json
 """
 
@@ -40,12 +46,15 @@ def parser() -> argparse.ArgumentParser:
         "ks-bench", "Measure how fast a model runs here and how late it answers; compare two results.", EXAMPLES
     )
     commands = made.add_subparsers(
-        dest="command", required=True, metavar="engine|live|lag|own-labels|compare|loader|model"
+        dest="command", required=True, metavar="engine|live|lag|own-labels|studio|serve|batch|compare|loader|model"
     )
     _add_engine(commands)
     _add_live(commands)
     _add_lag(commands)
     add_own_labels(commands)
+    add_studio(commands)
+    add_serve(commands)
+    add_batch(commands)
     both = commands.add_parser("compare", help="compare two results row by row: B divided by A")
     both.add_argument("before", type=Path, metavar="A.json", help="a result of ks-bench engine")
     both.add_argument("after", type=Path, metavar="B.json", help="another one")
@@ -68,6 +77,9 @@ def _bench(args: argparse.Namespace) -> None:
         "live": _live,
         "lag": _lag,
         "own-labels": own_labels,
+        "studio": studio,
+        "serve": serve,
+        "batch": batch,
         "compare": _compare,
         "loader": _loader,
         "model": _model,

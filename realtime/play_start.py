@@ -17,6 +17,7 @@ import av
 import av.error
 from av.stream import Stream as Track
 
+from knowledge_spreader.arrays import F64
 from knowledge_spreader.realtime.types import Frame
 
 _ENCODER_DELAY = 2112  # samples that an AAC encoder puts before the sound, at most; MP3, Opus and AC-3 have fewer
@@ -29,12 +30,20 @@ def exact_time_s(frame: Frame) -> Fraction:
 
 def play_start_s(first: Frame) -> Fraction:
     """The time_s, in seconds, at which players start the stream of this frame, its first."""
-    shown_s = exact_time_s(first)
-    path = first.stream.path
+    return file_start_s(first.stream.path, exact_time_s(first))
+
+
+def file_start_s(path: Path | None, shown_s: Fraction) -> Fraction:
+    """The same, from the recording's file and the time_s at which its first picture is shown."""
     try:
         return min(shown_s, _start_s(path, shown_s)) if path is not None and path.is_file() else shown_s
     except (av.error.FFmpegError, OSError):  # a file that only the source can read, or that was removed since
         return shown_s
+
+
+def from_file_start(path: Path, times_s: F64) -> F64:
+    """times_s (T,): of all frames of a recording, by its clock -> the same, counted from where players start."""
+    return times_s - float(file_start_s(path, Fraction(float(times_s[0])))) if len(times_s) else times_s
 
 
 def _start_s(path: Path, shown_s: Fraction) -> Fraction:

@@ -8,18 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from knowledge_spreader.engines.bundled import bundled_model
-from knowledge_spreader.engines.ks_file.model_file import ModelFile, open_model
-from knowledge_spreader.engines.open import open_engine
 from knowledge_spreader.errors import DataError, KSError
-from knowledge_spreader.face.detector_weights import find_face_model
 from knowledge_spreader.realtime.ahead import ahead
-from knowledge_spreader.realtime.faces.finder import FaceFinder
-from knowledge_spreader.realtime.faces.finders import FaceFinders
-from knowledge_spreader.realtime.faces.quality import MIN_FACE_PX, MIN_WITH_POINTS_PX
 from knowledge_spreader.realtime.live_run import analyse_live
+from knowledge_spreader.realtime.opened import Opened
 from knowledge_spreader.realtime.options import Options
-from knowledge_spreader.realtime.pipeline import Analyser, analyse
+from knowledge_spreader.realtime.pipeline import analyse
 from knowledge_spreader.realtime.sources.live import Capture
 from knowledge_spreader.realtime.sources.recorded import Recording
 from knowledge_spreader.realtime.sources.settle import settled
@@ -27,10 +21,7 @@ from knowledge_spreader.realtime.sources.source_spec import Target, targets
 from knowledge_spreader.realtime.sources.stills import Photographs
 from knowledge_spreader.realtime.stats.durations import Stages
 from knowledge_spreader.realtime.stats.run_stats import Tally
-from knowledge_spreader.realtime.thread_counts import engine_threads, look_threads
 from knowledge_spreader.realtime.types import Frame, FrameResult
-from knowledge_spreader.realtime.voices import Voices
-from knowledge_spreader.spec import au_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,55 +43,17 @@ class Watch:
     time.
     """
 
-    def __init__(self, sources: Sequence[Target], options: Options) -> None:
+    def __init__(self, sources: Sequence[Target], options: Options, opened: Opened | None = None) -> None:
+        """opened: with the same options, to be used by one run at a time; it stays open. None: opens its own."""
         self.live = _is_live(sources, options.policy)
         self._targets, self._options = _told_apart(settled(sources, options.policy)), options
         self._stop = threading.Event()
-        self._open = ExitStack()
-        with ExitStack() as opening:
-            self.model: ModelFile = open_model(options.model or bundled_model())
-            streams = len(self._targets) if self.live else 0
-            threads = options.threads or engine_threads(streams)
-            engine = open_engine(self.model, options.device, options.precision, threads=threads)
-            opening.callback(engine.close)
-            face_model = find_face_model(options.own_face_model, options.face_runtime)
-            self._lookers = look_threads(streams)
-            voice = self.model.geometry if options.voices != "paper" else None
-            own = self.model.own if options.voices != "paper" else None
-            points = options.voices == "all" and (voice is not None or (own is not None and own.points is not None))
-            mesh, side_px = options.needs_mesh or points, self.model.spec.side_px
-            small = self.model.geometry is not None and (
-                points or options.features
-            )  # who learns sees all who are heard
-            finders = [_finder(face_model, side_px, options, mesh=mesh, small=small) for _ in range(self._lookers)]
-            finder = FaceFinders([opening.enter_context(finder) for finder in finders])
-            self._open = opening.pop_all()
-        notes = (self.model.note,) if self.model.note else ()
-        self.choice = engine.choice
+        self._opened = opened or Opened(options, len(self._targets) if self.live else 0)
+        self._own = opened is None
+        self.model, self.spec, self.choice = self._opened.model, self._opened.spec, self._opened.choice
         self._stages = Stages()
-        self.spec = self.model.spec_heard(voices=options.voices != "paper", points=points)  # with the thresholds in use
-        self._voices = Voices(voice, own=own, points=points, blendshapes=options.blendshapes, mesh=options.needs_mesh)
-        self._analyser = Analyser(
-            engine,
-            finder,
-            person=options.person and voice is None,  # the voice is learned from logits without the baseline
-            neutral_s=options.neutral_s,
-            hysteresis=options.hysteresis,
-            notes=notes,
-            stages=self._stages,
-            voices=self._voices,
-            features=options.features,
-            spec=self.spec,
-        )
-        described = {
-            "file": str(self.model.path),
-            "weights": self.model.weights_id,
-            "note": self.model.note,
-            "experimental": list(map(au_label, self.spec.experimental)),
-            "voices": options.voices if voice is not None or own is not None else "paper",
-            "adapted": list(map(au_label, own.learned)) if own is not None else [],
-        }
-        self.tally = Tally(engine.choice, described, self._stages)
+        self._analyser = self._opened.analyser(self._stages)
+        self.tally = Tally(self.choice, self._opened.described(), self._stages)
         self.idle: Callable[[], None] = lambda: None  # called in a live run while no frame arrives
         self._results = self._run()
 
@@ -124,7 +77,7 @@ class Watch:
     @property
     def sided(self) -> tuple[int, ...]:
         """Those of which the run tells the side."""
-        return self._voices.sided
+        return self._opened.voices.sided
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -146,10 +99,11 @@ class Watch:
         self._stop.set()
 
     def close(self) -> None:
-        """Closes the sources, the engine and the face finder. May be called twice."""
+        """Closes the sources, and the engine and the face finder unless they were given. May be called twice."""
         self._stop.set()
         self._results.close()
-        self._open.close()
+        if self._own:
+            self._opened.close()
 
     def report(self) -> dict[str, Any]:
         """Counts, latencies, stages and engine, as `ks-live --report` writes them."""
@@ -175,7 +129,7 @@ class Watch:
                 captures,
                 self._analyser,
                 self._stop,
-                lookers=self._lookers,
+                lookers=self._opened.lookers,
                 failed=self._left_out,
                 idle=lambda: self.idle(),
             )
@@ -259,20 +213,6 @@ def _told_apart(sources: Sequence[Target]) -> list[Target]:
         same = 1 + sum(earlier.name == target.name for earlier in sources[: len(found)])
         found.append(replace(target, name=f"{target.name} #{same}") if same > 1 else target)
     return found
-
-
-def _finder(model: Path, side_px: int, options: Options, *, mesh: bool, small: bool) -> FaceFinder:
-    """mesh: follow faces with it. small: landmarks make up for a small picture of a face."""
-    least = (MIN_WITH_POINTS_PX if small else MIN_FACE_PX) if options.min_face_px is None else options.min_face_px
-    return FaceFinder(
-        model,
-        side_px,
-        max_faces=options.max_faces,
-        min_face_px=least,
-        search_px=max(least, MIN_FACE_PX) if options.min_face_px is None else least,
-        runtime=options.face_runtime,
-        mesh=mesh,
-    )
 
 
 def watch(*sources: str | int | Path, model: str | Path = "", options: Options | None = None) -> Watch:

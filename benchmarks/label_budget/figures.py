@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from knowledge_spreader.benchmarks.label_budget.cells import Cell, Place, Study, is_plain
 from knowledge_spreader.benchmarks.label_budget.plan import NONE
 from knowledge_spreader.benchmarks.label_budget.tables import METHODS, percent_of
+from knowledge_spreader.cli.outputs import FIGURE, check_outputs, outputs
 from knowledge_spreader.evaluation.figure_style import (
     BLACK,
     BLUE,
@@ -40,6 +41,14 @@ LOOKS = {  # colour and mark of a method; the marks differ too, for readers who 
 }
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKS = "os^vDPX"
+
+FIGURES = ("figure4", "figure4-auc", "figure5", "figure8")  # .png, where there are runs
+
+
+def check_figures(out: Path, reads: Sequence[Path]) -> None:
+    """Raises KSError if a file that is no figure of ours would be lost. reads: the rows."""
+    writes = outputs(*(("--out", out / f"{name}.png", FIGURE) for name in FIGURES))
+    check_outputs(writes, [("a file of rows", path) for path in reads], new_folder=True)
 
 
 def write_figures(study: Study, out: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from knowledge_spreader.benchmarks.label_budget.cells import Study
-from knowledge_spreader.benchmarks.label_budget.figures import write_figures
+from knowledge_spreader.benchmarks.label_budget.figures import check_figures, write_figures
 from knowledge_spreader.benchmarks.label_budget.plan import ABLATIONS, Axes, Run, base_config, parse_shares, plan
 from knowledge_spreader.benchmarks.label_budget.rows import (
     Summary,
@@ -25,7 +25,7 @@ from knowledge_spreader.benchmarks.label_budget.rows import (
     read_rows,
     result_row,
 )
-from knowledge_spreader.benchmarks.label_budget.tables import write_tables
+from knowledge_spreader.benchmarks.label_budget.tables import make_tables, write_tables
 from knowledge_spreader.benchmarks.provenance import Row, origin_of_results, stamped
 from knowledge_spreader.cli.run import make_parser, numbers, run, words
 from knowledge_spreader.config import DATASETS, METHODS, SCHEMES, TrainConfig
@@ -159,7 +159,9 @@ def _run(args: argparse.Namespace, run_one: RunOne, origin: Callable[[], Row]) -
 def _table(args: argparse.Namespace) -> int:
     check_folder("--out", args.out)
     study = Study.of([row for path in args.rows for row in _must_read(path)], args.where)
-    for path in (*write_tables(study, args.out), *write_figures(study, args.out)):
+    texts = make_tables(study, args.out)
+    check_figures(args.out, args.rows)
+    for path in (*write_tables(texts), *write_figures(study, args.out)):
         print(path)
     return 0
 

@@ -1,6 +1,6 @@
 """Writes the paper's tables in Markdown from a study, with the paper's numbers beside ours."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from knowledge_spreader.benchmarks.label_budget.cells import Cell, Study, differences, is_plain
@@ -26,8 +26,11 @@ VALUES = {  # value of a row -> text after the data set's name in the heading
 METHODS = ("supervised", "pseudo-label", "fixmatch", "tcl", "ks")  # in the order of the columns
 
 
-def write_tables(study: Study, out: Path) -> list[Path]:
-    """Writes table1.md, table3.md, table4.md, figure5.md and figure8.md, where there are runs. Raises KSError."""
+def make_tables(study: Study, out: Path) -> dict[Path, str]:
+    """The texts of table1.md, table3.md, table4.md, figure5.md and figure8.md, where there are runs.
+
+    Raises KSError if another file has such a name.
+    """
     counterpart = "".join(_methods_table(study, ("supervised", "ks"), value) for value in VALUES)
     methods = "".join(_methods_table(study, METHODS, value) for value in VALUES)
     ablations = "".join(_ablation_table(study, value) for value in VALUES)
@@ -38,13 +41,34 @@ def write_tables(study: Study, out: Path) -> list[Path]:
         "figure5": ("F1 with labels spread over the video or in one run (figure 5)", _schemes_table(study)),
         "figure8": ("F1 by number of frames in a clip (figure 8)", _lengths_table(study)),
     }
-    written = []
-    for name, (title, body) in tables.items():
-        if body:
-            path = out / f"{name}.md"
-            _write(path, f"# {title}\n\n{_legend(study)}{body}{_origin(study)}")
-            written.append(path)
-    return written
+    texts = {
+        out / f"{name}.md": f"# {title}\n\n{_legend(study)}{body}{_origin(study)}"
+        for name, (title, body) in tables.items()
+        if body
+    }
+    for path, text in texts.items():
+        _check(path, text)
+    return texts
+
+
+def write_tables(texts: Mapping[Path, str]) -> list[Path]:
+    """Raises KSError."""
+    for path, text in texts.items():
+        _write(path, text)
+    return list(texts)
+
+
+def _check(path: Path, text: str) -> None:
+    """Raises KSError if a file is there that is no earlier table of this title, so that it would be lost."""
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 10)
+    except OSError as exc:
+        raise KSError(f"cannot write {path}: {one_line(exc)}; choose another --out") from exc
+    if start and start.splitlines()[0] != text.splitlines()[0].encode():
+        raise KSError(f"{path} exists and is no such table of ks-study; choose another --out, or remove that file")
 
 
 def _methods_table(study: Study, methods: Sequence[str], value: str) -> str:

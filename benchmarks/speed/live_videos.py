@@ -14,17 +14,18 @@ from knowledge_spreader.frame_reader import count_pictures, picture_rate, read_p
 from knowledge_spreader.opencv import cv2
 
 SIZE_PX = (1280, 720)
+MOST = 300  # pictures of a clip
 _CELL_FILL = 0.98
 
 
-def write_video(clip: Path, target: Path, *, faces: int, seconds: float) -> float:
+def write_video(clip: Path, target: Path, *, faces: int, seconds: float, fps: float = 0.0) -> float:
     """Writes `seconds` of the clip at 1280 x 720 with `faces` copies in each picture; returns its frames per second.
 
     The clip plays forwards and backwards, because a jump from its last picture to the first would be a scene cut.
-    Raises DataError if the clip cannot be read.
+    fps: show its pictures at this rate; 0: at the clip's own. Raises DataError if the clip cannot be read.
     """
-    rate = Fraction(picture_rate(clip) or 25).limit_denominator(1001)
-    pictures = [_tiled(picture, faces) for picture in _some(clip, 300)]
+    rate = Fraction(fps or picture_rate(clip) or 25).limit_denominator(1001)
+    pictures = [_tiled(picture, faces) for picture in _some(clip, MOST)]
     if not pictures:
         raise DataError(f"{clip}: no picture in it; give a video with a face")
     with av.open(str(target), "w") as container:

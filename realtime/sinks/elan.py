@@ -10,7 +10,7 @@ import json
 import mimetypes
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,9 +88,8 @@ def finish_eaf(journal: Path) -> Path:
     recordings = _read(journal)
     for number, recording in recordings.items():
         path = first if number == 0 else first.with_name(f"{first.stem}-{number + 1}{first.suffix}")
-        tree = ET.ElementTree(document(recording, path))
-        ET.indent(tree, "  ")
-        replace_whole(path, lambda unfinished, tree=tree: tree.write(unfinished, "UTF-8", xml_declaration=True))  # type: ignore[misc]
+        about = {"source": recording.name} | ({"note": recording.note} if recording.note else {})
+        write_eaf(path, _tiers(recording), Path(recording.media) if recording.media else None, about)
     journal.unlink(missing_ok=True)
     return first
 
@@ -112,12 +111,28 @@ def _read(journal: Path) -> dict[int, _Recording]:
     return recordings
 
 
-Tiers = dict[tuple[int, int], list[tuple[int, int, str]]]  # (face, AU) -> its (begin_ms, end_ms, text)
+@dataclass(frozen=True, slots=True)
+class Tier:
+    name: str
+    participant: str
+    annotator: str
+    spans: list[tuple[int, int, str]] = field(default_factory=list)  # begin_ms, end_ms, text; in order, apart
+
+    def add(self, begin_s: float, end_s: float, text: str) -> None:
+        """Without overlap and at least 1 ms long, as ELAN requires."""
+        begin = max(0, round(begin_s * 1000), self.spans[-1][1] if self.spans else 0)
+        self.spans.append((begin, max(begin + 1, round(end_s * 1000)), text))
 
 
-def document(recording: _Recording, path: Path) -> ET.Element:
+def write_eaf(path: Path, tiers: Sequence[Tier], media: Path | None, about: Mapping[str, str]) -> None:
+    """Replaces a file of ELAN. media: the recording it is linked to. about: properties. Raises DataError."""
+    tree = ET.ElementTree(_document(path, tiers, media, about))
+    ET.indent(tree, "  ")
+    replace_whole(path, lambda unfinished: tree.write(unfinished, "UTF-8", xml_declaration=True))
+
+
+def _document(path: Path, tiers: Sequence[Tier], media: Path | None, about: Mapping[str, str]) -> ET.Element:
     """The element ANNOTATION_DOCUMENT: header, sorted times, tiers."""
-    tiers = _tiers(recording)
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
         {
@@ -129,19 +144,19 @@ def document(recording: _Recording, path: Path) -> ET.Element:
             "xsi:noNamespaceSchemaLocation": _SCHEMA,
         },
     )
-    _add_header(root, recording, path)
+    _add_header(root, media, about, path)
     slots = _add_times(root, tiers)
     number = 0
-    for (face_id, au), spans in tiers.items():
+    for one in tiers:
         tier = ET.SubElement(
             root,
             "TIER",
-            TIER_ID=f"{au_label(au)} face {face_id}",
-            PARTICIPANT=f"face {face_id}",
-            ANNOTATOR="knowledge-spreader",
+            TIER_ID=one.name,
+            PARTICIPANT=one.participant,
+            ANNOTATOR=one.annotator,
             LINGUISTIC_TYPE_REF=_TYPE,
         )
-        for _, _, text in spans:
+        for _, _, text in one.spans:
             at = {"TIME_SLOT_REF1": slots[number, "begin"], "TIME_SLOT_REF2": slots[number, "end"]}
             number += 1
             annotation = ET.SubElement(tier, "ANNOTATION")
@@ -151,9 +166,9 @@ def document(recording: _Recording, path: Path) -> ET.Element:
     return root
 
 
-def _add_times(root: ET.Element, tiers: Tiers) -> dict[tuple[int, str], str]:
+def _add_times(root: ET.Element, tiers: Sequence[Tier]) -> dict[tuple[int, str], str]:
     """(annotation from 0, "begin" or "end") -> time slot. Slots are not shared: ELAN would move both annotations."""
-    spans = [span for of_tier in tiers.values() for span in of_tier]
+    spans = [span for tier in tiers for span in tier.spans]
     times = [(end, number, "end") for number, (_, end, _) in enumerate(spans)]
     times += [(begin, number, "begin") for number, (begin, _, _) in enumerate(spans)]
     order = ET.SubElement(root, "TIME_ORDER")
@@ -164,23 +179,20 @@ def _add_times(root: ET.Element, tiers: Tiers) -> dict[tuple[int, str], str]:
     return slots
 
 
-def _tiers(recording: _Recording) -> Tiers:
-    """Spans without overlap and at least 1 ms long, as ELAN requires."""
-    tiers: Tiers = {}
+def _tiers(recording: _Recording) -> list[Tier]:
+    tiers: dict[tuple[int, int], Tier] = {}
     for entry in sorted(recording.intervals, key=lambda entry: (entry["face_id"], entry["au"], entry["onset_s"])):
-        spans = tiers.setdefault((entry["face_id"], entry["au"]), [])
-        begin = max(0, round((entry["onset_s"] - recording.origin_s) * 1000), spans[-1][1] if spans else 0)
-        end = max(begin + 1, round((entry["end_s"] - recording.origin_s) * 1000))
-        peak = entry["peak"]
-        text = AU_NAMES.get(entry["au"], au_label(entry["au"]))
-        spans.append((begin, end, f"{text} ({peak:.2f})" if peak == peak else text))
-    return tiers
+        face, au, peak = entry["face_id"], entry["au"], entry["peak"]
+        tier = tiers.setdefault((face, au), Tier(f"{au_label(au)} face {face}", f"face {face}", "knowledge-spreader"))
+        text = AU_NAMES.get(au, au_label(au))
+        text = f"{text} ({peak:.2f})" if peak == peak else text
+        tier.add(entry["onset_s"] - recording.origin_s, entry["end_s"] - recording.origin_s, text)
+    return list(tiers.values())
 
 
-def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
+def _add_header(root: ET.Element, media: Path | None, about: Mapping[str, str], path: Path) -> None:
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    if recording.media:
-        media = Path(recording.media)
+    if media:
         kind = mimetypes.guess_type(f"x{media.suffix}")[0] or ""  # it takes a whole name for an address
         kind = kind if kind.startswith(("video/", "image/")) else _ANY_VIDEO  # .mts is also a kind of 3-D model
         link = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": kind}
@@ -188,9 +200,8 @@ def _add_header(root: ET.Element, recording: _Recording, path: Path) -> None:
             relative = os.path.relpath(media, path.resolve().parent)
             link["RELATIVE_MEDIA_URL"] = "./" + _mostly_raw(relative.replace(os.sep, "/"))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", link)
-    ET.SubElement(header, "PROPERTY", NAME="source").text = recording.name
-    if recording.note:
-        ET.SubElement(header, "PROPERTY", NAME="note").text = recording.note
+    for name, text in about.items():
+        ET.SubElement(header, "PROPERTY", NAME=name).text = text
 
 
 def _mostly_raw(path: str) -> str:

@@ -6,7 +6,7 @@ After a kill the journal can be read as it is, or converted with `finish_parquet
 replaced by `close`; an existing journal is overwritten by the first result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class ParquetSink:
         self._extras = extras
         self._lines = CsvLines(columns(aus, extras), exact=True)
         self._closed = False
+        self.about: dict[str, str] = {}  # for the file's key-value metadata; may be filled until close()
 
     def write(self, result: FrameResult) -> None:
         text = "".join([self._lines.line(row) for row in rows(result, self._extras)])
@@ -61,11 +62,13 @@ class ParquetSink:
         self._closed = True
         self._journal.close()
         if self._journal.started:
-            finish_parquet(self._journal.path)
+            finish_parquet(self._journal.path, self.about)
 
 
-def finish_parquet(journal: Path) -> Path:
+def finish_parquet(journal: Path, about: Mapping[str, str] | None = None) -> Path:
     """Converts the journal of a run to its Parquet file, and removes the journal. Returns the file's path.
+
+    about: for the file's key-value metadata.
 
     Drops an incomplete last line (killed run, full disk). Raises DataError if it is not a journal of --parquet.
     """
@@ -79,7 +82,7 @@ def finish_parquet(journal: Path) -> Path:
     except OSError as exc:
         raise DataError(f"{journal} cannot be read ({one_line(exc)})") from exc
     try:
-        replace_whole(path, lambda unfinished: _convert(journal, unfinished, found))
+        replace_whole(path, lambda unfinished: _convert(journal, unfinished, found, about or {}))
     except DataError as exc:
         raise DataError(f"{exc}; the rows are safe in {journal}") from exc
     except pa.ArrowInvalid as exc:
@@ -93,7 +96,7 @@ def _header(journal: Path) -> list[str]:
         return file.readline(1 << 20).removesuffix("\n").split(",")
 
 
-def _convert(journal: Path, target: Path, found: Sequence[Column]) -> None:
+def _convert(journal: Path, target: Path, found: Sequence[Column], about: Mapping[str, str]) -> None:
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet
@@ -117,6 +120,7 @@ def _convert(journal: Path, target: Path, found: Sequence[Column]) -> None:
         with reader, pyarrow.parquet.ParquetWriter(table, reader.schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch)
+            writer.add_key_value_metadata(dict(about))
 
 
 def _types(pa: Any) -> dict[Kind, Any]:

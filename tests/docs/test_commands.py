@@ -21,6 +21,7 @@ NOT_RUN = {  # pages whose Python needs what is not here: only its imports are r
     "docs/training.md": "trains on a CSV of one's own",
     "docs/your-own-labels.md": "adapts to recordings of one's own",
     "docs/rendered-people.md": "reads rendered sets that take hours to draw",
+    "docs/scale.md": "speaks to a server",
     "docs/results.md": "reads portraits that are no part of the repository",
 }
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from knowledge_spreader.benchmarks.serve.process import ServeProcess
 from knowledge_spreader.engines.bundled import bundled_model
 from knowledge_spreader.engines.ks_file.model_file import ModelFile
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.docs.conftest import FRAMES
 from tests.paths import ROOT
+from tests.realtime.clips import piece
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 slow = pytest.mark.slow
@@ -86,6 +88,17 @@ def test_another_program_hears_every_face(desk: Path) -> None:
             assert "strongest: AU" in listener.stdout.readline()
         finally:
             listener.kill()
+
+
+@slow
+def test_a_recording_is_sent_to_a_server_and_its_smile_comes_back(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece(demo_clip(), desk / "smile.mp4", range(100, 120))
+    with ServeProcess([]) as server:
+        monkeypatch.setenv("KS_SERVE_TOKEN", server.token)
+        said = run("stream_to_server.py", server.address, "smile.mp4").splitlines()
+    assert len(said) > 5
+    assert said[-1].startswith("    0.76 s  face 0")  # the last of 20 frames, 25 a second
+    assert said[-1].count("#") > 30
 
 
 def wait_until_taken(port: int) -> None:

@@ -31,7 +31,7 @@ def long_video(path: Path, seconds: float) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_delay_and_memory_stay_flat_under_three_times_too_much(tmp_path: Path) -> None:
     video = long_video(tmp_path / "long.mp4", MINUTES * 60)

@@ -507,6 +507,26 @@ def test_what_would_fail_every_run_is_said_before_the_first(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_table_replaces_its_own_files_and_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, out = write(tmp_path / "rows.jsonl", [row(0.5)]), tmp_path / "out"
+    command = ["table", str(rows), "--out", str(out)]
+    assert main(command) == 0
+    write(rows, [row(0.7, seed=1)])
+    before = (out / "table1.md").read_bytes()
+    assert main(command) == 0  # once more, with more runs
+    assert (out / "table1.md").read_bytes() != before
+    for name, why in (("table4.md", "is no such table of ks-study"), ("figure4.png", "is not a plot")):
+        kept = {path.name: path.read_bytes() for path in out.iterdir()}
+        (out / name).write_bytes(b"# my notes\n")
+        capsys.readouterr()
+        assert main(command) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert why in said
+        assert str(out / name) in said
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == kept | {name: b"# my notes\n"}
+        (out / name).write_bytes(kept[name])
+
+
 def test_rows_that_are_not_there_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path)]) == 2
     assert "that `ks-study run` writes to its --out" in capsys.readouterr().err

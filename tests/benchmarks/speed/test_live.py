@@ -32,7 +32,7 @@ def test_a_video_shows_as_many_faces_as_were_asked_for_and_lasts(tmp_path: Path,
         assert len(detector.find(np.ascontiguousarray(pictures[0]))) == faces
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_bench_runs_and_its_figures_hang_together(tmp_path: Path, face_model: Path) -> None:
     path = tmp_path / "live.json"
     command = ["live", "--quick", "--streams", "1", "--faces", "1", "--precisions", "fp32"]

@@ -11,7 +11,7 @@ from knowledge_spreader.training.trainer import train
 from tests.planted import write_planted
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_these_people_ks_stays_above_its_supervised_counterpart_at_five_percent(tmp_path: Path) -> None:
     # the first seed of docs/results.md, cut from 150 epochs to 90: 81.2 against 76.0 instead of 85.4 against 78.5;
     # epochs have 3 steps here, hence the later starts

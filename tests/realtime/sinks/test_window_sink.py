@@ -116,7 +116,12 @@ class Shown:
 
     def tool(self, *arguments):
         done = subprocess.run(
-            ["xdotool", *arguments], env=self.environment, capture_output=True, text=True, check=True, timeout=30
+            ["xdotool", *arguments],
+            env=self.environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+            timeout=30,
         )
         return done.stdout.split("\n")[:-1]
 
