@@ -7,8 +7,8 @@
 
 A state is present from start to stop, a point in the nearest frame. States with other modifiers may overlap. The AUs
 of a file count as coded in all its observations, because they have one ethogram. Modifiers are read where levels and
-sides are asked for: "C", "3", "left", "L12B"; also behaviors AU12C, AU12L and L12. An AU that occurs on one side
-alone is nowhere absent.
+sides are asked for: "C", "3", "left", "L12B"; also behaviors AU12C, AU12L and L12. Any other word or letter is a
+modifier of another kind, named in a note. An AU that occurs on one side alone is nowhere absent.
 """
 
 import re
@@ -37,6 +37,7 @@ _NO_MEDIA = ("", "na", "n/a", "not found", "none", "live observation")
 _START, _STOP = ("start (s)", "start (seconds)"), ("stop (s)", "stop (seconds)")
 _TIME, _BEHAVIOR, _STATUS = ("time", "time (s)"), ("behavior", "behaviour"), ("status", "behavior type", "type")
 _NO_MODIFIER = ("", "none", "na", "n/a")
+_OTHER_LETTER = re.compile(r"[f-km-qs-z]")  # of an ethogram's own modifiers: neither a level nor a side
 _ALONE = "no focal subject"
 
 
@@ -115,7 +116,8 @@ def _told(event: _Event, named: Named, others: dict[str, None]) -> Told:
     parts = [Told(named.level, named.side)]
     for text in (part.strip() for cell in event.modifiers for part in re.split(r"[|,;]", cell)):
         if text.casefold() not in _NO_MODIFIER:
-            found = read_told(event.where, named.au, text)
+            other = _OTHER_LETTER.fullmatch(text.casefold())
+            found = None if other else read_told(event.where, named.au, text)
             if found is None:
                 others[text] = None
             parts.append(found or Told())

@@ -187,7 +187,7 @@ BORIS = "Observation id\tSource\tBehavior\tModifiers\tBehavior type\tStart (s)\t
 def test_modifiers_of_boris_tell_level_and_side_and_others_are_named(tmp_path: Path, clip: Rec) -> None:
     events = [
         *("AU12\tC|left\tSTATE\t0\t0.04", "AU12\tNone|right\tSTATE\t0.04\t0.08", "AU12\tL12B\tSTATE\t0.08\t0.12"),
-        *("AU12\t5|laughing\tPOINT\t0.12\tNA", "R12D\t\tSTATE\t0.16\t0.2", "AU4B\t\tSTATE\t0.2\t0.24"),
+        *("AU12\t5|laughing|M\tPOINT\t0.12\tNA", "R12D\t\tSTATE\t0.16\t0.2", "AU4B\t\tSTATE\t0.2\t0.24"),
         "coded\t\tSTATE\t0\t0.24",
     ]
     path = tmp_path / "events.tsv"
@@ -197,7 +197,7 @@ def test_modifiers_of_boris_tell_level_and_side_and_others_are_named(tmp_path: P
         *((0, 12, 3, "L"), (1, 12, "present", "R"), (2, 12, 2, "L"), (3, 12, 5, None), (4, 12, 4, "R")),
         (5, 12, 0, None),
     ]
-    assert f"{path}: modifiers that tell no level and are not used: 'laughing'" in notes
+    assert f"{path}: modifiers that tell no level and are not used: 'laughing', 'M'" in notes
 
 
 def test_levels_of_a_table_are_a_coder_s_not_a_program_s(tmp_path: Path, clip: Rec) -> None:
@@ -244,8 +244,8 @@ def test_a_level_that_is_none_is_refused_with_its_place(tmp_path: Path, clip: Re
         assert refused(path) == f"tier 'AU12', annotation a1 at 0.040 s: '{text}' is no level of AU12; {no_level}"
     path = eaf(tmp_path / "anna.eaf", {"AU12": [(40, 80, "15B")]})
     assert refused(path).endswith("'15B' names AU15, but it is said of AU12; correct it")
-    boris.write_text(BORIS + "s1\tanna.mp4\tAU12\tB\tSTATE\t0\t0.04\ns1\tanna.mp4\tAU12\tG\tSTATE\t0.1\t0.2\n")
-    assert refused(boris) == f"line 3: 'G' is no level of AU12; {no_level}"
+    boris.write_text(BORIS + "s1\tanna.mp4\tAU12\tB\tSTATE\t0\t0.04\ns1\tanna.mp4\tAU12\t12G\tSTATE\t0.1\t0.2\n")
+    assert refused(boris) == f"line 3: '12G' is no level of AU12; {no_level}"
     boris.write_text(BORIS + "s1\tanna.mp4\tAU12\tB|C\tSTATE\t0\t0.04\n")
     assert refused(boris) == "line 2: two levels or two sides of AU12 in one event; keep one"
     bids.write_text("onset\tduration\ttrial_type\tlevel\n0\t0.04\tAU12\tA\n0.1\t0.1\tAU12\thigh\n")
