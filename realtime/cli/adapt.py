@@ -2,7 +2,9 @@
 
 import argparse
 import csv
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,9 @@ EXAMPLES = """\
   ks-live --source videos/anna.mp4 --model mine.ks --csv anna.csv
 """
 _HEAD = ("video", "subject", "frame", "time_s", "why")
+_LINE_S = 30.0  # between lines where there is no bar
+
+log = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -198,10 +203,16 @@ def _budget(text: str) -> float:
 
 @contextmanager
 def _progress(shown: bool) -> Iterator[Callable[[Path, int], None]]:
+    """A bar, or a line now and then."""
+    told_s = time.monotonic()
     with Progress(console=stderr_console(), disable=not shown, transient=True) as bar:
         task = bar.add_task("watching", total=None)
 
         def seen(path: Path, frames: int) -> None:
+            nonlocal told_s
             bar.update(task, description=f"{path.name}, frame {frames}")
+            if not shown and time.monotonic() - told_s >= _LINE_S:
+                told_s = time.monotonic()
+                log.info("watching %s, frame %d", path.name, frames)
 
         yield seen

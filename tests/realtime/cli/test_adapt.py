@@ -285,3 +285,18 @@ def test_the_same_recording_in_another_folder_is_watched_anew_but_gives_the_same
     assert adapt("--recordings", videos, *shared, "--cache", cache, "--out", tmp_path / "a.ks") == 0
     assert adapt("--recordings", moved, *shared, "--cache", tmp_path / "c", "--out", tmp_path / "b.ks") == 0
     assert (tmp_path / "a.ks").read_bytes() == (tmp_path / "b.ks").read_bytes()
+
+
+def test_where_there_is_no_bar_a_line_now_and_then_tells_how_far_it_is(
+    videos: Path,
+    tiny_file: ModelFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("knowledge_spreader.realtime.cli.adapt._LINE_S", 0.0)
+    given = ("--recordings", videos, "--base", tiny_file.path, "--cache", tmp_path / "cache")
+    assert adapt("suggest", *given, "--budget", "5%", "--out", tmp_path / "list.csv") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("watching ")]
+    assert len(lines) > len(PARTS)
+    assert {line.split(",")[0].removeprefix("watching ") for line in lines} == set(PARTS)
