@@ -169,7 +169,7 @@ def _compute(todo: Mapping[Path, Path], model: ModelFile, options: Options, seen
     with watch(*todo.values(), options=options) as results:
         for number, of_recording in groupby(results, lambda result: result.frame.stream.number):
             entry = entries[number]
-            with _new_entry(entry) as unfinished:
+            with _new_entry(entry, model) as unfinished:
                 _fill(unfinished, todo[entry], model, of_recording, partial(seen, todo[entry]))
                 _check_whole(results)
         _check_whole(results)
@@ -183,7 +183,7 @@ def _check_whole(results: Watch) -> None:
 
 
 @contextmanager
-def _new_entry(entry: Path) -> Iterator[Path]:
+def _new_entry(entry: Path, model: ModelFile) -> Iterator[Path]:
     """A folder that becomes the entry if the block ends well."""
     unfinished = entry.with_name(f".{entry.name}.{os.getpid()}-{threading.get_ident()}")
     try:
@@ -191,21 +191,21 @@ def _new_entry(entry: Path) -> Iterator[Path]:
         _remove_forsaken(entry)
         yield unfinished
         if (unfinished / "rest.npz").is_file():
-            _put(unfinished, entry)
+            _put(unfinished, entry, model)
     except OSError as exc:
         raise DataError(f"--cache {entry.parent}: cannot be written ({one_line(exc)}); name another folder") from exc
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _put(unfinished: Path, entry: Path) -> None:
-    """The other one may have been damaged; or it is new, of a process that watched the same at the same time."""
-    shutil.rmtree(entry, ignore_errors=True)
+def _put(unfinished: Path, entry: Path, model: ModelFile) -> None:
+    """What lies there already stays if it is whole: another one was quicker, and may be reading it."""
     try:
         unfinished.replace(entry)
     except OSError:
-        if not (entry / "rest.npz").is_file():
-            raise
+        if _open(entry, model) is None:
+            shutil.rmtree(entry, ignore_errors=True)
+            unfinished.replace(entry)
 
 
 def _remove_forsaken(entry: Path) -> None:

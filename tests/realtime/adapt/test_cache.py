@@ -164,6 +164,19 @@ def test_two_at_once_both_have_all(videos: Path, tiny_file: ModelFile, tmp_path:
     assert found == [N, N]
 
 
+def test_who_comes_second_leaves_the_entry_that_others_may_be_reading(
+    videos: Path, tiny_file: ModelFile, tmp_path: Path
+) -> None:
+    seen(videos / "a.mp4", tiny_file, tmp_path)
+    entry = tmp_path / key_of(videos / "a.mp4", tiny_file)
+    first = (entry / "rest.npz").stat().st_ino
+    rooms._put(shutil.copytree(entry, tmp_path / "second"), entry, tiny_file)
+    assert (entry / "rest.npz").stat().st_ino == first
+    (entry / "tokens.f16").write_bytes(b"half")
+    rooms._put(tmp_path / "second", entry, tiny_file)
+    assert (entry / "tokens.f16").stat().st_size > len(b"half")
+
+
 def test_files_without_video_and_photographs_are_refused_before_anything_is_watched(
     videos: Path, tiny_file: ModelFile, tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ def test_a_full_disk_is_one_line_and_stops_the_run(videos: Path, tmp_path: Path)
         kept = files(disk / "out")
         rows = [pq.read_table(disk / "out" / "faces" / name).num_rows for name in kept]
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)  # Arrow's threads may hold a file a moment longer
     assert process.returncode == 2
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
