@@ -5,11 +5,11 @@ comma := ,
 BIN := $(VENV)/bin
 PROOF := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$(comma)trt-proof)
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"' apt
-# a real RTSP server; a real X server and its keys; a software GL driver; what MediaPipe needs; who talks to the network;
-# a real browser, which on Ubuntu is a snap and so not installed
+# a real RTSP server; a real X server and its keys; a software GL driver; what MediaPipe needs; who talks to the network; hosts of
+# their own; a real browser, which on Ubuntu is a snap and so not installed
 FOR_TESTS := gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly xvfb xdotool libgl1-mesa-dri libegl-mesa0 libgl1 \
-	libegl1 libgles2 strace util-linux $(shell grep -qs '^ID=debian' /etc/os-release && echo chromium)
+	libegl1 libgles2 strace util-linux iproute2 $(shell grep -qs '^ID=debian' /etc/os-release && echo chromium)
 
 # Installed in setuptools' strict mode, so that mypy and editors find every module under its imported name. The price: the
 # folders are linked file by file, so a new or moved file asks for new links. The stamp's name is a sum over all names.

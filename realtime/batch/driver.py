@@ -77,7 +77,9 @@ def run_batch(found: Found, batch: Batch, backend: Backend, *, bar: bool = False
                 raise
         write_index()
     except OSError as exc:
-        raise DataError(f"{batch.folder} cannot be written ({one_line(exc)}); see to its free space") from exc
+        raise DataError(
+            f"{batch.folder} cannot be written ({one_line(exc)}); see that its disk is there and has room"
+        ) from exc
     return Outcome(total, before, meter.now, meter.failed, meter.damaged)
 
 

@@ -14,6 +14,7 @@ from knowledge_spreader.realtime.client.sender import Sender
 
 _LOOK_S = 0.1  # so often it is seen whether the frames have come to an end
 _FRESH_S = 5.0  # a server waits some seconds for the first word
+_SILENT_S = 20.0  # so long may frames stay without an answer: behind a proxy that lives, the server may be gone
 _SAME_S = 2e-6  # times that differ by less are of the same frame
 
 
@@ -93,7 +94,8 @@ class AuStream:
                     with Inbox(connection, waiting) as inbox:
                         if sender is not None:
                             sender.use(connection)
-                        for answer in _until_end(inbox, sender, linger_s):
+                        silent_s = _SILENT_S if hello["format"] == "jpeg" else math.inf  # H.264 waits for a key frame
+                        for answer in _until_end(inbox, sender, linger_s, silent_s):
                             answer["epoch"] += epoch
                             answer["frame"] += connection.before or 0
                             if note := retry.back():
@@ -118,19 +120,25 @@ class AuStream:
         return Connection(self._address, self._token)
 
 
-def _until_end(inbox: Inbox, sender: Sender | None, linger_s: float) -> Iterator[Answer]:
-    """Until the last frame is answered, or the server says no more."""
+def _until_end(inbox: Inbox, sender: Sender | None, linger_s: float, silent_s: float) -> Iterator[Answer]:
+    """Until the last frame is answered, or the server says no more. Raises LostError if it answers no frame."""
     answered_s = heard_s = -math.inf
+    before_s = -math.inf if sender is None else sender.sent_s  # sent to a server that has gone
+    waiting_s = math.inf  # since when a frame has been without an answer
     while True:
         answer = inbox.next(_LOOK_S)
         now_s = time.perf_counter()
         if answer is not None:
-            answered_s, heard_s = answer["pts_s"], now_s
+            answered_s, heard_s, waiting_s = answer["pts_s"], now_s, math.inf
             yield answer
         if sender is None:
             continue
         if sender.error is not None:
             raise sender.error
+        if answer is None and sender.sent_s > max(answered_s, before_s) + _SAME_S:
+            waiting_s = min(waiting_s, now_s)
+            if now_s - waiting_s > silent_s:
+                raise LostError(f"the server answered no frame for {silent_s:g} s")
         if not sender.done:
             heard_s = now_s
         elif answered_s >= sender.sent_s - _SAME_S or now_s - heard_s > linger_s:

@@ -24,7 +24,7 @@ ENVIRONMENT = os.environ | {
     "RAY_AUTH_TOKEN": _TOKEN,
     "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",
 }
-_RAY = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+RAY = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
 _SMALL = ["--num-cpus=1", "--object-store-memory=100000000", "--node-ip-address=127.0.0.1"]
 
 
@@ -57,7 +57,7 @@ def _two_nodes() -> Iterator[Cluster]:
             ("second", [f"--address=127.0.0.1:{port}"]),
         ):
             with (folder / f"{name}.log").open("wb") as log:
-                nodes.append(session([*_RAY, *_SMALL, *more], stdout=log, stderr=subprocess.STDOUT))
+                nodes.append(session([*RAY, *_SMALL, *more], stdout=log, stderr=subprocess.STDOUT))
             _until_started(nodes[-1], folder / f"{name}.log")
         yield Cluster(f"127.0.0.1:{port}", *(node.pid for node in nodes))
     finally:

@@ -1,5 +1,6 @@
 """The client against a real ks-serve process: answers in order, ends, reconnections, errors in one line."""
 
+import math
 import os
 import signal
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from websockets.sync.client import connect as connect_to
+from websockets.sync.server import ServerConnection, serve
 
 from knowledge_spreader.arrays import U8
 from knowledge_spreader.benchmarks.serve.levels import settled
@@ -20,6 +23,7 @@ from knowledge_spreader.errors import DataError, KSError
 from knowledge_spreader.frame_reader import read_pictures
 from knowledge_spreader.realtime.client import at_their_times, connect, connection
 from knowledge_spreader.realtime.client import stream as stream_module
+from knowledge_spreader.realtime.client.connection import socket_address
 from knowledge_spreader.realtime.demo import demo_clip
 from knowledge_spreader.realtime.watch import watch
 from tests.realtime.client.no_server import NoServer
@@ -261,3 +265,49 @@ def test_a_server_that_freezes_is_left_and_found_again(shown: list[U8], monkeypa
         threading.Timer(3.0, os.kill, (server.pid, signal.SIGCONT)).start()
         after = next(answer for answer in answers if answer["epoch"] > 0)
     assert after["notes"][-1].startswith("reconnected after ")
+
+
+def test_a_proxy_that_lives_while_the_server_behind_it_is_gone_is_left(
+    server: ServeProcess, shown: list[U8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ray's does when the machine of a copy is cut off: it answers pings, takes frames, and says nothing."""
+    monkeypatch.setattr(stream_module, "_SILENT_S", 1.0)
+    headers = {"Authorization": f"Bearer {server.token}"}
+    connections = count()
+
+    def between(client: ServerConnection) -> None:
+        mute_after = 4 if next(connections) == 0 else math.inf
+        with connect_to(socket_address(server.address), additional_headers=headers) as behind:
+
+            def back() -> None:
+                for number, message in enumerate(behind):
+                    if number < mute_after:
+                        client.send(message)
+
+            answers = threading.Thread(target=back)
+            answers.start()
+            for message in client:
+                behind.send(message)
+            behind.close()
+            answers.join()
+
+    with serve(between, "127.0.0.1", 0) as proxy:
+        threading.Thread(target=proxy.serve_forever).start()
+        address = f"http://127.0.0.1:{proxy.socket.getsockname()[1]}"
+        with connect(address, server.token) as stream, closing(stream.watch(endless(shown))) as answers:
+            seen = list(islice(answers, 6))
+        proxy.shutdown()
+    assert [answer["epoch"] for answer in seen] == [0, 0, 0, 1, 1, 1]  # the first message says what the server is
+    assert seen[3]["notes"][-1].endswith("the server answered no frame for 1 s")
+
+
+def test_frames_that_come_seldom_are_no_silence(
+    server: ServeProcess, shown: list[U8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "_SILENT_S", 0.5)
+    with connect(server.address, server.token) as stream, closing(stream.watch(endless(shown, 1.2))) as answers:
+        seen = []
+        for answer in islice(answers, 3):
+            seen.append(answer["epoch"])
+            time.sleep(0.7)
+    assert seen == [0, 0, 0]

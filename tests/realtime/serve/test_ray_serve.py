@@ -5,13 +5,10 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
-import numpy as np
 import pytest
 
 from knowledge_spreader.benchmarks.serve.bad_clients import BareSocket
@@ -20,6 +17,7 @@ from knowledge_spreader.errors import KSError
 from knowledge_spreader.realtime.client import connect
 from knowledge_spreader.realtime.demo import demo_clip
 from tests.realtime.ray_cluster import ENVIRONMENT, end_session, kill, members, session, two_nodes, until
+from tests.realtime.serve.watching import Watching
 
 av = pytest.importorskip("av")
 pytest.importorskip("ray")
@@ -29,30 +27,6 @@ TOKEN = "for-the-tests-of-ray-alone"
 SERVE = [sys.executable, "-m", "knowledge_spreader.realtime.cli.serve"]
 
 
-class Watching(threading.Thread):
-    """A client with one picture, ten times a second, until `stop`."""
-
-    def __init__(self, address: str, picture: np.ndarray, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self._address, self._picture, self._stop_event = address, picture, stop
-        self.epochs: list[int] = []  # of each answer with a face
-
-    def run(self) -> None:
-        try:
-            with connect(self._address, TOKEN) as stream:
-                for answer in stream.watch(self._frames()):
-                    if answer["faces"]:
-                        self.epochs.append(answer["epoch"])
-        except KSError:  # it looks for the server for a minute, also after the end of the test
-            if not self._stop_event.is_set():
-                raise
-
-    def _frames(self) -> Iterator[tuple[float, np.ndarray]]:
-        while not self._stop_event.wait(0.1):
-            yield time.monotonic(), self._picture
-
-
-@pytest.mark.long
 def opened(server: Server) -> BareSocket:
     """A stream, as soon as there is a place for it."""
     found: list[BareSocket] = []
@@ -84,7 +58,7 @@ def test_a_killed_copy_ends_its_streams_alone_and_their_client_comes_back(tmp_pa
             assert server.stdout.readline().decode() == f"ks-serve: {address}\n"
             with urlopen(f"{address}/healthz") as said:
                 assert said.status == 200
-            clients = [Watching(address, picture, stop) for stop in stops]  # of one stream each: one per copy
+            clients = [Watching(address, TOKEN, picture, stop) for stop in stops]  # of one stream each: one per copy
             for client in clients:  # in turn: who come at the same moment may be sent to the same copy
                 client.start()
                 until(lambda client=client: client.epochs, "it is answered")
