@@ -36,12 +36,18 @@ class Cluster:
 
 
 @contextmanager
-def two_nodes() -> Iterator[Cluster]:
-    """One core each. One cluster at a time, whichever worker asks: two do not start in time on two cores."""
+def one_at_a_time() -> Iterator[None]:
+    """One cluster, whichever worker asks: two do not start in time on two cores."""
     with (Path(tempfile.gettempdir()) / f"ks-ray-tests-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with _two_nodes() as cluster:
-            yield cluster
+        yield
+
+
+@contextmanager
+def two_nodes() -> Iterator[Cluster]:
+    """One core each."""
+    with one_at_a_time(), _two_nodes() as cluster:
+        yield cluster
 
 
 @contextmanager

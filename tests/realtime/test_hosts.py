@@ -20,7 +20,7 @@ from knowledge_spreader.realtime.demo import demo_clip
 from knowledge_spreader.realtime.options import Options
 from tests.realtime.clips import piece
 from tests.realtime.hosts import Host, two_hosts
-from tests.realtime.ray_cluster import RAY, end_session, session, until
+from tests.realtime.ray_cluster import RAY, end_session, one_at_a_time, session, until
 from tests.realtime.serve.watching import Watching
 
 pytest.importorskip("ray")
@@ -36,7 +36,7 @@ def cluster() -> Iterator[tuple[Host, Host]]:
     folder = Path(tempfile.mkdtemp(prefix="ks-"))  # Ray puts sockets in it, whose paths may have 107 letters
     nodes = []
     try:
-        with two_hosts(folder) as hosts:
+        with one_at_a_time(), two_hosts(folder) as hosts:
             first, _ = hosts
             for host, more in zip(
                 hosts,
