@@ -43,6 +43,7 @@ def test_one_clip_is_no_benchmark() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_ways_are_measured_and_say_the_same(tmp_path: Path) -> None:
     there = tmp_path / "batch.json"
     assert main(["batch", "--clips", "3", "--frames", "12", "--json", str(there), "--no-progress"]) == 0

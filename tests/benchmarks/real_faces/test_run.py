@@ -205,6 +205,7 @@ def test_real_stills_and_portraits_are_answered_for_beside_mediapipe(tmp_path: P
 
 @real_faces
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_set_runs_and_mediapipe_knows_smiles_and_blinks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def test_what_cannot_be_measured_is_one_line_before_a_server_starts(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_whole_run_against_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:
     told = bench_serve(ServeBenchConfig(clip=demo_clip(), streams=(1, 2), fps=5, seconds=2))
     assert {"commit", "versions", "machine", "flags", "finished_utc"} <= set(told)

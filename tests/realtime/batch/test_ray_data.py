@@ -79,6 +79,7 @@ def test_killed_driver_actor_and_node_leave_each_recording_there_once_and_to_the
     worker.close()
 
 
+@pytest.mark.long
 def test_a_signal_ends_a_ray_of_its_own_with_all_its_processes(recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = session([*BATCH, str(recordings), "--out", str(out), "--ray", "--workers", "1", "--no-progress"])
