@@ -101,6 +101,18 @@ def test_a_recording_is_sent_to_a_server_and_its_smile_comes_back(desk: Path, mo
     assert said[-1].count("#") > 30
 
 
+@slow
+@pytest.mark.parametrize(("name", "why"), [("gone.mp4", "gone.mp4 cannot be opened"), ("talk.mp4", "nobody answers")])
+def test_what_cannot_be_sent_is_one_line(desk: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
+    monkeypatch.setenv("KS_SERVE_TOKEN", "any-token")
+    words = command("stream_to_server.py", "http://127.0.0.1:9", name)
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.startswith("error: ")
+    assert why in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def wait_until_taken(port: int) -> None:
     """Somebody listens on the port."""
     for _ in range(600):

@@ -7,8 +7,9 @@
 
 A state is present from start to stop, a point in the nearest frame. States with other modifiers may overlap. The AUs
 of a file count as coded in all its observations, because they have one ethogram. Modifiers are read where levels and
-sides are asked for: "C", "3", "left", "L12B"; also behaviors AU12C, AU12L and L12. Any other word or letter is a
-modifier of another kind, named in a note. An AU that occurs on one side alone is nowhere absent.
+sides are asked for: "C", "3", "left", "L12B"; also behaviors AU12C, AU12L and L12. The modifiers "absent",
+"unscorable" and "unknown" say that, always. Any other word or letter is a modifier of another kind, named in a note. An
+AU that occurs on one side alone is nowhere absent.
 """
 
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 from knowledge_spreader.datasets.manifest_header import some
 from knowledge_spreader.datasets.own_labels.event_names import (
     CODED,
+    SAYS,
     Named,
     Told,
     coded_aus,
@@ -38,6 +40,7 @@ _START, _STOP = ("start (s)", "start (seconds)"), ("stop (s)", "stop (seconds)")
 _TIME, _BEHAVIOR, _STATUS = ("time", "time (s)"), ("behavior", "behaviour"), ("status", "behavior type", "type")
 _NO_MODIFIER = ("", "none", "na", "n/a")
 _OTHER_LETTER = re.compile(r"[f-km-qs-z]")  # of an ethogram's own modifiers: neither a level nor a side
+_SIDES = {"l", "r", "left", "right"}
 _ALONE = "no focal subject"
 
 
@@ -83,6 +86,8 @@ def read_boris(path: Path, heading: Heading, *, levels: bool = False) -> tuple[l
             if not is_mark(event.behavior):
                 unused[event.behavior] = None
             continue
+        words = [word.casefold() for word in _words(event)]
+        named = named._replace(value=next((SAYS[word] for word in words if word in SAYS), named.value))
         here = observed.setdefault(event.recording, _Observed())
         if not named.au:
             here.coded_s.append(event.span_s)
@@ -92,7 +97,7 @@ def read_boris(path: Path, heading: Heading, *, levels: bool = False) -> tuple[l
             _check_subject(event, here)
         here.faces[face] = None
         occur.add((named.au, named.side))
-        if named.value == 0 and named.side:  # absent there says nothing of the AU
+        if named.value == 0 and (named.side or not _SIDES.isdisjoint(words)):  # absent there says nothing of the AU
             continue
         told = _told(event, named, no_levels) if levels and named.value == 1 else Told()
         in_face = None if face == NO_FACE_NAMED else face
@@ -111,10 +116,15 @@ def read_boris(path: Path, heading: Heading, *, levels: bool = False) -> tuple[l
     return [Sheet(path, "boris", name, _events(found, aus)) for name, found in observed.items()], notes
 
 
+def _words(event: _Event) -> list[str]:
+    """Its modifiers, one by one."""
+    return [part.strip() for cell in event.modifiers for part in re.split(r"[|,;]", cell)]
+
+
 def _told(event: _Event, named: Named, others: dict[str, None]) -> Told:
     """Level and side by the behavior's name and modifiers. others: takes the modifiers that tell neither."""
     parts = [Told(named.level, named.side)]
-    for text in (part.strip() for cell in event.modifiers for part in re.split(r"[|,;]", cell)):
+    for text in _words(event):
         if text.casefold() not in _NO_MODIFIER:
             other = _OTHER_LETTER.fullmatch(text.casefold())
             found = None if other else read_told(event.where, named.au, text)

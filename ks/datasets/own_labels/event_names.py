@@ -14,7 +14,7 @@ from knowledge_spreader.spec import AU_NAMES, UNKNOWN
 _NAME = re.compile(r"au[ _-]?0*([1-9][0-9]{0,2})(?![0-9a-z])[ _-]*(.*)")
 _FACE = re.compile(r"(?:(.*?)[ _-]*\b)?face[ _-]?([0-9]{1,9})")
 _ABSENT = {"0", "absent", "not present", "no", "off", "false", "none"}
-_SAYS = {"absent": 0, "unscorable": UNKNOWN, "unknown": UNKNOWN}  # at the end of a name
+SAYS = {"absent": 0, "unscorable": UNKNOWN, "unknown": UNKNOWN}  # at the end of a name, or as a modifier
 _NOT_SCORABLE = {"?", "n/a", "na", "9", "unscorable", "not scorable", "unknown", "not codable", "uncodable"}
 
 _SIDE_BEFORE = re.compile(r"(?:au[ _-]?)?(l|r|left|right)[ _-]?(?:au[ _-]?)?(?=[0-9])")  # L12, AU L12
@@ -68,8 +68,8 @@ def read_name(name: str, *, levels: bool = False) -> Named | None:
     face = NO_FACE_NAMED
     if found := _FACE.fullmatch(rest):
         rest, face = (found[1] or "").strip("() "), int(found[2])
-    if rest in _SAYS:
-        return Named(au, face, coder, _SAYS[rest], *told)
+    if rest in SAYS:
+        return Named(au, face, coder, SAYS[rest], *told)
     return Named(au, face, coder, 1, *told) if rest in ("", AU_NAMES[au]) else None
 
 

@@ -97,6 +97,14 @@ def test_states_of_an_au_with_other_modifiers_may_overlap(tmp_path: Path) -> Non
         read_own_labels([path])
 
 
+def test_a_modifier_says_absent_or_unscorable_and_of_one_side_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    head = "Source,Behavior,Modifier #1,Behavior type,Start (s),Stop (s)\n"
+    events = [("Absent", 0, 0.1), ("unscorable", 0.2, 0.3), ("left|absent", 0.4, 0.5), ("", 0.4, 0.4)]
+    path.write_text(head + "".join(f"anna.mp4,AU12,{word},STATE,{a},{b}\n" for word, a, b in events))
+    assert put(path, (12,)) == [[0], [0], [U], [0], [1], [0]]
+
+
 EVENT = "AU12,face,,STATE,0.1,0.3,0.2"
 
 
